@@ -1,0 +1,71 @@
+/** Stable codes of {@link SlabPoolError}. */
+export type SlabPoolErrorCode =
+  /** An argument or option is of the wrong type or out of range. */
+  | 'ERR_SLABPOOL_INVALID_ARG'
+  /** The byte budget (`maxBytes`) is full, with all that is free given up. */
+  | 'ERR_SLABPOOL_EXHAUSTED'
+  /** A request above `maxPooledSize` does not fit below `maxOversizeBytes`. */
+  | 'ERR_SLABPOOL_OVERSIZE'
+  /** The operating system or the runtime has no memory to give. */
+  | 'ERR_SLABPOOL_OUT_OF_MEMORY'
+  /** The lease was released before. */
+  | 'ERR_SLABPOOL_LEASE_RELEASED'
+  /** The lease belongs to another pool. */
+  | 'ERR_SLABPOOL_FOREIGN_LEASE'
+  /** `assertNoLeaks()` found leases that are out. */
+  | 'ERR_SLABPOOL_LEAK'
+  /** The pool was closed. */
+  | 'ERR_SLABPOOL_CLOSED'
+  /** The native addon was asked for, or is there, but cannot be used. */
+  | 'ERR_SLABPOOL_BACKEND';
+
+/** The one error class of this package: a stable `code`, the pool's name, and the figures that explain it. */
+export class SlabPoolError extends Error {
+  override readonly name = 'SlabPoolError';
+  readonly code: SlabPoolErrorCode;
+  /** Name of the pool, where one is concerned. */
+  readonly pool: string | undefined;
+  /** The figures in the message, for programs; byte counts end in `Bytes`. */
+  readonly details: Readonly<Record<string, number>>;
+
+  constructor(
+    code: SlabPoolErrorCode,
+    message: string,
+    context: { pool?: string; details?: Record<string, number>; cause?: unknown } = {},
+  ) {
+    const prefix = context.pool === undefined ? '' : `pool '${context.pool}': `;
+    super(prefix + message, 'cause' in context ? { cause: context.cause } : undefined);
+    this.code = code;
+    this.pool = context.pool;
+    this.details = Object.freeze({ ...context.details });
+  }
+}
+
+/** An `ERR_SLABPOOL_INVALID_ARG` that says what was expected and what was given. */
+export function invalidArg(what: string, expected: string, given: unknown, pool?: string): SlabPoolError {
+  return new SlabPoolError(
+    'ERR_SLABPOOL_INVALID_ARG',
+    `${what}: expected ${expected}, got ${describe(given)}`,
+    pool === undefined ? {} : { pool },
+  );
+}
+
+function describe(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return `the string ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value)}`;
+    case 'function':
+      return 'a function';
+    case 'symbol':
+      return 'a symbol';
+    case 'bigint':
+      return `the bigint ${value}n`;
+    case 'object': {
+      if (value === null) return 'null';
+      const name: unknown = value.constructor?.name;
+      return typeof name === 'string' && name !== '' ? `an object of class ${name}` : 'an object';
+    }
+    default:
+      return Object.is(value, -0) ? '-0' : String(value);
+  }
+}

@@ -1,0 +1,106 @@
+import { invalidArg } from './errors.js';
+import { defaultTiers } from './size-classes.js';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Bytes of the largest tier that a pool may have: 1 GiB. */
+const MAX_CAPACITY = 2 ** 30;
+/** Bytes of the largest budget: 64 TiB, half of what a process can address. */
+const MAX_BUDGET = 2 ** 46;
+const MIN_BUDGET = 4 * KiB;
+const MAX_TIERS = 128;
+
+/** Which core serves a pool: the native addon, or the pure TypeScript one. */
+export type Backend = 'native' | 'js';
+
+export interface BufferPoolOptions {
+  /** Shown in errors and stats. Default: `'pool-N'`. */
+  name?: string;
+  /** Hard cap on the bytes that the pool keeps resident, leased or cached. At least 4 KiB. Default: 256 MiB. */
+  maxBytes?: number;
+  /**
+   * Bytes of the largest request that is pooled, up to 1 GiB; larger ones take the oversize path. Default: 1 MiB, or
+   * `maxBytes` if that is less. Not to be given along with `tiers`.
+   */
+  maxPooledSize?: number;
+  /**
+   * Capacities in bytes, strictly ascending, at most 128. Default: four steps per doubling from 1 KiB to `maxPooledSize`.
+   */
+  tiers?: readonly number[];
+  /** Cap on the bytes of oversize leases that are out at once; 0 refuses them all. Default: 64 MiB. */
+  maxOversizeBytes?: number;
+  /**
+   * When to fill a block with zeros: `'never'`, on `'acquire'` (nobody's bytes reach you), on `'release'` (your bytes
+   * do not linger). Default: `'never'`.
+   */
+  zero?: 'never' | 'acquire' | 'release';
+  /**
+   * `'auto'` takes the native core where it can be had and the TypeScript one elsewhere (`pool.backend` says why);
+   * `'native'` throws where there is none. Default: `'auto'`.
+   */
+  backend?: 'auto' | Backend;
+}
+
+export type ResolvedOptions = Required<BufferPoolOptions> & { tiers: readonly number[] };
+
+let poolsMade = 0;
+
+export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions {
+  if (typeof options !== 'object' || options === null) throw invalidArg('options', 'an object', options);
+  for (const key of Object.keys(options)) {
+    if (!(KNOWN as readonly string[]).includes(key)) {
+      throw invalidArg(`option '${key}'`, `one of the options ${KNOWN.join(', ')}`, options[key as keyof typeof options]);
+    }
+  }
+  const name = options.name ?? `pool-${++poolsMade}`;
+  if (typeof name !== 'string' || name === '') throw invalidArg("option 'name'", 'a non-empty string', name);
+
+  const maxBytes = integer(options, 'maxBytes', 256 * MiB, MIN_BUDGET, MAX_BUDGET);
+  const maxOversizeBytes = integer(options, 'maxOversizeBytes', 64 * MiB, 0, Number.MAX_SAFE_INTEGER);
+  const zero = oneOf(options, 'zero', ['never', 'acquire', 'release']);
+  const backend = oneOf(options, 'backend', ['auto', 'native', 'js']);
+
+  const most = Math.min(maxBytes, MAX_CAPACITY);
+  if (options.tiers !== undefined) {
+    if (options.maxPooledSize !== undefined) {
+      throw invalidArg("option 'maxPooledSize'", "nothing beside 'tiers', whose last one it is", options.maxPooledSize);
+    }
+    const tiers = checkTiers(options.tiers, most);
+    const maxPooledSize = tiers[tiers.length - 1] as number;
+    return { name, maxBytes, maxPooledSize, tiers, maxOversizeBytes, zero, backend };
+  }
+  const maxPooledSize = integer(options, 'maxPooledSize', Math.min(1 * MiB, maxBytes), 1, most);
+  return { name, maxBytes, maxPooledSize, tiers: defaultTiers(maxPooledSize), maxOversizeBytes, zero, backend };
+}
+
+const KNOWN = ['name', 'maxBytes', 'maxPooledSize', 'tiers', 'maxOversizeBytes', 'zero', 'backend'] as const;
+
+function integer(options: BufferPoolOptions, key: keyof BufferPoolOptions, byDefault: number, min: number, max: number) {
+  const value = options[key] === undefined ? byDefault : options[key];
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
+    throw invalidArg(`option '${key}'`, `an integer of ${min} to ${max} (bytes)`, value);
+  }
+  return value;
+}
+
+function oneOf<const T extends string>(options: BufferPoolOptions, key: keyof BufferPoolOptions, values: readonly T[]) {
+  const value = options[key] === undefined ? values[0] : options[key];
+  if (!(values as readonly unknown[]).includes(value)) {
+    throw invalidArg(`option '${key}'`, values.map((v) => `'${v}'`).join(' or '), value);
+  }
+  return value as T;
+}
+
+function checkTiers(tiers: readonly number[], most: number): readonly number[] {
+  const expected = `1 to ${MAX_TIERS} strictly ascending integers of 1 to ${most} (bytes; the budget, at most 1 GiB)`;
+  if (!Array.isArray(tiers) || tiers.length === 0) throw invalidArg("option 'tiers'", expected, tiers);
+  if (tiers.length > MAX_TIERS) throw invalidArg("option 'tiers'", expected, `${tiers.length} tiers`);
+  for (let i = 0; i < tiers.length; i++) {
+    const tier: unknown = tiers[i];
+    if (typeof tier !== 'number' || !Number.isSafeInteger(tier) || tier <= (i === 0 ? 0 : tiers[i - 1]) || tier > most) {
+      throw invalidArg(`option 'tiers', tier ${i}`, expected, tier);
+    }
+  }
+  return Object.freeze([...tiers]);
+}

@@ -1,0 +1,64 @@
+import { Block } from './block.js';
+import { SlabPoolError } from './errors.js';
+import type { Heap } from './heap.js';
+import { Magazine } from './magazine.js';
+import type { ResolvedOptions } from './options.js';
+
+/**
+ * Requests above `maxPooledSize`: ordinary buffers of the runtime behind the same lease, counted, capped, and dropped to the
+ * garbage collector on release. Go's, .NET's and Netty's pools do the same with what is too large to keep.
+ *
+ * Identity: `outBytes` == sum of the sizes of oversize leases that are out, and `outBytes` <= `maxOversizeBytes`.
+ */
+export class Oversize {
+  /** Keeps nothing: with its limit of 0, each release comes back to {@link drop}. */
+  readonly magazine: Magazine;
+  readonly #heap: Heap;
+  readonly #maxBytes: number;
+  readonly #zero: boolean;
+  /** Leases that are out. */
+  count = 0;
+  outBytes = 0;
+  refused = 0;
+
+  constructor(heap: Heap, { maxOversizeBytes, zero }: ResolvedOptions) {
+    this.#heap = heap;
+    this.#maxBytes = maxOversizeBytes;
+    this.#zero = zero === 'acquire';
+    this.magazine = new Magazine(heap, -1, 0, 0);
+  }
+
+  make(size: number): Block {
+    if (size > this.#maxBytes - this.outBytes) {
+      this.refused++;
+      throw new SlabPoolError(
+        'ERR_SLABPOOL_OVERSIZE',
+        `${size} bytes are above the largest tier and do not fit: of maxOversizeBytes ${this.#maxBytes}, ` +
+          `${this.outBytes} are out in ${this.count} leases. Release them sooner, or raise maxOversizeBytes or maxPooledSize`,
+        { pool: this.#heap.name, details: { sizeBytes: size, maxOversizeBytes: this.#maxBytes, outBytes: this.outBytes } },
+      );
+    }
+    const block = new Block(this.#allocate(size), -1, this.magazine);
+    this.count++;
+    this.outBytes += size;
+    this.magazine.acquires++;
+    return block;
+  }
+
+  #allocate(size: number): Buffer<ArrayBuffer> {
+    try {
+      return this.#zero ? Buffer.from(new ArrayBuffer(size)) : Buffer.allocUnsafeSlow(size);
+    } catch (cause) {
+      throw new SlabPoolError('ERR_SLABPOOL_OUT_OF_MEMORY', `the runtime cannot allocate ${size} bytes`, {
+        pool: this.#heap.name,
+        details: { sizeBytes: size },
+        cause,
+      });
+    }
+  }
+
+  drop(block: Block): void {
+    this.count--;
+    this.outBytes -= block.capacity;
+  }
+}

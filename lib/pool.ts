@@ -1,0 +1,224 @@
+import type { Block } from './block.js';
+import { SlabPoolError, invalidArg } from './errors.js';
+import { Heap } from './heap.js';
+import { Lease } from './lease.js';
+import { type BackendInfo, openCore } from './loader.js';
+import { type BufferPoolOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import { type PoolStats, takeStats } from './stats.js';
+
+const SMALLEST_PAGE = 4096;
+
+/**
+ * A pool of buffers in tiers, within a hard byte budget, private to the thread that made it.
+ *
+ * It lives until {@link close} (or the end of its thread): a pool that is merely dropped keeps what it has leased.
+ *
+ * ```ts
+ * const pool = new BufferPool({ maxBytes: 64 * 1024 * 1024 });
+ * const lease = pool.acquire(65_536);
+ * const n = fs.readSync(fd, lease.bytes);
+ * lease.release();
+ * ```
+ */
+export class BufferPool {
+  /** Which core runs this pool, and why. */
+  readonly backend: BackendInfo;
+  readonly #options: ResolvedOptions;
+  readonly #heap: Heap;
+  /** Bytes of the largest tier; 0 once closed, so that every acquire takes the slow path. */
+  #pooledSize: number;
+  readonly #zeroOnAcquire: boolean;
+
+  /** @throws `ERR_SLABPOOL_INVALID_ARG` for a misspelt or ill-typed option, `ERR_SLABPOOL_BACKEND` */
+  constructor(options?: BufferPoolOptions) {
+    this.#options = resolveOptions(options);
+    const { core, backend } = openCore(this.#options);
+    this.backend = backend;
+    this.#heap = new Heap(core, this.#options);
+    this.#pooledSize = this.#options.maxPooledSize;
+    this.#zeroOnAcquire = this.#options.zero === 'acquire';
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /** Bytes of the budget. */
+  get maxBytes(): number {
+    return this.#options.maxBytes;
+  }
+
+  /** Bytes of the largest request that is pooled. */
+  get maxPooledSize(): number {
+    return this.#options.maxPooledSize;
+  }
+
+  /** Capacities in bytes. */
+  get tiers(): readonly number[] {
+    return this.#options.tiers;
+  }
+
+  /**
+   * A lease of the smallest tier that holds `size` bytes. Contents are whatever was there before, unless the option `zero`
+   * says otherwise.
+   * @param size an integer from 0
+   * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_EXHAUSTED`, `ERR_SLABPOOL_OVERSIZE`, `ERR_SLABPOOL_OUT_OF_MEMORY`,
+   * `ERR_SLABPOOL_CLOSED`
+   */
+  acquire(size: number): Lease {
+    // The index of the last byte. A size of 0 wraps to 2^32 - 1, so one comparison catches it together with what is too large.
+    const last = (size - 1) >>> 0;
+    if (last >= this.#pooledSize || last + 1 !== size) return this.#acquireOther(size);
+    const magazine = this.#heap.magazineFor(last);
+    const block = magazine.count > 0 ? (magazine.blocks[--magazine.count] as Block) : this.#heap.refill(magazine);
+    magazine.acquires++;
+    if (this.#zeroOnAcquire) block.bytes.fill(0);
+    return new Lease(block, size);
+  }
+
+  /** Size 0, oversize, or nonsense. */
+  #acquireOther(size: number): Lease {
+    this.#heap.assertOpen();
+    if (!Number.isSafeInteger(size) || size < 0) {
+      throw invalidArg('acquire(size)', 'a safe integer from 0 (bytes)', size, this.name);
+    }
+    if (size > this.#pooledSize) return new Lease(this.#heap.oversize.make(size), size);
+    const one = this.acquire(1);
+    return new Lease(Lease.end(one, this.#heap), size);
+  }
+
+  /**
+   * The same as `lease.release()`, checking that the lease is this pool's.
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_FOREIGN_LEASE`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`
+   */
+  release(lease: Lease): void {
+    const block = Lease.end(lease, this.#heap);
+    block.magazine.put(block);
+  }
+
+  /**
+   * `count` leases of `size` bytes, or none at all and the error that prevented it.
+   * @throws as {@link acquire}
+   */
+  acquireMany(size: number, count: number): Lease[] {
+    checkCount('acquireMany(size, count), count', count, this.name);
+    const leases: Lease[] = [];
+    try {
+      for (let i = 0; i < count; i++) leases.push(this.acquire(size));
+    } catch (error) {
+      for (const lease of leases) lease.release();
+      throw error;
+    }
+    return leases;
+  }
+
+  /**
+   * Releases all leases, or none at all and throws what is wrong with the first wrong one.
+   * @throws as {@link release}
+   */
+  releaseMany(leases: Iterable<Lease>): void {
+    this.#heap.assertOpen();
+    if (typeof leases?.[Symbol.iterator] !== 'function') {
+      throw invalidArg('releaseMany(leases)', 'an iterable of leases', leases, this.name);
+    }
+    const ended: [Lease, Block][] = [];
+    try {
+      for (const lease of leases) ended.push([lease, Lease.end(lease, this.#heap)]);
+    } catch (error) {
+      for (const [lease, block] of ended) Lease.resume(lease, block);
+      throw error;
+    }
+    for (const [, block] of ended) block.magazine.put(block);
+  }
+
+  /**
+   * Lends a lease to `fn` and releases it when `fn` returns, throws, or the promise that it returned settles.
+   * @returns what `fn` returns
+   * @throws as {@link acquire}, and what `fn` throws
+   */
+  borrow<T>(size: number, fn: (lease: Lease) => T): T {
+    if (typeof fn !== 'function') throw invalidArg('borrow(size, fn), fn', 'a function', fn, this.name);
+    const lease = this.acquire(size);
+    let result: T;
+    try {
+      result = fn(lease);
+    } catch (error) {
+      lease[Symbol.dispose]();
+      throw error;
+    }
+    if (isThenable(result)) return Promise.resolve(result).finally(() => lease[Symbol.dispose]()) as T;
+    lease[Symbol.dispose]();
+    return result;
+  }
+
+  /**
+   * Makes `count` buffers of the tier of `size` ready: memory, ArrayBuffers and page tables, so that nothing of that falls
+   * on their first use.
+   * @throws as {@link acquire}
+   */
+  prewarm(size: number, count: number): void {
+    if (Number.isSafeInteger(size) && size > this.maxPooledSize) {
+      throw invalidArg('prewarm(size, count), size', `at most maxPooledSize, ${this.maxPooledSize}`, size, this.name);
+    }
+    const leases = this.acquireMany(size, count);
+    for (const { bytes } of leases) {
+      for (let at = 0; at < bytes.length; at += SMALLEST_PAGE) bytes[at] = 0;
+    }
+    this.releaseMany(leases);
+  }
+
+  /**
+   * Gives everything that is free back to the OS. Blocks below a page are given back by whole slabs, so that a few of them
+   * may stay.
+   * @returns the bytes given back
+   */
+  trim(): number {
+    return this.#heap.trim();
+  }
+
+  /** A snapshot; walks the tiers, so keep it off the hot path. */
+  stats(): PoolStats {
+    this.#heap.assertOpen();
+    return takeStats(this.#heap, this.backend.kind, this.#options);
+  }
+
+  /** The number of leases out. */
+  outstanding(): number {
+    this.#heap.assertOpen();
+    return this.#heap.outstanding();
+  }
+
+  /**
+   * For the end of a test: throws while leases are out.
+   * @throws `ERR_SLABPOOL_LEAK`
+   */
+  assertNoLeaks(): void {
+    const outstanding = this.outstanding();
+    if (outstanding === 0) return;
+    const tiers = this.stats().classes.filter((k) => k.outstanding > 0);
+    const list = tiers.map((k) => `${k.outstanding} of ${k.capacity} bytes`);
+    if (this.#heap.oversize.count > 0) list.push(`${this.#heap.oversize.count} oversize`);
+    throw new SlabPoolError(
+      'ERR_SLABPOOL_LEAK',
+      `expected every lease to be released, but ${outstanding} are out: ${list.join(', ')}`,
+      { pool: this.name, details: { outstanding } },
+    );
+  }
+
+  /**
+   * Ends the pool: pages go back to the OS, further calls throw `ERR_SLABPOOL_CLOSED`. Views that are still held read
+   * zeros, never another owner's bytes. A second close does nothing.
+   */
+  close(): void {
+    this.#pooledSize = 0;
+    this.#heap.close();
+  }
+}
+
+function checkCount(what: string, count: number, pool: string): void {
+  if (!Number.isSafeInteger(count) || count < 0) throw invalidArg(what, 'an integer from 0', count, pool);
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}

@@ -1,0 +1,26 @@
+// The only door to the operating system's memory calls. Implementations: os_posix.cc, os_windows.cc.
+//
+// A range goes through: reserve (address space only) -> commit (readable and writable, zero-filled, a page is allocated
+// on its first touch) -> decommit (pages go back to the OS, the range stays readable and writable and reads zeros).
+#pragma once
+
+#include <cstddef>
+
+namespace slabpool::os {
+
+// Bytes in a page; a power of two.
+[[nodiscard]] size_t page_size();
+
+// `bytes` of address space that starts at a multiple of `alignment` (a power of two, at least a page), or nullptr.
+[[nodiscard]] void* reserve(size_t bytes, size_t alignment);
+
+// False when the OS refuses. Committing a committed range again is harmless, also from two threads at once.
+[[nodiscard]] bool commit(void* address, size_t bytes);
+
+// Page-aligned `address` and `bytes`. False when the OS keeps the pages (locked memory); the contents then stay.
+[[nodiscard]] bool decommit(void* address, size_t bytes);
+
+// Ends a reservation. For allocator metadata only: memory that JavaScript has seen is never released.
+void release(void* address, size_t bytes);
+
+}  // namespace slabpool::os

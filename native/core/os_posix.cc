@@ -1,0 +1,57 @@
+#if !defined(_WIN32)
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cstdint>
+
+#include "os.h"
+
+namespace slabpool::os {
+
+namespace {
+
+#if defined(MAP_NORESERVE)
+constexpr int kReserveFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+#else
+constexpr int kReserveFlags = MAP_PRIVATE | MAP_ANONYMOUS;
+#endif
+
+}  // namespace
+
+size_t page_size() {
+  static const size_t size = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+void* reserve(size_t bytes, size_t alignment) {
+  const size_t slack = alignment > page_size() ? alignment : 0;
+  void* mapped = mmap(nullptr, bytes + slack, PROT_NONE, kReserveFlags, -1, 0);
+  if (mapped == MAP_FAILED) return nullptr;
+  if (slack == 0) return mapped;
+
+  // mmap aligns to pages only: reserve more than is needed and hand the ends back. Nobody has seen them.
+  const uintptr_t from = reinterpret_cast<uintptr_t>(mapped);
+  const uintptr_t aligned = (from + alignment - 1) & ~(uintptr_t{alignment} - 1);
+  const size_t head = aligned - from;
+  if (head != 0) munmap(mapped, head);
+  if (slack != head) munmap(reinterpret_cast<void*>(aligned + bytes), slack - head);
+  return reinterpret_cast<void*>(aligned);
+}
+
+bool commit(void* address, size_t bytes) { return mprotect(address, bytes, PROT_READ | PROT_WRITE) == 0; }
+
+bool decommit(void* address, size_t bytes) {
+#if defined(__APPLE__)
+  // macOS keeps the old contents after MADV_DONTNEED; mapping fresh zero pages over the range drops them at once.
+  return mmap(address, bytes, PROT_READ | PROT_WRITE, kReserveFlags | MAP_FIXED, -1, 0) != MAP_FAILED;
+#else
+  return madvise(address, bytes, MADV_DONTNEED) == 0;
+#endif
+}
+
+void release(void* address, size_t bytes) { munmap(address, bytes); }
+
+}  // namespace slabpool::os
+
+#endif

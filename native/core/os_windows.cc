@@ -1,0 +1,48 @@
+#if defined(_WIN32)
+
+#define WIN32_LEAN_AND_MEAN
+#define _WIN32_WINNT 0x0A00
+#include <windows.h>
+
+#include <cstdint>
+
+#include "os.h"
+
+namespace slabpool::os {
+
+size_t page_size() {
+  static const size_t size = [] {
+    SYSTEM_INFO info;
+    GetSystemInfo(&info);
+    return static_cast<size_t>(info.dwPageSize);
+  }();
+  return size;
+}
+
+void* reserve(size_t bytes, size_t alignment) {
+  // VirtualFree cannot hand back the ends of a reservation, so the slack stays reserved; it is address space only.
+  const size_t slack = alignment > page_size() ? alignment : 0;
+  void* mapped = VirtualAlloc(nullptr, bytes + slack, MEM_RESERVE, PAGE_READWRITE);
+  if (mapped == nullptr || slack == 0) return mapped;
+  const uintptr_t from = reinterpret_cast<uintptr_t>(mapped);
+  return reinterpret_cast<void*>((from + alignment - 1) & ~(uintptr_t{alignment} - 1));
+}
+
+bool commit(void* address, size_t bytes) { return VirtualAlloc(address, bytes, MEM_COMMIT, PAGE_READWRITE) != nullptr; }
+
+bool decommit(void* address, size_t bytes) {
+  // MEM_DECOMMIT would make the range fault for whoever still holds a view. DiscardVirtualMemory keeps it accessible
+  // but leaves its contents undefined (the old ones or zeros), hence the zeros first.
+  ZeroMemory(address, bytes);
+  return DiscardVirtualMemory(address, bytes) == ERROR_SUCCESS;
+}
+
+void release(void* address, size_t) {
+  MEMORY_BASIC_INFORMATION info;
+  VirtualQuery(address, &info, sizeof info);
+  VirtualFree(info.AllocationBase, 0, MEM_RELEASE);
+}
+
+}  // namespace slabpool::os
+
+#endif
