@@ -66,6 +66,19 @@ export class Heap {
     return blocks[count - 1] as Block;
   }
 
+  /**
+   * Another block for one that is unfit to be leased: its ArrayBuffer was detached after its release, through a view that
+   * somebody kept.
+   */
+  replace(magazine: Magazine, unfit: Block): Block {
+    let block = unfit;
+    do {
+      this.#retire(magazine, block);
+      block = magazine.count > 0 ? (magazine.blocks[--magazine.count] as Block) : this.refill(magazine);
+    } while (block.bytes.length !== block.capacity);
+    return block;
+  }
+
   #blockAt(index: number, magazine: Magazine): Block {
     const known = this.#table.get(index);
     if (known !== undefined) return known;
@@ -169,10 +182,14 @@ export class Heap {
     const cachedBytes = residentBytes - outBytes - retiredBytes;
     const details = { capacityBytes: capacity, maxBytes, outBytes, cachedBytes, retiredBytes };
     if (status !== EXHAUSTED) {
-      return new SlabPoolError('ERR_SLABPOOL_OUT_OF_MEMORY', `the system has no memory for a block of ${capacity} bytes`, {
-        pool: this.name,
-        details,
-      });
+      return new SlabPoolError(
+        'ERR_SLABPOOL_OUT_OF_MEMORY',
+        `the system has no memory for a block of ${capacity} bytes`,
+        {
+          pool: this.name,
+          details,
+        },
+      );
     }
     this.exhausted++;
     return new SlabPoolError(

@@ -1,6 +1,6 @@
-export type { ClassStats, PoolStats } from './stats.js';
-export type { Backend, BufferPoolOptions } from './options.js';
-export type { BackendInfo } from './loader.js';
-export type { Lease } from './lease.js';
-export { BufferPool } from './pool.js';
 export { SlabPoolError, type SlabPoolErrorCode } from './errors.js';
+export type { Lease } from './lease.js';
+export type { BackendInfo } from './loader.js';
+export type { Backend, BufferPoolOptions } from './options.js';
+export { BufferPool } from './pool.js';
+export type { ClassStats, PoolStats } from './stats.js';

@@ -1,4 +1,13 @@
-import { type Core, type CoreClassStats, EXHAUSTED, MAX_BATCH, NOT_HELD, OUT_OF_MEMORY, STEPS, type Step } from './core.js';
+import {
+  type Core,
+  type CoreClassStats,
+  EXHAUSTED,
+  MAX_BATCH,
+  NOT_HELD,
+  OUT_OF_MEMORY,
+  STEPS,
+  type Step,
+} from './core.js';
 
 const BATCH_BYTES = 128 * 1024;
 const BUDGET_BATCHES = 16;
@@ -173,13 +182,18 @@ export class JsCore implements Core {
   checkInvariants(): string | null {
     const found = this.#blocks.map(() => 0);
     for (const k of this.#classes) {
-      for (const [list, state] of [[k.depot, 'free'], [k.victim, 'free'], [k.cold, 'cold']] as const) {
+      for (const [list, state] of [
+        [k.depot, 'free'],
+        [k.victim, 'free'],
+        [k.cold, 'cold'],
+      ] as const) {
         for (const index of list) {
           found[index]++;
           if (this.#blocks[index]?.state !== state) return "a block's state is not that of the list it is in";
         }
       }
-      if (k.resident !== k.out + k.depot.length + k.victim.length + k.retired) return 'resident != out + cached + retired';
+      if (k.resident !== k.out + k.depot.length + k.victim.length + k.retired)
+        return 'resident != out + cached + retired';
       if (k.carved !== k.resident + k.cold.length) return 'carved != resident + cold';
     }
     const wrong = this.#blocks.some(({ state }, i) => found[i] !== (state === 'free' || state === 'cold' ? 1 : 0));

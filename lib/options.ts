@@ -1,4 +1,4 @@
-import { invalidArg } from './errors.js';
+import { invalidArg, SlabPoolError } from './errors.js';
 import { defaultTiers } from './size-classes.js';
 
 const KiB = 1024;
@@ -49,9 +49,11 @@ let poolsMade = 0;
 export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions {
   if (typeof options !== 'object' || options === null) throw invalidArg('options', 'an object', options);
   for (const key of Object.keys(options)) {
-    if (!(KNOWN as readonly string[]).includes(key)) {
-      throw invalidArg(`option '${key}'`, `one of the options ${KNOWN.join(', ')}`, options[key as keyof typeof options]);
-    }
+    if ((KNOWN as readonly string[]).includes(key)) continue;
+    throw new SlabPoolError(
+      'ERR_SLABPOOL_INVALID_ARG',
+      `there is no option '${key}': expected only ${KNOWN.join(', ')}`,
+    );
   }
   const name = options.name ?? `pool-${++poolsMade}`;
   if (typeof name !== 'string' || name === '') throw invalidArg("option 'name'", 'a non-empty string', name);
@@ -76,7 +78,13 @@ export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions
 
 const KNOWN = ['name', 'maxBytes', 'maxPooledSize', 'tiers', 'maxOversizeBytes', 'zero', 'backend'] as const;
 
-function integer(options: BufferPoolOptions, key: keyof BufferPoolOptions, byDefault: number, min: number, max: number) {
+function integer(
+  options: BufferPoolOptions,
+  key: keyof BufferPoolOptions,
+  byDefault: number,
+  min: number,
+  max: number,
+) {
   const value = options[key] === undefined ? byDefault : options[key];
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
     throw invalidArg(`option '${key}'`, `an integer of ${min} to ${max} (bytes)`, value);
@@ -98,7 +106,12 @@ function checkTiers(tiers: readonly number[], most: number): readonly number[] {
   if (tiers.length > MAX_TIERS) throw invalidArg("option 'tiers'", expected, `${tiers.length} tiers`);
   for (let i = 0; i < tiers.length; i++) {
     const tier: unknown = tiers[i];
-    if (typeof tier !== 'number' || !Number.isSafeInteger(tier) || tier <= (i === 0 ? 0 : tiers[i - 1]) || tier > most) {
+    if (
+      typeof tier !== 'number' ||
+      !Number.isSafeInteger(tier) ||
+      tier <= (i === 0 ? 0 : tiers[i - 1]) ||
+      tier > most
+    ) {
       throw invalidArg(`option 'tiers', tier ${i}`, expected, tier);
     }
   }

@@ -35,7 +35,10 @@ export class Oversize {
         'ERR_SLABPOOL_OVERSIZE',
         `${size} bytes are above the largest tier and do not fit: of maxOversizeBytes ${this.#maxBytes}, ` +
           `${this.outBytes} are out in ${this.count} leases. Release them sooner, or raise maxOversizeBytes or maxPooledSize`,
-        { pool: this.#heap.name, details: { sizeBytes: size, maxOversizeBytes: this.#maxBytes, outBytes: this.outBytes } },
+        {
+          pool: this.#heap.name,
+          details: { sizeBytes: size, maxOversizeBytes: this.#maxBytes, outBytes: this.outBytes },
+        },
       );
     }
     const block = new Block(this.#allocate(size), -1, this.magazine);

@@ -1,5 +1,5 @@
 import type { Block } from './block.js';
-import { SlabPoolError, invalidArg } from './errors.js';
+import { invalidArg, SlabPoolError } from './errors.js';
 import { Heap } from './heap.js';
 import { Lease } from './lease.js';
 import { type BackendInfo, openCore } from './loader.js';
@@ -66,11 +66,13 @@ export class BufferPool {
    * `ERR_SLABPOOL_CLOSED`
    */
   acquire(size: number): Lease {
-    // The index of the last byte. A size of 0 wraps to 2^32 - 1, so one comparison catches it together with what is too large.
+    if (typeof size !== 'number') return this.#acquireOther(size);
+    // The index of the last byte. A size of 0 wraps to 2^32 - 1: one comparison catches it and what is too large.
     const last = (size - 1) >>> 0;
     if (last >= this.#pooledSize || last + 1 !== size) return this.#acquireOther(size);
     const magazine = this.#heap.magazineFor(last);
-    const block = magazine.count > 0 ? (magazine.blocks[--magazine.count] as Block) : this.#heap.refill(magazine);
+    let block = magazine.count > 0 ? (magazine.blocks[--magazine.count] as Block) : this.#heap.refill(magazine);
+    if (block.bytes.length !== magazine.capacity) block = this.#heap.replace(magazine, block);
     magazine.acquires++;
     if (this.#zeroOnAcquire) block.bytes.fill(0);
     return new Lease(block, size);

@@ -62,7 +62,11 @@ export interface PoolStats {
   readonly classes: readonly ClassStats[];
 }
 
-export function takeStats(heap: Heap, backend: Backend, { name, maxBytes, maxOversizeBytes }: ResolvedOptions): PoolStats {
+export function takeStats(
+  heap: Heap,
+  backend: Backend,
+  { name, maxBytes, maxOversizeBytes }: ResolvedOptions,
+): PoolStats {
   const { oversize, magazines } = heap;
   const core = heap.core.stats();
 
@@ -86,7 +90,9 @@ export function takeStats(heap: Heap, backend: Backend, { name, maxBytes, maxOve
   const sum = (figure: (k: ClassStats) => number) => classes.reduce((total, k) => total + figure(k), 0);
 
   const pooled = sum((k) => k.acquires);
-  const refills = STEPS.map((step, i) => [step, core.reduce((total, k) => total + (k.refills[i] as number), 0)] as const);
+  const refills = STEPS.map(
+    (step, i) => [step, core.reduce((total, k) => total + (k.refills[i] as number), 0)] as const,
+  );
   const served = Object.fromEntries(refills) as Record<Step, number>;
   const magazine = pooled - refills.reduce((total, [, n]) => total + n, 0);
   const acquires = pooled + oversize.magazine.acquires;

@@ -62,7 +62,8 @@ function whole(name, text, max) {
 /** @param {string} file */
 async function ownInput(file) {
   // npm runs scripts in the package's folder, whatever folder the person is in.
-  const path = resolve(process.env['INIT_CWD'] ?? '.', file);
+  const { INIT_CWD = '.' } = process.env;
+  const path = resolve(INIT_CWD, file);
   return { path, size: await checkInput(path, file), truth: undefined };
 }
 
@@ -127,7 +128,9 @@ async function main() {
   const summaries = new Map([...runs].map(([way, list]) => [way, summarize(list, size)]));
   const start = Math.min(...[...summaries.values()].map(({ startRss }) => startRss));
   console.log(waysTable(summaries));
-  console.log(`Medians of ${rounds}; RSS and external memory: peaks. Node.js alone has ${start.toFixed(0)} MiB of RSS.\n`);
+  console.log(
+    `Medians of ${rounds}; RSS and external memory at their peaks; RSS of Node.js alone: ${start.toFixed(0)} MiB.\n`,
+  );
   console.log(inWords(summaries, rounds));
 }
 

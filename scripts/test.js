@@ -1,0 +1,86 @@
+// npm test [-- SUITE ...]: builds everything from source and runs the suites; the last line adds them up.
+//
+//   vitest    the library, on this Node
+//   native    the core alone: unit tests, stress under sanitizers, model checking, fuzzing (native/test)
+//   runtimes  the vitest suite on other releases of Node (not by default: it downloads them)
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { bin, node, root, run } from './run.js';
+import { installRuntimes } from './runtimes.js';
+
+/** @typedef {{ passed: number, failed: number }} Count */
+
+const suites = process.argv.slice(2);
+const chosen = suites.length > 0 ? suites : ['vitest', 'native'];
+const unknown = chosen.find((suite) => !['vitest', 'native', 'runtimes'].includes(suite));
+if (unknown !== undefined) {
+  console.error(`npm test: expected suites of vitest, native, runtimes, got '${unknown}'`);
+  process.exit(2);
+}
+
+headline('build');
+if (!node(bin.tsc, ['-p', 'tsconfig.build.json']) || !node(bin.nodeGyp, ['rebuild', '--silent'])) process.exit(1);
+
+/** @type {Count[]} */
+const counts = [];
+if (chosen.includes('vitest')) {
+  headline(`vitest on Node ${process.versions.node}`);
+  counts.push(vitest(process.execPath));
+}
+if (chosen.includes('native')) {
+  headline('native core');
+  counts.push(await native());
+}
+if (chosen.includes('runtimes')) {
+  for (const { name, execPath } of installRuntimes()) {
+    headline(`vitest on ${name}`);
+    counts.push(vitest(execPath));
+  }
+}
+
+const passed = counts.reduce((sum, count) => sum + count.passed, 0);
+const failed = counts.reduce((sum, count) => sum + count.failed, 0);
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+
+/** @param {string} title */
+function headline(title) {
+  console.log(`\n== ${title} ==`);
+}
+
+/**
+ * @param {string} execPath
+ * @returns {Count}
+ */
+function vitest(execPath) {
+  const folder = mkdtempSync(join(tmpdir(), 'slabpool-test-'));
+  try {
+    const report = join(folder, 'report.json');
+    const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+    const ok = run(execPath, [bin.vitest, ...args]);
+    const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'));
+    // A suite that does not even load counts as one failure.
+    return { passed: numPassedTests, failed: ok ? 0 : Math.max(1, numFailedTests) };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** @returns {Promise<Count>} */
+async function native() {
+  const child = spawn('bash', ['native/test/run.sh'], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  const closed = once(child, 'close');
+  let output = '';
+  for await (const chunk of child.stdout) {
+    process.stdout.write(chunk);
+    output += chunk;
+  }
+  const [code] = await closed;
+  const closing = [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)].pop();
+  const ok = code === 0 && closing !== undefined;
+  const count = { passed: Number(closing?.[1] ?? 0), failed: Number(closing?.[2] ?? 0) };
+  return ok ? count : { ...count, failed: Math.max(1, count.failed) };
+}
