@@ -21,9 +21,10 @@ inline constexpr size_t kSteps = 5;
 // A monotonic count with a single writer, so that it needs no read-modify-write.
 class Counter {
  public:
-  // Relaxed: the count publishes nothing but itself.
-  void add(uint64_t n) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
-  [[nodiscard]] uint64_t get() const { return value_.load(std::memory_order_relaxed); }
+  // Release: pairs with the acquire of get(); a reader who sees a later count sees the earlier ones of other Counters
+  // too.
+  void add(uint64_t n) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release); }
+  [[nodiscard]] uint64_t get() const { return value_.load(std::memory_order_acquire); }
 
  private:
   StdSync::atomic<uint64_t> value_{0};

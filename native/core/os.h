@@ -17,7 +17,7 @@ namespace slabpool::os {
 // False when the OS refuses. Committing a committed range again is harmless, also from two threads at once.
 [[nodiscard]] bool commit(void* address, size_t bytes);
 
-// Page-aligned `address` and `bytes`. False when the OS keeps the pages (locked memory); the contents then stay.
+// Page-aligned `address` and `bytes`. False when the OS keeps the pages (locked memory).
 [[nodiscard]] bool decommit(void* address, size_t bytes);
 
 // Ends a reservation. For allocator metadata only: memory that JavaScript has seen is never released.

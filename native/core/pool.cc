@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <thread>
 #include <utility>
 
 #include "os.h"
@@ -88,6 +89,18 @@ Heap* Pool::heap_at(uint32_t slot) const { return heaps_[slot].load(std::memory_
 uint32_t Pool::heap_slots() const { return heap_count_.load(std::memory_order_relaxed); }
 
 RefillResult Pool::refill(Heap& heap, uint32_t c, uint32_t* out) {
+  // Acquire, three times: pairs with age()'s release at its end; what it gave back is then seen.
+  const uint32_t before = ages_.load(std::memory_order_acquire);
+  const RefillResult result = try_refill(heap, c, out);
+  if (result.status != Status::exhausted) return result;
+  // Blocks that a trim has in hand are in no stack, and yet charged: a refusal counts only when none was under way.
+  const uint32_t after = ages_.load(std::memory_order_acquire);
+  if (after == before && after % 2 == 0) return result;
+  while (after % 2 != 0 && ages_.load(std::memory_order_acquire) == after) std::this_thread::yield();
+  return try_refill(heap, c, out);
+}
+
+RefillResult Pool::try_refill(Heap& heap, uint32_t c, uint32_t* out) {
   Step step{};
   uint32_t batch = take_free(heap, c, step);
   if (batch == kNoIndex) {
@@ -254,8 +267,13 @@ Status Pool::retire(Heap& heap, uint32_t c, uint32_t b) {
 }
 
 uint64_t Pool::age() {
-  // Acquire pairs with the release below: the slabs' scratch fields pass from one aging thread to the next.
-  if (aging_.exchange(true, std::memory_order_acquire)) return 0;
+  uint32_t ages = ages_.load(std::memory_order_relaxed);  // only a guess: the CAS checks it
+  // Acquire: pairs with the release below; the slabs' scratch fields pass from one aging thread to the next. That a
+  // refill sees the odd count is left to the stacks: what empties them is released after it.
+  if (ages % 2 != 0 ||
+      !ages_.compare_exchange_strong(ages, ages + 1, std::memory_order_acquire, std::memory_order_relaxed)) {
+    return 0;
+  }
   uint64_t bytes = 0;
   for (uint32_t h = 0; h < heap_slots(); ++h) {
     Heap* heap = heap_at(h);
@@ -271,7 +289,7 @@ uint64_t Pool::age() {
       }
     }
   }
-  aging_.store(false, std::memory_order_release);
+  ages_.store(ages + 2, std::memory_order_release);
   return bytes;
 }
 

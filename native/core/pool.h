@@ -91,6 +91,7 @@ class Pool {
 
   Pool(const uint32_t* capacities, uint32_t count, uint64_t max_bytes);
 
+  RefillResult try_refill(Heap& heap, uint32_t c, uint32_t* out);
   // Batches (their first block), or kNoIndex. The caller owns what is returned.
   uint32_t take_free(Heap& heap, uint32_t c, Step& step);
   uint32_t take_cold(Heap& heap, uint32_t c, uint32_t limit, Step& step);
@@ -120,7 +121,8 @@ class Pool {
   };
   ClassTotals totals_[kMaxClasses];
 
-  StdSync::atomic<bool> aging_{false};
+  // Odd while a thread is in age().
+  StdSync::atomic<uint32_t> ages_{0};
 };
 
 }  // namespace slabpool

@@ -46,8 +46,9 @@ class TaggedStack {
       // Relaxed: ordered by the acquire above. It may be stale when another thread popped meanwhile; then the CAS
       // fails.
       const uint32_t next = links.next_batch(index_of(head)).load(std::memory_order_relaxed);
-      // Success relaxed: an equal tag means that `head` is the very word acquired above.
-      if (head_.compare_exchange_weak(head, pack(tag_of(head), next), std::memory_order_relaxed,
+      // Success needs no more than relaxed, as an equal tag means that `head` is the very word acquired above; but GCC
+      // 12 warns of a failure order that is stronger.
+      if (head_.compare_exchange_weak(head, pack(tag_of(head), next), std::memory_order_acquire,
                                       std::memory_order_acquire)) {
         return index_of(head);
       }
@@ -58,15 +59,16 @@ class TaggedStack {
   // Empties the stack in one step: its top (linked on through next_batch to kNoIndex), or kNoIndex.
   [[nodiscard]] uint32_t take_all() {
     uint64_t head = head_.load(std::memory_order_relaxed);  // only a guess: the CAS checks it
-    // Acquire: pairs with the release of push(); the taker walks links and batches that others wrote.
-    while (!head_.compare_exchange_weak(head, pack(tag_of(head), kNoIndex), std::memory_order_acquire,
+    // Acquire: pairs with the release of push(); the taker walks links and batches that others wrote. Release: pairs
+    // with the acquire of pop() and looks_empty(); whoever finds the stack empty sees what the taker did before.
+    while (!head_.compare_exchange_weak(head, pack(tag_of(head), kNoIndex), std::memory_order_acq_rel,
                                         std::memory_order_relaxed)) {
     }
     return index_of(head);
   }
 
-  // Relaxed: a hint for skipping a stack that looks empty; nothing is read through it.
-  [[nodiscard]] bool looks_empty() const { return index_of(head_.load(std::memory_order_relaxed)) == kNoIndex; }
+  // A hint for skipping a stack. Acquire: pairs with the release of take_all().
+  [[nodiscard]] bool looks_empty() const { return index_of(head_.load(std::memory_order_acquire)) == kNoIndex; }
 
   // Top of the stack, for walks at quiescence (no other thread inside).
   [[nodiscard]] uint32_t peek() const { return index_of(head_.load(std::memory_order_relaxed)); }

@@ -1,0 +1,194 @@
+#include "fuzz.h"
+
+#include <cstdlib>
+#include <map>
+
+#include "client.h"
+
+namespace slabpool::test {
+namespace {
+
+#define EXPECT(condition) expect(condition, __LINE__, #condition)
+void expect(bool ok, int line, const char* what) {
+  if (ok) return;
+  std::printf("  fuzz.cc:%d: %s\n", line, what);
+  std::fflush(stdout);
+  std::abort();  // fuzzers look for crashes
+}
+
+// The input, as if zeros followed it without end.
+class Input {
+ public:
+  Input(const uint8_t* data, size_t size) : data_(data), end_(data + size) {}
+  [[nodiscard]] bool empty() const { return data_ == end_; }
+  uint8_t byte() { return data_ == end_ ? uint8_t{0} : *data_++; }
+  uint32_t below(uint32_t bound) { return byte() % bound; }
+
+ private:
+  const uint8_t* data_;
+  const uint8_t* end_;
+};
+
+// What the pool's promises add up to, kept the plainest way.
+struct ModelBlock {
+  enum { cached, out, retired } state;
+  uint32_t size_class;
+  size_t holder;  // client, while out
+  char* address;
+};
+
+class Fuzzer {
+ public:
+  explicit Fuzzer(Input input) : input_(input) {
+    static const std::vector<uint32_t> kTiers[] = {{100, 1000}, {1000, 4096, 20'000}, {4096, 8192}, {64, 65'536}};
+    static constexpr uint64_t kBudgets[] = {4 * kKiB, 40 * kKiB, 300'000, 2 * kMiB};
+    const std::vector<uint32_t>& tiers = kTiers[input_.below(4)];
+    pool_ = make_pool(tiers, kBudgets[input_.below(4)]);
+    EXPECT(pool_ != nullptr);
+    counts_.resize(tiers.size());
+    clients_.emplace_back(*pool_);
+  }
+
+  void run() {
+    while (!input_.empty()) {
+      switch (input_.below(8)) {
+        case 0:
+          if (clients_.size() < 4) clients_.emplace_back(*pool_);
+          break;
+        case 1:
+        case 2:
+        case 3:
+          refill(any_client(), any_class());
+          break;
+        case 4:
+        case 5:
+          flush(any_client(), any_class());
+          break;
+        case 6:
+          retire(any_client(), any_class());
+          break;
+        default:
+          age();
+      }
+      check();
+    }
+    EXPECT(pool_->check_invariants() == nullptr);
+  }
+
+ private:
+  struct Counts {
+    uint64_t out = 0;
+    uint64_t retired = 0;
+  };
+
+  size_t any_client() { return input_.below(static_cast<uint32_t>(clients_.size())); }
+  uint32_t any_class() { return input_.below(pool_->class_count()); }
+  // Mostly blocks that have been seen, held or not; sometimes no block at all.
+  uint32_t any_block() {
+    const uint32_t byte = input_.byte();
+    return byte == 255 ? kNoIndex - input_.byte() : (byte << 4 | input_.below(16)) % (highest_ + 3);
+  }
+
+  bool holds(size_t client, uint32_t c, uint32_t block) const {
+    const auto found = blocks_.find(block);
+    return found != blocks_.end() && found->second.state == ModelBlock::out && found->second.holder == client &&
+           found->second.size_class == c;
+  }
+
+  void refill(size_t client, uint32_t c) {
+    const SizeClass& k = pool_->size_class(c);
+    const ClassStats before = pool_->stats(c);
+    const bool cached = before.resident != before.out + before.retired;
+    const bool room = pool_->budget().max() - pool_->budget().used() >= k.span_bytes();
+    Blocks got;
+    const Status status = clients_[client].refill(c, got);
+    EXPECT(status == (cached || room ? Status::ok : Status::exhausted));
+    for (const uint32_t b : got) {
+      char* const address = pool_->address(b);
+      const auto [at, fresh] = blocks_.try_emplace(b, ModelBlock{ModelBlock::cached, c, 0, address});
+      ModelBlock& block = at->second;
+      EXPECT(block.state == ModelBlock::cached);
+      EXPECT(block.size_class == c && block.address == address);
+      EXPECT(!fresh || address[0] == 0);
+      block.state = ModelBlock::out;
+      block.holder = client;
+      mark(b, block);
+      highest_ = std::max(highest_, b);
+    }
+    counts_[c].out += got.size();
+  }
+
+  void flush(size_t client, uint32_t c) {
+    Blocks blocks;
+    if (input_.below(2) == 0) {  // all that the client holds of a class, as a thread that ends
+      for (const auto& [b, block] : blocks_) {
+        if (holds(client, c, b) && blocks.size() < kMaxBatch) blocks.push_back(b);
+      }
+    }
+    for (uint32_t n = input_.below(8); n != 0 && blocks.size() < kMaxBatch; --n) blocks.push_back(any_block());
+
+    Status expected = Status::ok;
+    for (const uint32_t b : blocks) {
+      if (holds(client, c, b)) {
+        check_mark(b);
+        blocks_[b].state = ModelBlock::cached;
+        --counts_[c].out;
+      } else {
+        expected = Status::not_held;
+      }
+    }
+    EXPECT(clients_[client].flush(c, blocks) == expected);
+  }
+
+  void retire(size_t client, uint32_t c) {
+    const uint32_t b = any_block();
+    const bool held = holds(client, c, b);
+    EXPECT(pool_->retire(*clients_[client].heap, c, b) == (held ? Status::ok : Status::not_held));
+    if (!held) return;
+    blocks_[b].state = ModelBlock::retired;
+    --counts_[c].out;
+    ++counts_[c].retired;
+  }
+
+  void age() {
+    const uint64_t used = pool_->budget().used();
+    EXPECT(pool_->age() == used - pool_->budget().used());
+    for (const auto& [b, block] : blocks_) {
+      if (block.state == ModelBlock::out) check_mark(b);
+    }
+  }
+
+  void check() {
+    EXPECT(pool_->budget().used() <= pool_->budget().max());
+    for (uint32_t c = 0; c < pool_->class_count(); ++c) {
+      const ClassStats stats = pool_->stats(c);
+      EXPECT(stats.out == counts_[c].out && stats.retired == counts_[c].retired);
+      EXPECT(stats.resident >= stats.out + stats.retired && stats.carved >= stats.resident);
+    }
+  }
+
+  // The first and the last byte of a block say which it is: overlaps and lost pages show.
+  void mark(uint32_t b, const ModelBlock& block) {
+    block.address[0] = block.address[pool_->size_class(block.size_class).capacity - 1] = static_cast<char>(b | 1);
+  }
+  void check_mark(uint32_t b) {
+    const ModelBlock& block = blocks_[b];
+    EXPECT(block.address[0] == static_cast<char>(b | 1));
+    EXPECT(block.address[pool_->size_class(block.size_class).capacity - 1] == static_cast<char>(b | 1));
+  }
+
+  Input input_;
+  std::unique_ptr<Pool> pool_;
+  std::vector<Client> clients_;
+  std::map<uint32_t, ModelBlock> blocks_;  // all that were ever handed out
+  std::vector<Counts> counts_;
+  uint32_t highest_ = 0;
+};
+
+}  // namespace
+}  // namespace slabpool::test
+
+int fuzz_one(const uint8_t* data, size_t size) {
+  slabpool::test::Fuzzer(slabpool::test::Input(data, size)).run();
+  return 0;
+}

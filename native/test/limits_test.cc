@@ -1,0 +1,137 @@
+// The ends of things: heaps, address space, metadata, the budget.
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "client.h"
+
+namespace slabpool::test {
+namespace {
+
+TEST(heap_number_257_is_refused) {
+  const auto pool = make_pool({4096, 65'536}, 64 * kMiB);
+  std::vector<Client> clients;
+  for (uint32_t i = 0; i < kMaxHeaps; ++i) clients.emplace_back(*pool);
+  CHECK(pool->attach() == nullptr);
+  CHECK(pool->attach() == nullptr);
+  for (Client& client : clients) client.refill(0);
+  for (Client& client : clients) CHECK_EQ(client.flush(0, client.refill(0)), Status::ok);
+  CHECK_SOUND(*pool);
+}
+
+TEST(last_heap_finds_a_block_wherever_it_is_cached) {
+  const auto pool = make_pool({4096}, 64 * kMiB);
+  std::vector<Client> clients;
+  for (uint32_t i = 0; i < kMaxHeaps; ++i) clients.emplace_back(*pool);
+  Client& last = clients.back();
+  for (const size_t holder : {0, 1, 100, 254, 255}) {
+    const Blocks blocks = clients[holder].refill(0);
+    CHECK_EQ(clients[holder].flush(0, blocks), Status::ok);
+    CHECK_EQ(last.refill(0).size(), blocks.size());
+  }
+  CHECK_EQ(pool->stats(0).slabs, uint64_t{1});
+  CHECK_SOUND(*pool);
+}
+
+TEST(capacity_of_a_gibibyte_works) {
+  const auto pool = make_pool({kMaxCapacity}, uint64_t{kMaxCapacity} * 2);
+  Client client(*pool);
+  const Blocks blocks = client.refill_all(0);
+  CHECK_EQ(blocks.size(), size_t{2});
+  for (const uint32_t b : blocks) {
+    pool->address(b)[0] = 'x';
+    pool->address(b)[kMaxCapacity - 1] = 'x';
+  }
+  CHECK_EQ(client.flush(0, blocks), Status::ok);
+  pool->age();
+  CHECK_EQ(pool->age(), uint64_t{kMaxCapacity} * 2);
+  CHECK_EQ(pool->address(blocks[0])[kMaxCapacity - 1], char{0});
+  CHECK_SOUND(*pool);
+}
+
+void limit_address_space(uint64_t bytes) {
+  rlimit limit{};
+  getrlimit(RLIMIT_AS, &limit);
+  limit.rlim_cur = bytes == 0 ? limit.rlim_max : bytes;
+  CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+}
+
+void refill_without_address_space() {
+  const auto pool = make_pool({1000, 65'536}, 64 * kMiB);
+  Client client(*pool);
+  const Blocks blocks = client.refill(1);
+  limit_address_space(1);  // what is mapped stays, nothing can be added
+  Blocks none;
+  none.reserve(kMaxBatch);
+  for (int i = 0; i < 100; ++i) CHECK_EQ(client.refill(0, none), Status::out_of_memory);
+  const uint32_t capacity = 65'536;
+  CHECK(Pool::create(&capacity, 1, kMiB) == nullptr);
+  limit_address_space(0);
+
+  CHECK_EQ(pool->budget().used(), blocks.size() * 65'536);
+  CHECK_SOUND(*pool);
+  CHECK_EQ(client.refill(0, none), Status::ok);
+  CHECK_EQ(client.flush(1, blocks), Status::ok);
+  CHECK_SOUND(*pool);
+}
+
+TEST(address_space_refused_is_out_of_memory_and_passes) {
+  if (kSanitized) return;      // sanitizers reserve terabytes themselves
+  const pid_t child = fork();  // the limit must not meet the other tests
+  if (child == 0) {
+    refill_without_address_space();
+    std::fflush(stdout);
+    _exit(failures == 0 ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status));
+  CHECK_EQ(WEXITSTATUS(status), 0);
+}
+
+TEST(stable_array_grants_up_to_its_capacity_and_no_further) {
+  StableArray<uint64_t> array;
+  CHECK(array.reserve(10'000));
+  CHECK_EQ(array.size(), 0u);
+  uint32_t expected = 0;
+  for (const uint32_t count : {1u, 511u, 1u, 7000u, 2486u}) {
+    CHECK_EQ(array.claim(count), expected);
+    for (uint32_t i = expected; i < expected + count; ++i) {
+      CHECK_EQ(array[i], uint64_t{0});
+      array[i] = i;
+    }
+    expected += count;
+    CHECK_EQ(array.size(), expected);
+  }
+  CHECK_EQ(array.claim(2), kNoIndex);
+  CHECK_EQ(array.claim(UINT32_MAX), kNoIndex);
+  CHECK_EQ(array.claim(1), 9999u);
+  CHECK_EQ(array.claim(1), kNoIndex);
+  CHECK_EQ(array.size(), 10'000u);
+  for (uint32_t i = 0; i < 9999; ++i) CHECK_EQ(array[i], uint64_t{i});
+}
+
+TEST(stable_array_refuses_more_than_the_address_space) {
+  struct Huge {
+    char bytes[1 << 20];
+  };
+  StableArray<Huge> array;
+  CHECK(!array.reserve(UINT32_MAX));
+  CHECK_EQ(array.size(), 0u);
+}
+
+TEST(budget_grants_what_fits_and_no_more) {
+  Budget<> budget(1000);
+  CHECK_EQ(budget.claim(3, 100), 3u);
+  CHECK_EQ(budget.claim(32, 100), 7u);
+  CHECK_EQ(budget.used(), uint64_t{1000});
+  CHECK_EQ(budget.claim(1, 1), 0u);
+  budget.give_back(99);
+  CHECK_EQ(budget.claim(1, 100), 0u);
+  CHECK_EQ(budget.claim(99, 1), 99u);
+  CHECK_EQ(Budget<>(UINT64_MAX).claim(32, kMaxCapacity), 32u);
+  CHECK_EQ(Budget<>(0).claim(1, 1), 0u);
+}
+
+}  // namespace
+}  // namespace slabpool::test

@@ -1,0 +1,84 @@
+// The model checker's side of core/sync.h: Relacy (D. Vyukov) runs the core's own headers with its own atomics, tries
+// interleavings and stale reads, and reports races on rl::var, failed assertions and livelocks.
+//
+// What had to be worked around to use headers of 2008 in C++20:
+//   macros       relacy.hpp redefines memory_order_*, new, delete, malloc, free, assert, `$` and more for code that is
+//                written for it. Ours is not: all are undefined below, and std::source_location says where a call is.
+//   relacy_std   its std::atomic look-alike clashes with <atomic>; the class below takes its place.
+//   failure      Relacy takes no failure order stronger than the success order and falls back on relaxed without a
+//   order        word; TaggedStack::pop() needs just that. A failed CAS is a load: below it is one, of that order.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <relacy/relacy.hpp>
+#include <source_location>
+#undef memory_order_relaxed
+#undef memory_order_consume
+#undef memory_order_acquire
+#undef memory_order_release
+#undef memory_order_acq_rel
+#undef memory_order_seq_cst
+#undef new
+#undef delete
+#undef malloc
+#undef calloc
+#undef realloc
+#undef free
+#undef assert
+#undef errno
+
+namespace slabpool::test {
+
+// An order that a mutant drops everywhere, to prove that the model would notice.
+enum class Dropped { nothing, release, acquire, acquire_of_load, acquire_of_success, acquire_of_failure };
+
+template <Dropped dropped = Dropped::nothing>
+struct RelacySync {
+  template <class T>
+  class atomic {
+    using Where = std::source_location;
+
+   public:
+    atomic(T value = T{}) { impl_.store(value, rl::mo_relaxed, info(Where::current())); }
+
+    T load(std::memory_order order, Where where = Where::current()) const {
+      return impl_.load(relacy(order, dropped == Dropped::acquire_of_load), info(where));
+    }
+    void store(T value, std::memory_order order, Where where = Where::current()) {
+      impl_.store(value, relacy(order), info(where));
+    }
+    T fetch_sub(T value, std::memory_order order, Where where = Where::current()) {
+      return impl_.fetch_sub(value, relacy(order), info(where));
+    }
+    bool compare_exchange_weak(T& expected, T desired, std::memory_order success, std::memory_order failure,
+                               Where where = Where::current()) {
+      if (impl_.compare_exchange(rl::bool_t<true>(), expected, desired,
+                                 relacy(success, dropped == Dropped::acquire_of_success), rl::mo_relaxed,
+                                 info(where))) {
+        return true;
+      }
+      expected = impl_.load(relacy(failure, dropped == Dropped::acquire_of_failure), info(where));
+      return false;
+    }
+
+   private:
+    static rl::debug_info info(const Where& where) {
+      return rl::debug_info(where.function_name(), where.file_name(), where.line());
+    }
+    static rl::memory_order relacy(std::memory_order order, bool drop_acquire = false) {
+      if (order == std::memory_order_seq_cst) std::abort();  // the core does without
+      const bool both = order == std::memory_order_acq_rel;
+      const bool acquires =
+          (both || order == std::memory_order_acquire) && !drop_acquire && dropped != Dropped::acquire;
+      const bool releases = (both || order == std::memory_order_release) && dropped != Dropped::release;
+      if (acquires) return releases ? rl::mo_acq_rel : rl::mo_acquire;
+      return releases ? rl::mo_release : rl::mo_relaxed;
+    }
+
+    rl::atomic<T> impl_;
+  };
+};
+
+}  // namespace slabpool::test

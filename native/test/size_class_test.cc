@@ -1,0 +1,56 @@
+// The geometry of every tier there can be.
+#include "../core/size_class.h"
+
+#include "test.h"
+
+namespace slabpool::test {
+namespace {
+
+const char* wrong_with(const SizeClass& k, size_t capacity, uint64_t max_bytes, size_t page) {
+  const size_t block = (capacity + kBlockAlignment - 1) / kBlockAlignment * kBlockAlignment;
+  const uint64_t batch_bytes = std::min<uint64_t>(kBatchBytes, max_bytes / kBudgetBatches);
+
+  if (k.capacity != capacity) return "capacity changed";
+  if (k.stride < capacity || k.stride % kBlockAlignment != 0) return "stride";
+  if (!std::has_single_bit(k.batch) || k.batch > kMaxBatch) return "batch is no power of two in 1..32";
+  if (k.batch > 1 && k.batch * block > batch_bytes) return "batch is larger than its share of the budget";
+  if (k.batch < kMaxBatch && 2 * k.batch * block <= batch_bytes) return "batch could be twice as large";
+
+  if (k.slab_bytes == 0 || k.slab_bytes % page != 0) return "slab is not whole pages";
+  if (k.slab_blocks == 0 || k.slab_blocks * k.stride > k.slab_bytes) return "blocks do not fit in the slab";
+  if (k.slab_blocks < k.batch) return "slab is smaller than a batch";
+  if (!std::has_single_bit(k.slab_alignment) || k.slab_alignment % page != 0) return "slab alignment";
+
+  if (k.span != 1 && k.span != k.slab_blocks) return "span is neither a block nor a slab";
+  if (k.span_bytes() % page != 0) return "span is not whole pages";
+  if (k.batch % k.span != 0) return "batch is not whole spans";
+  // Otherwise the budget would charge less than the OS can allocate.
+  if (k.span == k.slab_blocks && k.slab_blocks > 1 && k.span_bytes() != k.slab_bytes)
+    return "slab has bytes in no span";
+  return nullptr;
+}
+
+void check_class(size_t capacity, uint64_t max_bytes, size_t page) {
+  const char* wrong = wrong_with(SizeClass::of(capacity, max_bytes, page), capacity, max_bytes, page);
+  if (wrong != nullptr)
+    std::printf("  capacity %zu, max_bytes %llu, page %zu: %s\n", capacity, (unsigned long long)max_bytes, page, wrong);
+  CHECK(wrong == nullptr);
+}
+
+TEST(every_capacity_has_a_sound_geometry) {
+  constexpr size_t kMiB = 1 << 20;
+  for (const size_t page : {4096, 16384, 65536}) {
+    for (const uint64_t max_bytes : {uint64_t{1}, uint64_t{4096}, uint64_t{100'000}, uint64_t{3'000'001},
+                                     uint64_t{256} << 20, uint64_t{1} << 40}) {
+      for (size_t capacity = 1; capacity <= kMiB; ++capacity) check_class(capacity, max_bytes, page);
+      for (size_t near = 2 * kMiB; near <= kMaxCapacity; near *= 2) {
+        for (const size_t capacity : {near / 2 + 1, near / 4 * 3, near - page, near - 1, near}) {
+          check_class(capacity, max_bytes, page);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace slabpool::test
