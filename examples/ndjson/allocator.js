@@ -11,7 +11,7 @@
  * @property {(size: number) => Holding} acquire
  * @property {() => number | undefined} hitRate share of acquisitions served from kept memory, 0 to 1
  * @property {() => void} close throws while anything acquired is not released, if it can tell
- * @property {string} [backend] what does the work, where that depends on the platform
+ * @property {{ kind: string, reason: string }} [backend] what does the work, where that depends on the platform
  */
 
 export {};

@@ -154,7 +154,10 @@ async function readData(name) {
  */
 function add(totals, { country, lat, lng }, bytes) {
   let total = totals.get(country);
-  if (!total) totals.set(country, (total = { country, records: 0, bytes: 0, located: 0, lat: 0, lng: 0 }));
+  if (!total) {
+    total = { country, records: 0, bytes: 0, located: 0, lat: 0, lng: 0 };
+    totals.set(country, total);
+  }
   total.records++;
   total.located++;
   total.bytes += bytes;

@@ -64,7 +64,7 @@ export function waysTable(summaries) {
   return table(
     ['', 'MB/s', 'range', 'vs fresh', 'scavenges', 'full GCs', 'GC ms', 'RSS MiB', 'external MiB', 'hit rate'],
     [...summaries].map(([way, summary]) => [
-      summary.backend ? `${LABELS[way]} (${summary.backend})` : LABELS[way],
+      summary.backend ? `${LABELS[way]} (${summary.backend.kind})` : LABELS[way],
       summary.speed.toFixed(0),
       `${Math.min(...summary.speeds).toFixed(0)}-${Math.max(...summary.speeds).toFixed(0)}`,
       `${ratio(summary, fresh).median.toFixed(2)}x`,

@@ -22,7 +22,7 @@ export const WAYS = /** @type {Way[]} */ (Object.keys(LABELS));
  * @property {Result} result
  * @property {Reading} reading
  * @property {number} [hitRate]
- * @property {string} [backend]
+ * @property {{ kind: string, reason: string }} [backend]
  */
 
 /**

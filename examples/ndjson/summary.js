@@ -20,7 +20,7 @@ const SHORTEST = 0.2;
  * @property {number} startRss MiB
  * @property {number} peakExternal MiB
  * @property {number | undefined} hitRate
- * @property {string | undefined} backend
+ * @property {Run['backend']} backend
  */
 
 /**
@@ -70,9 +70,11 @@ export function inWords(summaries, rounds) {
   const parts = WAYS.filter((way) => way !== 'slabpool').map((way) => {
     const other = /** @type {Summary} */ (summaries.get(way));
     const [speed, memory, collector] = [speedWords(own, other), memoryWords(own, other), collectorWords(own, other)];
-    return `Against ${way === 'fair' ? 'the ' : ''}${LABELS[way]}: ${speed}; peak memory ${memory}; garbage collection ${collector}.`;
+    return `Against ${LABELS[way]}: ${speed}; peak memory ${memory}; garbage collection ${collector}.`;
   });
-  return [`Seen here: slabpool read ${own.speed.toFixed(0)} MB/s.`, ...parts].join('\n');
+  const { backend } = own;
+  const without = backend && backend.kind !== 'native' ? ` without its native core (${backend.reason})` : '';
+  return [`Seen here: slabpool${without} read ${own.speed.toFixed(0)} MB/s.`, ...parts].join('\n');
 }
 
 /**

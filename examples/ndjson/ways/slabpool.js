@@ -10,6 +10,6 @@ export function open() {
       pool.assertNoLeaks();
       pool.close();
     },
-    backend: pool.backend.kind,
+    backend: pool.backend,
   };
 }

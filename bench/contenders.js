@@ -1,0 +1,73 @@
+import { BufferPool } from 'slabpool';
+import typedarrayPool from 'typedarray-pool';
+import { FairPool } from './baseline/fair.js';
+import { NaivePool } from './baseline/naive.js';
+import { NativePerAcquire } from './native-per-acquire.js';
+
+/**
+ * A way to get buffers, as source text: each benchmark compiles a loop of its own for each contender, so that no call site of
+ * the harness ever sees two of them.
+ * @typedef {object} Contender
+ * @property {string} name
+ * @property {string} acquire an expression of `pool` and `size`: what is held
+ * @property {string} bytes an expression of `held`: the bytes
+ * @property {string} release a statement about `held`
+ * @property {() => unknown} open makes the `pool`
+ */
+
+/** @type {Contender} */
+export const slabpool = {
+  name: 'slabpool',
+  acquire: 'pool.acquire(size)',
+  bytes: 'held.bytes',
+  release: 'held.release();',
+  open: () => new BufferPool(),
+};
+
+/** @type {Contender} */
+export const naive = {
+  name: 'naive JS pool',
+  acquire: 'pool.acquire(size)',
+  bytes: 'held',
+  release: 'pool.release(held);',
+  open: () => new NaivePool(),
+};
+
+/** @type {Contender} */
+export const fair = {
+  name: 'fair JS pool',
+  acquire: 'pool.acquire(size)',
+  bytes: 'held.bytes',
+  release: 'held.release();',
+  open: () => new FairPool(),
+};
+
+/** @type {Contender} */
+export const typedarray = {
+  name: 'typedarray-pool',
+  acquire: 'pool.mallocUint8(size)',
+  bytes: 'held',
+  release: 'pool.freeUint8(held);',
+  open: () => typedarrayPool,
+};
+
+/** @type {Contender} */
+export const nativePerAcquire = {
+  name: 'native call per acquire',
+  acquire: 'pool.acquire(size)',
+  bytes: 'held.bytes',
+  release: 'pool.release(held);',
+  open: () => new NativePerAcquire(),
+};
+
+/** @param {string} name @param {string} expression @returns {Contender} */
+const fresh = (name, expression) => ({ name, acquire: expression, bytes: 'held', release: '', open: () => null });
+
+export const allocUnsafe = fresh('Buffer.allocUnsafe', 'Buffer.allocUnsafe(size)');
+export const allocUnsafeSlow = fresh('Buffer.allocUnsafeSlow', 'Buffer.allocUnsafeSlow(size)');
+export const arrayBuffer = fresh('new ArrayBuffer', 'new Uint8Array(new ArrayBuffer(size))');
+
+export const all = [slabpool, naive, fair, typedarray, nativePerAcquire, allocUnsafe, allocUnsafeSlow, arrayBuffer];
+
+/** Writes the first and the last byte, and reads one, so that no work can be left out. */
+export const TOUCH = 'bytes[0] = i; bytes[bytes.length - 1] = i; sink += bytes[0];';

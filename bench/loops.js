@@ -1,0 +1,76 @@
+import { TOUCH } from './contenders.js';
+import { DRAWN, logNormal, random } from './sizes.js';
+
+/** @typedef {import('./contenders.js').Contender} Contender */
+/** @typedef {(pool: unknown, sizes: Int32Array, operations: number) => number} Loop */
+
+/**
+ * Compiled anew for each contender and benchmark, so that its call sites see nothing else.
+ * @param {string} body
+ * @returns {Loop}
+ */
+function compile(body) {
+  return new Function(
+    `let at = 0; return function loop(pool, sizes, operations) { let sink = 0; ${body} return sink; }`,
+  )();
+}
+
+const NEXT_SIZE = `const size = sizes[at++ & ${DRAWN - 1}];`;
+
+/** Acquire, touch, release. @param {Contender} contender */
+export const steady = ({ acquire, bytes: b, release }) =>
+  compile(`for (let i = 0; i < operations; i++) {
+    ${NEXT_SIZE} const held = ${acquire}; const bytes = ${b}; ${TOUCH} ${release}
+  }`);
+
+/** Acquire and touch many, then release them all. @param {Contender} contender @param {number} length */
+export const burst = ({ acquire, bytes: b, release }, length) =>
+  compile(`const all = new Array(${length});
+  for (let done = 0; done < operations; done += ${length}) {
+    for (let i = 0; i < ${length}; i++) { ${NEXT_SIZE} const held = ${acquire}; const bytes = ${b}; ${TOUCH} all[i] = held; }
+    for (let i = 0; i < ${length}; i++) { const held = all[i]; ${release} }
+  }`);
+
+/**
+ * Netty's AllocPattern: of a live set, release one in shuffled order and acquire another in its place.
+ * @param {Contender} contender @param {number} length
+ */
+export function liveSet({ acquire, bytes: b, release }, length) {
+  const order = Int32Array.from({ length }, (_, i) => i);
+  const next = random();
+  for (let i = length - 1; i > 0; i--) {
+    const j = Math.floor(next() * (i + 1));
+    [order[i], order[j]] = [/** @type {number} */ (order[j]), /** @type {number} */ (order[i])];
+  }
+  const make = new Function(
+    'order',
+    `const live = new Array(${length}); let at = 0, filled = false, turn = 0;
+    return function loop(pool, sizes, operations) {
+      let sink = 0;
+      if (!filled) {
+        for (let i = 0; i < ${length}; i++) { ${NEXT_SIZE} live[i] = ${acquire}; }
+        filled = true;
+      }
+      for (let i = 0; i < operations; i++) {
+        const slot = order[turn]; turn = turn + 1 === ${length} ? 0 : turn + 1;
+        { const held = live[slot]; ${release} }
+        ${NEXT_SIZE} const held = ${acquire}; const bytes = ${b}; ${TOUCH} live[slot] = held;
+      }
+      return sink;
+    }`,
+  );
+  return /** @type {Loop} */ (make(order));
+}
+
+/**
+ * A case for `measure`: the loop over the contender's pool, after the loop has seen another pool and other sizes, so that V8
+ * takes neither for a constant.
+ * @param {Contender} contender @param {Loop} loop @param {Int32Array} sizes
+ */
+export function prepared({ name, open }, loop, sizes) {
+  const other = open();
+  for (let i = 0; i < 3; i++) loop(other, logNormal, 20_000);
+  const pool = open();
+  loop(pool, sizes, 20_000);
+  return { name, run: (/** @type {number} */ operations) => loop(pool, sizes, operations) };
+}

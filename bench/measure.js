@@ -1,0 +1,105 @@
+// Compares ways of doing the same: `benchmark` times each, they take turns over several rounds, and what counts is the ratio
+// within a round, since machines drift.
+import { PerformanceObserver } from 'node:perf_hooks';
+import { setTimeout } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import Benchmark from 'benchmark';
+
+/**
+ * @typedef {object} Case
+ * @property {string} name
+ * @property {(operations: number) => unknown} run does so many operations
+ */
+
+/**
+ * @typedef {object} Result
+ * @property {string} name
+ * @property {number} ns nanoseconds an operation, the median over the rounds
+ * @property {number} ratio its time over that of the first case, the median over the rounds
+ * @property {number} low the least ratio of a round
+ * @property {number} high the greatest
+ * @property {number} gcMs milliseconds of garbage collection per second of measuring
+ */
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc');
+
+/** How long one call of a case takes, in nanoseconds: far above what the clock and the call itself cost. */
+const CALL_NS = 500_000;
+
+/**
+ * @param {readonly Case[]} cases the first is what the others are compared with
+ * @param {{ rounds: number, seconds: number }} effort rounds, and the least time of one measurement
+ * @param {(name: string) => void} progress
+ * @returns {Promise<Result[]>}
+ */
+export async function measure(cases, { rounds, seconds }, progress) {
+  /** @type {number[][]} */
+  const times = cases.map(() => []);
+  const gcMs = cases.map(() => 0);
+  const spent = cases.map(() => 0);
+  let collected = 0;
+  const observer = new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) collected += duration;
+  });
+  observer.observe({ entryTypes: ['gc'] });
+
+  const operations = cases.map(({ run }) => calibrate(run));
+  for (let round = 0; round < rounds; round++) {
+    for (const [i, { name, run }] of cases.entries()) {
+      progress(`${name}, round ${round + 1} of ${rounds}`);
+      const count = /** @type {number} */ (operations[i]);
+      // Bound, because `benchmark` would compile the text of a plain function anew, without what it closes over.
+      const one = run.bind(null, count);
+      // So that no case pays for the garbage of the one before it.
+      collectGarbage();
+      await reported();
+      const started = performance.now();
+      collected = 0;
+      const benchmark = new Benchmark(name, one, { maxTime: seconds, minTime: seconds / 8, minSamples: 5 });
+      benchmark.run();
+      spent[i] += performance.now() - started;
+      await reported();
+      gcMs[i] += collected;
+      /** @type {number[]} */ (times[i]).push((benchmark.stats.mean * 1e9) / count);
+    }
+  }
+  observer.disconnect();
+
+  const first = /** @type {number[]} */ (times[0]);
+  return cases.map(({ name }, i) => {
+    const own = /** @type {number[]} */ (times[i]);
+    const ratios = own.map((ns, round) => ns / /** @type {number} */ (first[round])).sort((a, b) => a - b);
+    return {
+      name,
+      ns: median(own),
+      ratio: median(ratios),
+      low: /** @type {number} */ (ratios[0]),
+      high: /** @type {number} */ (ratios[ratios.length - 1]),
+      gcMs: /** @type {number} */ (gcMs[i] / /** @type {number} */ (spent[i])) * 1000,
+    };
+  });
+}
+
+/** Node hands garbage collections to observers some turns later. */
+const reported = () => setTimeout(5);
+
+/** @param {(operations: number) => unknown} run */
+function calibrate(run) {
+  for (let count = 16; ; count *= 2) {
+    const started = process.hrtime.bigint();
+    run(count);
+    const ns = Number(process.hrtime.bigint() - started);
+    if (ns > CALL_NS) return count;
+  }
+}
+
+/** @param {readonly number[]} values */
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1
+    ? /** @type {number} */ (sorted[middle])
+    : /** @type {number} */ (sorted[middle - 1] + /** @type {number} */ (sorted[middle])) / 2;
+}

@@ -1,0 +1,19 @@
+import * as contenders from './contenders.js';
+import { prepared, steady } from './loops.js';
+import { measure } from './measure.js';
+import { fixed, logNormal } from './sizes.js';
+
+export const title = 'acquire + touch (first and last byte) + release';
+
+const KiB = 1024;
+
+/** @param {import('./index.js').Context} context */
+export async function run({ effort, progress, report }) {
+  const sizes = [256, KiB, 4000, 4 * KiB, 16 * KiB, 64 * KiB, 256 * KiB, 1024 * KiB];
+  for (const size of [...sizes, null]) {
+    const label = size === null ? 'mix: log-normal, median 2 KiB' : `${size} B`;
+    const drawn = size === null ? logNormal : fixed(size);
+    const cases = contenders.all.map((contender) => prepared(contender, steady(contender), drawn));
+    report(label, await measure(cases, effort, (what) => progress(`${label}: ${what}`)));
+  }
+}
