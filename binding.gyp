@@ -13,6 +13,8 @@
       "defines": [
         "NAPI_VERSION=8",
         "NAPI_DISABLE_CPP_EXCEPTIONS",
+        # A worker that is being terminated can throw nothing; without this, node-addon-api aborts the process then.
+        "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
         "SLABPOOL_SOURCE_HASH=\"<!(node native/source-hash.js)\""
       ],
       "cflags_cc": ["-std=c++20", "-O3", "-Wall", "-Wextra", "-Wconversion", "-Wno-unused-parameter", "-fvisibility=hidden"],

@@ -62,10 +62,18 @@ function describe(value: unknown): string {
       return `the bigint ${value}n`;
     case 'object': {
       if (value === null) return 'null';
-      const name: unknown = value.constructor?.name;
-      return typeof name === 'string' && name !== '' ? `an object of class ${name}` : 'an object';
+      return `an object of class ${className(value)}`;
     }
     default:
       return Object.is(value, -0) ? '-0' : String(value);
+  }
+}
+
+/** Reading a stranger's properties may run its code, which may throw. */
+function className(value: object): string {
+  try {
+    return String(value.constructor.name);
+  } catch {
+    return 'unknown';
   }
 }

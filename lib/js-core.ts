@@ -203,7 +203,9 @@ export class JsCore implements Core {
   }
 
   close(): void {
-    for (const block of this.#blocks) block.bytes?.fill(0);
+    for (const { bytes } of this.#blocks) {
+      if (bytes !== null && bytes.length > 0) bytes.fill(0); // A detached one has a length of 0, and fill would throw.
+    }
     this.#blocks.length = 0;
   }
 

@@ -38,6 +38,12 @@ export function loadAddon(): (Addon & { exchange: Uint32Array }) | string {
       { cause },
     );
   }
+  if (typeof addon.Pool !== 'function' || typeof addon.sourceHash !== 'string') {
+    throw new SlabPoolError(
+      'ERR_SLABPOOL_BACKEND',
+      `the file that should be the native addon is something else: ${path}. Rebuild it with 'npm rebuild slabpool'`,
+    );
+  }
   const { exchange } = addon;
   if (exchange === undefined) return 'this runtime allows no external buffers';
   return { ...addon, exchange };
@@ -53,7 +59,7 @@ export function openCore({ backend, tiers, maxBytes, name }: ResolvedOptions): {
   loaded ??= loadAddon();
   if (typeof loaded !== 'string') {
     return {
-      core: new NativeCore(loaded, tiers, maxBytes),
+      core: nativeCore(loaded, tiers, maxBytes, name),
       backend: { kind: 'native', reason: 'the native addon is loaded' },
     };
   }
@@ -61,4 +67,22 @@ export function openCore({ backend, tiers, maxBytes, name }: ResolvedOptions): {
     throw new SlabPoolError('ERR_SLABPOOL_BACKEND', `{ backend: 'native' } cannot be had: ${loaded}`, { pool: name });
   }
   return { core: new JsCore(tiers, maxBytes), backend: { kind: 'js', reason: loaded } };
+}
+
+function nativeCore(
+  addon: Addon & { exchange: Uint32Array },
+  tiers: readonly number[],
+  maxBytes: number,
+  pool: string,
+) {
+  try {
+    return new NativeCore(addon, tiers, maxBytes);
+  } catch (cause) {
+    // The options were checked, so this can only be the address space.
+    throw new SlabPoolError(
+      'ERR_SLABPOOL_OUT_OF_MEMORY',
+      `the system refuses the address space for a pool of ${maxBytes} bytes in ${tiers.length} tiers`,
+      { pool, details: { maxBytes }, cause },
+    );
+  }
 }

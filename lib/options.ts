@@ -8,7 +8,8 @@ const MiB = 1024 * KiB;
 const MAX_CAPACITY = 2 ** 30;
 /** Bytes of the largest budget: 64 TiB, half of what a process can address. */
 const MAX_BUDGET = 2 ** 46;
-const MIN_BUDGET = 4 * KiB;
+const PAGE = 4 * KiB;
+const MIN_BUDGET = PAGE;
 const MAX_TIERS = 128;
 
 /** Which core serves a pool: the native addon, or the pure TypeScript one. */
@@ -21,7 +22,7 @@ export interface BufferPoolOptions {
   maxBytes?: number;
   /**
    * Bytes of the largest request that is pooled, up to 1 GiB; larger ones take the oversize path. Default: 1 MiB, or
-   * `maxBytes` if that is less. Not to be given along with `tiers`.
+   * the whole pages of `maxBytes` if that is less. Not to be given along with `tiers`.
    */
   maxPooledSize?: number;
   /**
@@ -47,7 +48,9 @@ export type ResolvedOptions = Required<BufferPoolOptions> & { tiers: readonly nu
 let poolsMade = 0;
 
 export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions {
-  if (typeof options !== 'object' || options === null) throw invalidArg('options', 'an object', options);
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw invalidArg('options', 'an object', options);
+  }
   for (const key of Object.keys(options)) {
     if ((KNOWN as readonly string[]).includes(key)) continue;
     throw new SlabPoolError(
@@ -63,7 +66,8 @@ export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions
   const zero = oneOf(options, 'zero', ['never', 'acquire', 'release']);
   const backend = oneOf(options, 'backend', ['auto', 'native', 'js']);
 
-  const most = Math.min(maxBytes, MAX_CAPACITY);
+  // Whole pages, since that is what the block takes of the budget.
+  const most = Math.min(maxBytes - (maxBytes % PAGE), MAX_CAPACITY);
   if (options.tiers !== undefined) {
     if (options.maxPooledSize !== undefined) {
       throw invalidArg("option 'maxPooledSize'", "nothing beside 'tiers', whose last one it is", options.maxPooledSize);
@@ -72,7 +76,7 @@ export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions
     const maxPooledSize = tiers[tiers.length - 1] as number;
     return { name, maxBytes, maxPooledSize, tiers, maxOversizeBytes, zero, backend };
   }
-  const maxPooledSize = integer(options, 'maxPooledSize', Math.min(1 * MiB, maxBytes), 1, most);
+  const maxPooledSize = integer(options, 'maxPooledSize', Math.min(1 * MiB, most), 1, most);
   return { name, maxBytes, maxPooledSize, tiers: defaultTiers(maxPooledSize), maxOversizeBytes, zero, backend };
 }
 
@@ -100,20 +104,15 @@ function oneOf<const T extends string>(options: BufferPoolOptions, key: keyof Bu
   return value as T;
 }
 
-function checkTiers(tiers: readonly number[], most: number): readonly number[] {
-  const expected = `1 to ${MAX_TIERS} strictly ascending integers of 1 to ${most} (bytes; the budget, at most 1 GiB)`;
-  if (!Array.isArray(tiers) || tiers.length === 0) throw invalidArg("option 'tiers'", expected, tiers);
-  if (tiers.length > MAX_TIERS) throw invalidArg("option 'tiers'", expected, `${tiers.length} tiers`);
-  for (let i = 0; i < tiers.length; i++) {
-    const tier: unknown = tiers[i];
-    if (
-      typeof tier !== 'number' ||
-      !Number.isSafeInteger(tier) ||
-      tier <= (i === 0 ? 0 : tiers[i - 1]) ||
-      tier > most
-    ) {
+function checkTiers(given: readonly number[], most: number): readonly number[] {
+  const expected = `1 to ${MAX_TIERS} strictly ascending integers of 1 to ${most} (bytes; whole pages of maxBytes, at most 1 GiB)`;
+  if (!Array.isArray(given) || given.length === 0) throw invalidArg("option 'tiers'", expected, given);
+  if (given.length > MAX_TIERS) throw invalidArg("option 'tiers', their number", expected, given.length);
+  const tiers: readonly number[] = Object.freeze(Array.from(given));
+  tiers.forEach((tier: unknown, i) => {
+    if (typeof tier !== 'number' || !Number.isSafeInteger(tier) || tier <= (tiers[i - 1] ?? 0) || tier > most) {
       throw invalidArg(`option 'tiers', tier ${i}`, expected, tier);
     }
-  }
-  return Object.freeze([...tiers]);
+  });
+  return tiers;
 }

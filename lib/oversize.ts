@@ -15,7 +15,7 @@ export class Oversize {
   readonly magazine: Magazine;
   readonly #heap: Heap;
   readonly #maxBytes: number;
-  readonly #zero: boolean;
+  readonly #zero: ResolvedOptions['zero'];
   /** Leases that are out. */
   count = 0;
   outBytes = 0;
@@ -24,7 +24,7 @@ export class Oversize {
   constructor(heap: Heap, { maxOversizeBytes, zero }: ResolvedOptions) {
     this.#heap = heap;
     this.#maxBytes = maxOversizeBytes;
-    this.#zero = zero === 'acquire';
+    this.#zero = zero;
     this.magazine = new Magazine(heap, -1, 0, 0);
   }
 
@@ -50,7 +50,7 @@ export class Oversize {
 
   #allocate(size: number): Buffer<ArrayBuffer> {
     try {
-      return this.#zero ? Buffer.from(new ArrayBuffer(size)) : Buffer.allocUnsafeSlow(size);
+      return this.#zero === 'acquire' ? Buffer.from(new ArrayBuffer(size)) : Buffer.allocUnsafeSlow(size);
     } catch (cause) {
       throw new SlabPoolError('ERR_SLABPOOL_OUT_OF_MEMORY', `the runtime cannot allocate ${size} bytes`, {
         pool: this.#heap.name,
@@ -61,6 +61,7 @@ export class Oversize {
   }
 
   drop(block: Block): void {
+    if (this.#zero === 'release' && block.bytes.length > 0) block.bytes.fill(0);
     this.count--;
     this.outBytes -= block.capacity;
   }

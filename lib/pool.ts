@@ -85,8 +85,7 @@ export class BufferPool {
       throw invalidArg('acquire(size)', 'a safe integer from 0 (bytes)', size, this.name);
     }
     if (size > this.#pooledSize) return new Lease(this.#heap.oversize.make(size), size);
-    const one = this.acquire(1);
-    return new Lease(Lease.end(one, this.#heap), size);
+    return new Lease(Lease.end(this.acquire(1), this.#heap), 0);
   }
 
   /**
@@ -141,16 +140,14 @@ export class BufferPool {
   borrow<T>(size: number, fn: (lease: Lease) => T): T {
     if (typeof fn !== 'function') throw invalidArg('borrow(size, fn), fn', 'a function', fn, this.name);
     const lease = this.acquire(size);
-    let result: T;
+    let settles = false;
     try {
-      result = fn(lease);
-    } catch (error) {
-      lease[Symbol.dispose]();
-      throw error;
+      const result = fn(lease);
+      settles = isThenable(result);
+      return settles ? (Promise.resolve(result).finally(() => lease[Symbol.dispose]()) as T) : result;
+    } finally {
+      if (!settles) lease[Symbol.dispose]();
     }
-    if (isThenable(result)) return Promise.resolve(result).finally(() => lease[Symbol.dispose]()) as T;
-    lease[Symbol.dispose]();
-    return result;
   }
 
   /**

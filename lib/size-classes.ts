@@ -25,7 +25,7 @@ export const BUCKETS = 100;
  * index of the last byte, 0 to 2^30 - 1. The default tiers end where buckets end.
  */
 export function bucketOf(last: number): number {
-  const bits = last | 63;
+  const bits = last < 64 ? 63 : last;
   const exponent = 31 - Math.clz32(bits);
   return ((exponent - 5) << 2) + ((bits >>> (exponent - 2)) & 3);
 }

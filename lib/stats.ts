@@ -94,7 +94,8 @@ export function takeStats(
     (step, i) => [step, core.reduce((total, k) => total + (k.refills[i] as number), 0)] as const,
   );
   const served = Object.fromEntries(refills) as Record<Step, number>;
-  const magazine = pooled - refills.reduce((total, [, n]) => total + n, 0);
+  // More refills than acquires: some brought only blocks that had been detached meanwhile.
+  const magazine = Math.max(0, pooled - refills.reduce((total, [, n]) => total + n, 0));
   const acquires = pooled + oversize.magazine.acquires;
   return {
     name,
@@ -109,7 +110,7 @@ export function takeStats(
     outstanding: heap.outstanding(),
     exhausted: heap.exhausted,
     hits: { magazine, ...served },
-    hitRate: acquires === 0 ? 1 : (magazine + served.depot + served.steal + served.victim) / acquires,
+    hitRate: acquires === 0 ? 1 : (pooled - served.cold - served.slab) / acquires,
     oversize: {
       maxBytes: maxOversizeBytes,
       outBytes: oversize.outBytes,

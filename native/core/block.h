@@ -2,9 +2,10 @@
 //
 // A block is in exactly one state at any time, and its life word says which:
 //
-//   cold     no pages; in a cold stack of its home heap           free     pages; in a depot or victim stack
-//   out      held by the thread attached to heap `owner`          retired  its ArrayBuffer was detached; never used
-//   again
+//   cold     no pages; in a cold stack of its home heap
+//   free     pages; in a depot or victim stack
+//   out      held by the thread attached to heap `owner`
+//   retired  its ArrayBuffer was detached; never used again
 //
 // Whoever holds the batch that a block is in owns the block; an `out` block is owned by its owner's thread. Only the
 // owner moves the life word, so that plain relaxed loads and stores do; what a change of owner publishes travels

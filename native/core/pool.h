@@ -1,10 +1,11 @@
 // Pool: size classes, slabs, heaps and one byte budget; what JavaScript calls a BufferPool.
 //
-// What        Hands out batches of blocks of one size class (refill) and takes them back (flush). Blocks are named by
-// index. Callers     Any thread through its own Heap from attach(). Nothing blocks: all shared structures are
-// lock-free. Identity    resident == out + cached + retired (blocks, per class), and budget.used() == sum of resident *
-// stride. Memory      Block memory is never unmapped and never re-classed: any view that ever existed stays
-// memory-safe. The
+// What        Hands out batches of blocks of one size class (refill) and takes them back (flush). A block is a number.
+// Callers     Any thread through its own Heap from attach(). All shared structures are lock-free. One call waits: a
+//             refill that would be refused while another thread trims lets that finish, since idle blocks may be in
+//             its hands.
+// Identity    resident == out + cached + retired (blocks, per class), and budget.used() == sum of resident * stride.
+// Memory      Block memory is never unmapped and never re-classed: any view that ever existed stays memory-safe. The
 //             destructor gives all pages back, of blocks that are out as well; their views then read zeros.
 #pragma once
 

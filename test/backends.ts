@@ -1,0 +1,88 @@
+import type { BufferPool, Lease, SlabPoolErrorCode } from 'slabpool';
+import { expect, vi } from 'vitest';
+import { Heap } from '../dist/heap.js';
+
+export const KiB = 1024;
+export const MiB = 1024 * KiB;
+export const PAGE = 4 * KiB;
+
+/** Each behaviour is tested on both cores; `describe.each(BACKENDS)`. */
+export const BACKENDS = ['native', 'js'] as const;
+
+/** For `toThrow`: an error of our class, with this code and what else matters. */
+export function coded(code: SlabPoolErrorCode, message = /./, also: { pool?: string; details?: object } = {}) {
+  return expect.objectContaining({ name: 'SlabPoolError', code, message: expect.stringMatching(message), ...also });
+}
+
+/** The heap behind a pool: what is private, but has the core's own `checkInvariants()`. */
+export function heapOf(pool: BufferPool): Heap {
+  const spy = vi.spyOn(Heap.prototype, 'assertOpen');
+  try {
+    pool.outstanding();
+    return spy.mock.contexts[0] as Heap;
+  } finally {
+    spy.mockRestore();
+  }
+}
+
+/** Everything that holds of a pool at any time, whatever was done to it. */
+export function checkBooks(pool: BufferPool): void {
+  const stats = pool.stats();
+  expect(heapOf(pool).core.checkInvariants()).toBeNull();
+  for (const part of [stats, ...stats.classes]) {
+    expect(part.residentBytes).toBe(part.outBytes + part.cachedBytes + part.retiredBytes);
+    for (const bytes of [part.outBytes, part.cachedBytes, part.retiredBytes, part.coldBytes]) {
+      expect(bytes).toBeGreaterThanOrEqual(0);
+    }
+  }
+  for (const key of ['residentBytes', 'outBytes', 'cachedBytes', 'retiredBytes', 'coldBytes'] as const) {
+    expect(stats[key]).toBe(stats.classes.reduce((sum, k) => sum + k[key], 0));
+  }
+  expect(stats.residentBytes).toBeLessThanOrEqual(stats.maxBytes);
+  for (const k of stats.classes) expect(k.outBytes).toBe(k.outstanding * k.blockBytes);
+  const pooled = stats.classes.reduce((sum, k) => sum + k.outstanding, 0);
+  expect(stats.outstanding).toBe(pooled + stats.oversize.outstanding);
+  expect(pool.outstanding()).toBe(stats.outstanding);
+
+  const hits = Object.values(stats.hits);
+  expect(hits.reduce((sum, n) => sum + n, 0)).toBe(stats.acquires - stats.oversize.acquires);
+  for (const n of hits) expect(n).toBeGreaterThanOrEqual(0);
+  expect(stats.hitRate).toBeGreaterThanOrEqual(0);
+  expect(stats.hitRate).toBeLessThanOrEqual(1);
+}
+
+/** Detaches what `bytes` lie in, at once and on every Node, and returns the memory under its new owner. */
+export function detach(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  let source: ReadableByteStreamController | undefined;
+  const stream = new ReadableStream({
+    type: 'bytes',
+    start(controller) {
+      source = controller;
+    },
+  });
+  source?.enqueue(bytes);
+  return stream
+    .getReader()
+    .read()
+    .then(({ value }) => value as Uint8Array);
+}
+
+/** Fills the whole block. {@link holdsPattern} then tells whether anybody else wrote there. */
+export function fill(lease: Lease, pattern: number): void {
+  lease.bytes.fill(pattern & 0xff);
+  lease.bytes.writeUInt32LE(pattern >>> 0, 0);
+  lease.bytes.writeUInt32LE(pattern >>> 0, lease.capacity - 4);
+}
+
+export function holdsPattern(lease: Lease, pattern: number): boolean {
+  const { bytes, capacity } = lease;
+  return (
+    bytes.readUInt32LE(0) === pattern >>> 0 &&
+    bytes.readUInt32LE(capacity - 4) === pattern >>> 0 &&
+    bytes.subarray(4, capacity - 4).equals(Buffer.alloc(capacity - 8, pattern & 0xff))
+  );
+}
+
+export function isZero(bytes: Uint8Array): boolean {
+  return Buffer.alloc(bytes.length).equals(bytes);
+}

@@ -1,0 +1,111 @@
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import nodeGypBuild from 'node-gyp-build';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadAddon } from '../dist/loader.js';
+import { fixture, run } from './child.js';
+
+const loaded = loadAddon();
+if (typeof loaded === 'string') throw new Error(loaded);
+const { Pool, exchange } = loaded;
+const make = () => new Pool(Uint32Array.from([64, 4096]), 2 ** 20);
+
+test.each([1, 2, 3, 4])('garbage in every argument crashes nothing and spoils no books (seed %i)', async (seed) => {
+  const ended = await run(fixture('fuzz.mjs'), [String(seed), '50000'], { execArgv: ['--expose-gc'] });
+  expect(ended).toEqual({ code: 0, signal: null, stdout: 'alive\n', stderr: '' });
+});
+
+describe('two copies of the addon', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'slabpool-copies-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('in one process have nothing in common', async () => {
+    const binary = nodeGypBuild.resolve(fileURLToPath(new URL('..', import.meta.url)));
+    const copies = ['one', 'two'].map((name) => join(folder, `${name}.node`));
+    for (const copy of copies) copyFileSync(binary, copy);
+    const ended = await run(fixture('two-copies.mjs'), copies);
+    expect(ended).toEqual({ code: 0, signal: null, stdout: 'ok\n', stderr: '' });
+  });
+});
+
+describe('the binding', () => {
+  test('is bound per load: the same exports, and the same exchange, for a second require', () => {
+    const require = createRequire(import.meta.url);
+    const again = require(nodeGypBuild.resolve(fileURLToPath(new URL('..', import.meta.url))));
+    expect(again.Pool).toBe(Pool);
+    expect(again.exchange).toBe(exchange);
+    expect(exchange).toHaveLength(32);
+  });
+
+  test.each<[string, unknown[]]>([
+    ['nothing', []],
+    ['no budget', [Uint32Array.of(64)]],
+    ['too much', [Uint32Array.of(64), 2 ** 20, 1]],
+    ['an Array', [[64], 2 ** 20]],
+    ['an Int32Array', [Int32Array.of(64), 2 ** 20]],
+    ['no classes', [new Uint32Array(0), 2 ** 20]],
+    ['129 classes', [Uint32Array.from({ length: 129 }, (_, i) => i + 1), 2 ** 20]],
+    ['a capacity of 0', [Uint32Array.of(0), 2 ** 20]],
+    ['capacities that do not ascend', [Uint32Array.of(64, 64), 2 ** 20]],
+    ['a capacity above 1 GiB', [Uint32Array.of(2 ** 30 + 1), 2 ** 40]],
+    ['a negative budget', [Uint32Array.of(64), -1]],
+    ['a budget of NaN', [Uint32Array.of(64), NaN]],
+    ['a budget above 64 TiB', [Uint32Array.of(64), 2 ** 46 * 1.5]],
+  ])('refuses to make a pool of %s', (_, args) => {
+    expect(() => Reflect.construct(Pool, args)).toThrow(/expected|out of range/);
+  });
+
+  test('refuses to be called without new, and on what is no pool', () => {
+    expect(() => (Pool as unknown as () => void)()).toThrow(TypeError);
+    for (const it of [{}, undefined, Object.create(make()), new Proxy(make(), {})]) {
+      expect(() => make().refill.call(it as never, 0)).toThrow(TypeError);
+    }
+  });
+
+  test('a closed pool throws from every method but age, checkInvariants and close', () => {
+    const pool = make();
+    pool.refill(0);
+    pool.close();
+    pool.close();
+    for (const call of [
+      () => pool.refill(0),
+      () => pool.flush(0, 1),
+      () => pool.batch(0),
+      () => pool.map(0, 0),
+      () => pool.holds(0, 0),
+      () => pool.retire(0, 0),
+      () => pool.stats(new Float64Array(100)),
+    ]) {
+      expect(call).toThrow(/the pool is closed|an open pool/);
+    }
+    expect([pool.age(), pool.checkInvariants()]).toEqual([0, null]);
+  });
+
+  test('stats refuses an array that is too short, and writes not one number more than its own', () => {
+    const pool = make();
+    expect(() => pool.stats(new Float64Array(21))).toThrow(TypeError);
+    const into = new Float64Array(24).fill(-1);
+    pool.stats(into);
+    expect([...into.slice(22)]).toEqual([-1, -1]);
+    expect(into.slice(0, 22).every((n) => n >= 0)).toBe(true);
+  });
+
+  test('blocks that are mapped one by one lie apart from each other', () => {
+    const pool = make();
+    const blocks = new Map<number, Buffer>();
+    for (let round = 0; round < 20; round++) {
+      const count = pool.refill(1);
+      for (let i = 0; i < count; i++) blocks.set(exchange[i], pool.map(1, exchange[i]) as Buffer);
+    }
+    for (const [index, bytes] of blocks) bytes.fill(index & 0xff);
+    const mixed = [...blocks].filter(([index, bytes]) => !bytes.equals(Buffer.alloc(4096, index & 0xff)));
+    expect(mixed).toEqual([]);
+    pool.close();
+  });
+});

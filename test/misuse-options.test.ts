@@ -1,0 +1,142 @@
+import { BufferPool, type BufferPoolOptions } from 'slabpool';
+import { describe, expect, test } from 'vitest';
+import { BACKENDS, coded, KiB, MiB } from './backends.js';
+
+const invalid = (message: RegExp) => coded('ERR_SLABPOOL_INVALID_ARG', message);
+const make = (options: unknown) => () => new BufferPool(options as BufferPoolOptions);
+
+describe('options that are wrong', () => {
+  test.each([[null], [7], ['fast'], [true], [Symbol('options')], [() => {}], [[]], [[4096]]])(
+    '%s instead of an object',
+    (options) => {
+      expect(make(options)).toThrow(invalid(/options: expected an object, got|there is no option '0'/));
+    },
+  );
+
+  test.each(['maxbytes', 'max', 'Tiers', 'zeroFill', 'leakDetection', '', '__proto__x', '0'])('misspelt: %s', (key) => {
+    expect(make({ [key]: 1 })).toThrow(
+      invalid(new RegExp(`there is no option '${key}': expected only name, maxBytes, maxPooledSize, tiers, `)),
+    );
+  });
+
+  test('a misspelt option is noticed also when it is undefined', () => {
+    expect(make({ maxByte: undefined })).toThrow(invalid(/no option 'maxByte'/));
+  });
+
+  const bad: [keyof BufferPoolOptions, RegExp, unknown][] = [
+    ['name', /'name': expected a non-empty string, got the string ""/, ''],
+    ['name', /'name': expected a non-empty string, got 7/, 7],
+    ['maxBytes', /'maxBytes': expected an integer of 4096 to 70368744177664 \(bytes\), got 4095/, 4095],
+    ['maxBytes', /'maxBytes'/, 2 ** 46 + 1],
+    ['maxBytes', /'maxBytes'/, 0],
+    ['maxBytes', /'maxBytes'/, -1],
+    ['maxBytes', /'maxBytes'/, 8192.5],
+    ['maxBytes', /'maxBytes'/, NaN],
+    ['maxBytes', /'maxBytes'/, Infinity],
+    ['maxBytes', /'maxBytes'.* got the string "1GiB"/, '1GiB'],
+    ['maxBytes', /'maxBytes'.* got the bigint 8192n/, 8192n],
+    ['maxBytes', /'maxBytes'.* got null/, null],
+    ['maxBytes', /'maxBytes'.* got an object/, { valueOf: () => 8192 }],
+    ['maxPooledSize', /'maxPooledSize': expected an integer of 1 to/, 0],
+    ['maxPooledSize', /'maxPooledSize'.* to 268435456 \(bytes\), got 268435457/, 256 * MiB + 1],
+    ['maxPooledSize', /'maxPooledSize'/, 1.5],
+    ['maxPooledSize', /'maxPooledSize'/, '64'],
+    ['maxOversizeBytes', /'maxOversizeBytes': expected an integer of 0 to/, -1],
+    ['maxOversizeBytes', /'maxOversizeBytes'/, 2 ** 53],
+    ['maxOversizeBytes', /'maxOversizeBytes'/, Infinity],
+    ['zero', /'zero': expected 'never' or 'acquire' or 'release', got the string "always"/, 'always'],
+    ['zero', /'zero'.* got true/, true],
+    ['zero', /'zero'/, null],
+    ['zero', /'zero'/, 'constructor'],
+    ['backend', /'backend': expected 'auto' or 'native' or 'js', got the string "wasm"/, 'wasm'],
+    ['backend', /'backend'/, ''],
+    ['tiers', /'tiers': expected 1 to 128 strictly ascending integers .* got an object of class Array/, []],
+    ['tiers', /'tiers'.* got 4096/, 4096],
+    ['tiers', /'tiers'.* got the string/, '4096'],
+    ['tiers', /'tiers'.* got an object of class Set/, new Set([4096])],
+    ['tiers', /'tiers'.* got an object of class Uint32Array/, new Uint32Array([4096])],
+    ['tiers', /'tiers'/, { 0: 4096, length: 1 }],
+    ['tiers', /'tiers'.* got 129/, Array.from({ length: 129 }, (_, i) => i + 1)],
+    ['tiers', /'tiers', tier 0.* got 0/, [0]],
+    ['tiers', /'tiers', tier 1.* got 1024/, [1024, 1024]],
+    ['tiers', /'tiers', tier 1.* got 1024/, [2048, 1024]],
+    ['tiers', /'tiers', tier 1.* got 2048.5/, [1024, 2048.5]],
+    ['tiers', /'tiers', tier 1.* got the string "2048"/, [1024, '2048']],
+    ['tiers', /'tiers', tier 0.* got -4/, [-4]],
+    ['tiers', /'tiers', tier 0.* got NaN/, [NaN]],
+    // biome-ignore lint/suspicious/noSparseArray: that is the case
+    ['tiers', /'tiers', tier 1.* got undefined/, [1024, , 4096]],
+    ['tiers', /'tiers', tier 0.* 1 to 268435456 .* got 268435457/, [256 * MiB + 1]],
+    ['tiers', /'tiers'.* got null/, null],
+  ];
+  test.each(bad)('%s: %s', (key, message, value) => {
+    expect(make({ [key]: value })).toThrow(invalid(message));
+  });
+
+  test('tiers together with maxPooledSize', () => {
+    expect(make({ tiers: [1024], maxPooledSize: 1024 })).toThrow(
+      invalid(/'maxPooledSize': expected nothing beside 'tiers'/),
+    );
+  });
+
+  test('tiers and maxPooledSize above a smaller budget', () => {
+    expect(make({ maxBytes: MiB, tiers: [KiB, MiB + 1] })).toThrow(invalid(/'tiers', tier 1/));
+    expect(make({ maxBytes: MiB, maxPooledSize: MiB + 1 })).toThrow(invalid(/'maxPooledSize'/));
+    expect(make({ maxBytes: 2 ** 40, maxPooledSize: 2 ** 30 + 1 })).toThrow(invalid(/'maxPooledSize'/));
+  });
+
+  test('a getter that throws: its own error, and no pool', () => {
+    for (const key of ['name', 'maxBytes', 'tiers', 'zero', 'backend']) {
+      const options = Object.defineProperty({}, key, {
+        enumerable: true,
+        get() {
+          throw new Error(`from ${key}`);
+        },
+      });
+      expect(make(options)).toThrow(`from ${key}`);
+    }
+  });
+});
+
+describe.each(BACKENDS)('options on the %s core', (backend) => {
+  test('undefined stands for the default', () => {
+    const pool = new BufferPool({
+      backend,
+      name: undefined,
+      maxBytes: undefined,
+      maxPooledSize: undefined,
+      tiers: undefined,
+      maxOversizeBytes: undefined,
+      zero: undefined,
+    } as object);
+    expect([pool.maxBytes, pool.maxPooledSize, pool.stats().oversize.maxBytes]).toEqual([256 * MiB, MiB, 64 * MiB]);
+    expect(pool.name).toMatch(/^pool-\d+$/);
+    pool.close();
+  });
+
+  test('the largest pooled size follows a small budget', () => {
+    const pool = new BufferPool({ backend, maxBytes: 64 * KiB });
+    expect(pool.maxPooledSize).toBe(64 * KiB);
+    pool.close();
+  });
+
+  test('the largest budget and the largest tier', () => {
+    const pool = new BufferPool({ backend, maxBytes: 2 ** 46, maxPooledSize: 2 ** 30 });
+    expect(pool.borrow(KiB, ({ capacity }) => capacity)).toBe(KiB);
+    pool.close();
+  });
+
+  test('tiers that change while they are read are taken as they were checked', () => {
+    let reads = 0;
+    const tiers = new Proxy([KiB, 2 * KiB], {
+      get(target, key, receiver) {
+        if (key === '0' && ++reads > 2) return 2 ** 31;
+        return Reflect.get(target, key, receiver);
+      },
+    });
+    const pool = new BufferPool({ backend, tiers });
+    expect(pool.tiers).toEqual([KiB, 2 * KiB]);
+    expect(pool.borrow(1, ({ capacity }) => capacity)).toBe(KiB);
+    pool.close();
+  });
+});
