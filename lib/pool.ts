@@ -143,8 +143,10 @@ export class BufferPool {
     let settles = false;
     try {
       const result = fn(lease);
-      settles = isThenable(result);
-      return settles ? (Promise.resolve(result).finally(() => lease[Symbol.dispose]()) as T) : result;
+      if (!isThenable(result)) return result;
+      const released = Promise.resolve(result).finally(() => lease[Symbol.dispose]()) as T;
+      settles = true;
+      return released;
     } finally {
       if (!settles) lease[Symbol.dispose]();
     }
@@ -206,7 +208,8 @@ export class BufferPool {
 
   /**
    * Ends the pool: pages go back to the OS, further calls throw `ERR_SLABPOOL_CLOSED`. Views that are still held read
-   * zeros, never another owner's bytes. A second close does nothing.
+   * zeros, never another owner's bytes (oversize buffers are their holders' own and keep theirs). A second close does
+   * nothing.
    */
   close(): void {
     this.#pooledSize = 0;

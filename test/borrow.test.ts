@@ -87,6 +87,16 @@ describe.each(BACKENDS)('borrow on the %s core', (backend) => {
     expect(pool.outstanding()).toBe(0);
   });
 
+  test('a promise whose constructor cannot be read does not keep the lease', () => {
+    const hostile = Object.defineProperty(Promise.resolve(), 'constructor', {
+      get() {
+        throw new Error('from constructor');
+      },
+    });
+    expect(() => pool.borrow(100, () => hostile)).toThrow('from constructor');
+    expect(pool.outstanding()).toBe(0);
+  });
+
   test('what is not a function is refused before anything is leased', () => {
     expect(() => pool.borrow(100, undefined as never)).toThrow(
       coded('ERR_SLABPOOL_INVALID_ARG', /a function, got undefined/),
