@@ -9,7 +9,8 @@ import Benchmark from 'benchmark';
 /**
  * @typedef {object} Case
  * @property {string} name
- * @property {(operations: number) => unknown} run does so many operations
+ * @property {(operations: number) => unknown} run does so many operations, a multiple of `unit`
+ * @property {number} [unit] 16 unless given
  */
 
 /**
@@ -45,7 +46,7 @@ export async function measure(cases, { rounds, seconds }, progress) {
   });
   observer.observe({ entryTypes: ['gc'] });
 
-  const operations = cases.map(({ run }) => calibrate(run));
+  const operations = cases.map(calibrate);
   for (let round = 0; round < rounds; round++) {
     for (const [i, { name, run }] of cases.entries()) {
       progress(`${name}, round ${round + 1} of ${rounds}`);
@@ -85,9 +86,9 @@ export async function measure(cases, { rounds, seconds }, progress) {
 /** Node hands garbage collections to observers some turns later. */
 const reported = () => setTimeout(5);
 
-/** @param {(operations: number) => unknown} run */
-function calibrate(run) {
-  for (let count = 16; ; count *= 2) {
+/** @param {Case} one */
+function calibrate({ run, unit = 16 }) {
+  for (let count = unit; ; count *= 2) {
     const started = process.hrtime.bigint();
     run(count);
     const ns = Number(process.hrtime.bigint() - started);
