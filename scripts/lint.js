@@ -1,10 +1,13 @@
 // npm run lint: types, TypeScript and JavaScript (biome), C++ (clang-format). --write: repairs what can be repaired.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { bin, ensureDebian, node, root, run } from './run.js';
+import { bin, ensureDebian, ensureNpm, node, root, run } from './run.js';
 
 const write = process.argv.includes('--write');
 
+// Not in the lock file: some registries lack its binaries for other platforms, and `npm ci` then refuses the whole file.
+ensureNpm('.tools', ['@biomejs/biome@2.6.8'], ['@biomejs/biome/bin/biome']);
+const biome = '.tools/node_modules/@biomejs/biome/bin/biome';
 ensureDebian(existsSync('/usr/bin/clang-format') || process.platform !== 'linux', ['clang-format']);
 const cpp = /** @type {string[]} */ (readdirSync(join(root, 'native'), { recursive: true }))
   .filter((name) => /\.(cc|h)$/.test(name))
@@ -17,7 +20,7 @@ cpp.push(
 
 const passed = [
   node(bin.tsc, ['-p', 'tsconfig.build.json']) && node(bin.tsc, ['-p', 'tsconfig.json']),
-  node(bin.biome, ['check', '--error-on-warnings', ...(write ? ['--write'] : [])]),
+  node(biome, ['check', '--error-on-warnings', ...(write ? ['--write'] : [])]),
   run('clang-format', write ? ['-i', ...cpp] : ['--dry-run', '--Werror', ...cpp]),
 ];
 process.exitCode = passed.every(Boolean) ? 0 : 1;

@@ -1,12 +1,13 @@
 // Runs a command of the build with its output shown, for the other scripts.
 import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** The JavaScript entry point of an installed package's command, so that any Node can run it without a shell. */
 export const bin = {
-  biome: 'node_modules/@biomejs/biome/bin/biome',
   nodeGyp: 'node_modules/node-gyp/bin/node-gyp.js',
   prebuildify: 'node_modules/prebuildify/bin.js',
   tsc: 'node_modules/typescript/bin/tsc',
@@ -45,5 +46,23 @@ export function ensureDebian(present, packages) {
   };
   if (!apt('install', '-y', ...packages) && !(apt('update') && apt('install', '-y', ...packages))) {
     throw new Error(`cannot install ${packages.join(', ')} with apt-get: please install what they contain by hand`);
+  }
+}
+
+/**
+ * Installs npm packages into a folder of their own, for what only some commands need.
+ * @param {string} folder below the root
+ * @param {readonly string[]} packages all that belong in the folder: npm removes the others
+ * @param {readonly string[]} files below the folder's node_modules, which are there once it is done
+ */
+export function ensureNpm(folder, packages, files) {
+  const path = join(root, folder);
+  if (files.every((file) => existsSync(join(path, 'node_modules', file)))) return;
+  console.log(`Installing ${packages.join(', ')} into ${folder}/ ...`);
+  mkdirSync(path, { recursive: true });
+  // A package of its own, so that npm does not take the project above for the place to install to.
+  writeFileSync(join(path, 'package.json'), '{ "private": true }\n');
+  if (!run('npm', ['install', '--no-save', '--ignore-scripts', ...packages], { cwd: path })) {
+    throw new Error(`npm cannot install ${packages.join(', ')}`);
   }
 }
