@@ -12,8 +12,11 @@ import { NativePerAcquire } from './native-per-acquire.js';
  * @property {string} acquire an expression of `pool` and `size`: what is held
  * @property {string} bytes an expression of `held`: the bytes
  * @property {string} release a statement about `held`
- * @property {() => unknown} open makes the `pool`
+ * @property {(warmUp: boolean) => unknown} open makes the `pool`; for warming up, one with other options
+ * @property {(pool: any) => void} [close] gives back what the garbage collector does not
  */
+
+const MiB = 2 ** 20;
 
 /** @type {Contender} */
 export const slabpool = {
@@ -21,7 +24,8 @@ export const slabpool = {
   acquire: 'pool.acquire(size)',
   bytes: 'held.bytes',
   release: 'held.release();',
-  open: () => new BufferPool(),
+  open: (warmUp) => new BufferPool(warmUp ? { maxBytes: 128 * MiB, zero: 'acquire' } : {}),
+  close: (/** @type {BufferPool} */ pool) => pool.close(),
 };
 
 /** @type {Contender} */
@@ -39,7 +43,7 @@ export const fair = {
   acquire: 'pool.acquire(size)',
   bytes: 'held.bytes',
   release: 'held.release();',
-  open: () => new FairPool(),
+  open: (warmUp) => new FairPool(warmUp ? { maxBytes: 128 * MiB, maxOversizeBytes: MiB } : {}),
 };
 
 /** @type {Contender} */
@@ -58,6 +62,7 @@ export const nativePerAcquire = {
   bytes: 'held.bytes',
   release: 'pool.release(held);',
   open: () => new NativePerAcquire(),
+  close: (/** @type {NativePerAcquire} */ pool) => pool.close(),
 };
 
 /** @param {string} name @param {string} expression @returns {Contender} */

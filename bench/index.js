@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { DRAWN, SEED } from './sizes.js';
 import { verdicts } from './targets.js';
 
 const NAMES = ['steady', 'burst', 'live-set', 'read-file', 'steady-state', 'core'];
@@ -31,6 +32,8 @@ const platform = {
   'Buffer.poolSize': Buffer.poolSize,
   rounds: effort.rounds,
   'seconds a measurement': effort.seconds,
+  'sizes drawn': DRAWN,
+  seed: SEED,
 };
 console.log(
   Object.entries(platform)
@@ -70,13 +73,16 @@ console.log(`\n## targets\n${verdicts(measured)}`);
 
 /** @param {readonly import('./measure.js').Result[]} cases */
 function table(cases) {
+  const moves = cases.some(({ gigabytes }) => gigabytes !== undefined);
+  const head = ['', 'ns', 'time / first', 'of rounds', 'GC ms/s', ...(moves ? ['GB/s'] : [])];
   const grid = new Table({
-    head: ['', 'ns', 'time / first', 'of rounds', 'GC ms/s'],
-    colAligns: ['left', 'right', 'right', 'right', 'right'],
+    head,
+    colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
     style: { head: [], border: [] },
   });
-  for (const { name, ns, ratio, low, high, gcMs } of cases) {
-    grid.push([name, figure(ns), figure(ratio), `${figure(low)}-${figure(high)}`, figure(gcMs)]);
+  for (const { name, ns, ratio, low, high, gcMs, gigabytes } of cases) {
+    const row = [name, figure(ns), figure(ratio), `${figure(low)}-${figure(high)}`, figure(gcMs)];
+    grid.push(gigabytes === undefined ? row : [...row, figure(gigabytes)]);
   }
   return grid.toString();
 }
@@ -95,6 +101,8 @@ function progress(what) {
 function save(name, results) {
   const folder = new URL('results/', import.meta.url);
   mkdirSync(folder, { recursive: true });
-  const file = new URL(`node${process.versions.node.split('.')[0]}-${name}.json`, folder);
+  // What a quick run says must not take the place of figures that the documentation cites.
+  const kind = values.quick ? 'tmp.json' : 'json';
+  const file = new URL(`node${process.versions.node.split('.')[0]}-${name}.${kind}`, folder);
   writeFileSync(file, `${JSON.stringify({ ...platform, results }, null, 2)}\n`);
 }

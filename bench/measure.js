@@ -11,6 +11,8 @@ import Benchmark from 'benchmark';
  * @property {string} name
  * @property {(operations: number) => unknown} run does so many operations, a multiple of `unit`
  * @property {number} [unit] 16 unless given
+ * @property {number} [bytes] that one operation moves
+ * @property {() => void} [close] called once it has been measured
  */
 
 /**
@@ -20,6 +22,7 @@ import Benchmark from 'benchmark';
  * @property {number} ratio its time over that of the first case, the median over the rounds
  * @property {number} low the least ratio of a round
  * @property {number} high the greatest
+ * @property {number | undefined} gigabytes per second, where operations move bytes
  * @property {number} gcMs milliseconds of garbage collection per second of measuring
  */
 
@@ -48,7 +51,10 @@ export async function measure(cases, { rounds, seconds }, progress) {
 
   const operations = cases.map(calibrate);
   for (let round = 0; round < rounds; round++) {
-    for (const [i, { name, run }] of cases.entries()) {
+    for (let turn = 0; turn < cases.length; turn++) {
+      // Each round starts with another case, so that none always follows the same one.
+      const i = (round + turn) % cases.length;
+      const { name, run } = /** @type {Case} */ (cases[i]);
       progress(`${name}, round ${round + 1} of ${rounds}`);
       const count = /** @type {number} */ (operations[i]);
       // Bound, because `benchmark` would compile the text of a plain function anew, without what it closes over.
@@ -67,9 +73,10 @@ export async function measure(cases, { rounds, seconds }, progress) {
     }
   }
   observer.disconnect();
+  for (const { close } of cases) close?.();
 
   const first = /** @type {number[]} */ (times[0]);
-  return cases.map(({ name }, i) => {
+  return cases.map(({ name, bytes }, i) => {
     const own = /** @type {number[]} */ (times[i]);
     const ratios = own.map((ns, round) => ns / /** @type {number} */ (first[round])).sort((a, b) => a - b);
     return {
@@ -78,6 +85,7 @@ export async function measure(cases, { rounds, seconds }, progress) {
       ratio: median(ratios),
       low: /** @type {number} */ (ratios[0]),
       high: /** @type {number} */ (ratios[ratios.length - 1]),
+      gigabytes: bytes === undefined ? undefined : bytes / median(own),
       gcMs: /** @type {number} */ (gcMs[i] / /** @type {number} */ (spent[i])) * 1000,
     };
   });

@@ -40,4 +40,8 @@ export class NativePerAcquire {
     this.#core.exchange[0] = block;
     this.#core.flush(tier, 1);
   }
+
+  close() {
+    this.#core.close();
+  }
 }

@@ -1,5 +1,5 @@
 import * as contenders from './contenders.js';
-import { prepared, steady } from './loops.js';
+import { passedOn, prepared, steady } from './loops.js';
 import { measure } from './measure.js';
 import { fixed, logNormal } from './sizes.js';
 
@@ -14,6 +14,13 @@ export async function run({ effort, progress, report }) {
     const label = size === null ? 'mix: log-normal, median 2 KiB' : `${size} B`;
     const drawn = size === null ? logNormal : fixed(size);
     const cases = contenders.all.map((contender) => prepared(contender, steady(contender), drawn));
+    report(label, await measure(cases, effort, (what) => progress(`${label}: ${what}`)));
+  }
+  for (const [label, drawn] of /** @type {const} */ ([
+    ['4000 B, passed on', fixed(4000)],
+    ['mix, passed on', logNormal],
+  ])) {
+    const cases = contenders.all.map((contender) => prepared(contender, passedOn(contender), drawn));
     report(label, await measure(cases, effort, (what) => progress(`${label}: ${what}`)));
   }
 }
