@@ -5,7 +5,9 @@ import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { verdicts } from './targets.js';
 
-const NAMES = ['steady', 'burst', 'live-set', 'read-file', 'steady-state', 'core'];
+const NAMES = ['steady', 'burst', 'live-set', 'read-file', 'steady-state', 'core'].concat([
+  ...['handover', 'latency', 'xmalloc', 'larson', 'msgpass', 'scaling', 'churn'],
+]);
 
 /**
  * @typedef {object} Context
@@ -76,7 +78,13 @@ function table(cases) {
     style: { head: [], border: [] },
   });
   for (const { name, ns, ratio, low, high, gcMs } of cases) {
-    grid.push([name, figure(ns), figure(ratio), `${figure(low)}-${figure(high)}`, figure(gcMs)]);
+    grid.push([
+      name,
+      figure(ns),
+      figure(ratio),
+      `${figure(low)}-${figure(high)}`,
+      gcMs === undefined ? '' : figure(gcMs),
+    ]);
   }
   return grid.toString();
 }
