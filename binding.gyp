@@ -4,7 +4,9 @@
       "target_name": "slabpool",
       "sources": [
         "native/binding/addon.cc",
-        "native/core/invariants.cc",
+        "native/core/accounts.cc",
+        "native/core/aging.cc",
+        "native/core/channel.cc",
         "native/core/os_posix.cc",
         "native/core/os_windows.cc",
         "native/core/pool.cc"

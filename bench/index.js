@@ -6,7 +6,9 @@ import Table from 'cli-table3';
 import { DRAWN, SEED } from './sizes.js';
 import { verdicts } from './targets.js';
 
-const NAMES = ['steady', 'burst', 'live-set', 'read-file', 'steady-state', 'core'];
+const ONE_THREAD = ['steady', 'burst', 'live-set', 'read-file', 'steady-state', 'core'];
+const THREADS = ['handover', 'latency', 'xmalloc', 'larson', 'msgpass', 'scaling', 'churn'];
+const NAMES = [...ONE_THREAD, ...THREADS];
 
 /**
  * @typedef {object} Context
@@ -81,7 +83,8 @@ function table(cases) {
     style: { head: [], border: [] },
   });
   for (const { name, ns, ratio, low, high, gcMs, gigabytes } of cases) {
-    const row = [name, figure(ns), figure(ratio), `${figure(low)}-${figure(high)}`, figure(gcMs)];
+    const row = [name, figure(ns), figure(ratio), `${figure(low)}-${figure(high)}`];
+    row.push(gcMs === undefined ? '' : figure(gcMs));
     grid.push(gigabytes === undefined ? row : [...row, figure(gigabytes)]);
   }
   return grid.toString();

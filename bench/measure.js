@@ -22,8 +22,8 @@ import Benchmark from 'benchmark';
  * @property {number} ratio its time over that of the first case, the median over the rounds
  * @property {number} low the least ratio of a round
  * @property {number} high the greatest
- * @property {number | undefined} gigabytes per second, where operations move bytes
- * @property {number} gcMs milliseconds of garbage collection per second of measuring
+ * @property {number} [gigabytes] per second, where operations move bytes
+ * @property {number} [gcMs] milliseconds of garbage collection per second of measuring, where one thread does it all
  */
 
 setFlagsFromString('--expose-gc');
@@ -75,20 +75,27 @@ export async function measure(cases, { rounds, seconds }, progress) {
   observer.disconnect();
   for (const { close } of cases) close?.();
 
-  const first = /** @type {number[]} */ (times[0]);
-  return cases.map(({ name, bytes }, i) => {
-    const own = /** @type {number[]} */ (times[i]);
-    const ratios = own.map((ns, round) => ns / /** @type {number} */ (first[round])).sort((a, b) => a - b);
-    return {
-      name,
-      ns: median(own),
-      ratio: median(ratios),
-      low: /** @type {number} */ (ratios[0]),
-      high: /** @type {number} */ (ratios[ratios.length - 1]),
-      gigabytes: bytes === undefined ? undefined : bytes / median(own),
-      gcMs: /** @type {number} */ (gcMs[i] / /** @type {number} */ (spent[i])) * 1000,
-    };
-  });
+  return cases.map(({ name, bytes }, i) => ({
+    ...compared(name, /** @type {number[]} */ (times[i]), /** @type {number[]} */ (times[0])),
+    gigabytes: bytes === undefined ? undefined : bytes / median(/** @type {number[]} */ (times[i])),
+    gcMs: /** @type {number} */ (gcMs[i] / /** @type {number} */ (spent[i])) * 1000,
+  }));
+}
+
+/**
+ * @param {string} name @param {readonly number[]} times one a round, in nanoseconds @param {readonly number[]} first those of
+ * the first case
+ * @returns {Result}
+ */
+export function compared(name, times, first) {
+  const ratios = times.map((ns, round) => ns / /** @type {number} */ (first[round])).sort((a, b) => a - b);
+  return {
+    name,
+    ns: median(times),
+    ratio: median(ratios),
+    low: /** @type {number} */ (ratios[0]),
+    high: /** @type {number} */ (ratios[ratios.length - 1]),
+  };
 }
 
 /** Node hands garbage collections to observers some turns later. */

@@ -12,7 +12,7 @@ export class NativePerAcquire {
   constructor() {
     const addon = loadAddon();
     if (typeof addon === 'string') throw new Error(addon);
-    this.#core = new NativeCore(addon, TIERS, 256 * 2 ** 20);
+    this.#core = NativeCore.create(addon, TIERS, 256 * 2 ** 20, 5000);
   }
 
   /** @param {number} size */

@@ -47,3 +47,6 @@ export const webSocket = drawn((next) => {
   }
   return 1024;
 });
+
+/** As many between 1 and 2 KiB as between 32 and 64 KiB. */
+export const logUniform = drawn((next) => Math.floor(1024 * 64 ** next()));

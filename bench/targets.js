@@ -3,13 +3,69 @@ import Table from 'cli-table3';
 
 /** @typedef {{ ratios: Record<string, number>, facts: Record<string, number> }} Measured by 'bench/label/contender' */
 
+/**
+ * A ratio is a contender's time over slabpool's; with `ours` it is shown the other way round, as the target is put.
+ * @typedef {{ what: string, ratio?: string, fact?: string, least?: number, most?: number, ours?: boolean }} Target
+ */
+
 const MIX = 'mix: log-normal, median 2 KiB';
 const release = Number(process.versions.node.split('.')[0]);
 
-/**
- * Ratios are a contender's time over slabpool's; with `ours` they are shown the other way round, as the target is put.
- * @type {{ what: string, ratio?: string, fact?: string, least?: number, most?: number, ours?: boolean }[]}
- */
+/** Several threads. @type {Target[]} */
+const THREADS = [
+  {
+    what: 'hand-over by Channel: recycled transfer at least 10x slower',
+    ratio: 'handover/64 KiB/postMessage, recycled ArrayBuffers transferred there and back',
+    least: 10,
+  },
+  {
+    what: 'hand-over by Channel: fresh transfer at least 40x slower',
+    ratio: 'handover/64 KiB/postMessage, fresh ArrayBuffers transferred',
+    least: 40,
+  },
+  { what: "hand-over by tickets at most 1.5x of the Channel's time", fact: 'handover/tickets over Channel', most: 1.5 },
+  { what: 'hand-over by tickets at most 600 ns', fact: 'handover/ns by tickets', most: 600 },
+  ...['p50', 'p99'].map((p) => ({
+    what: `latency by Channel, ${p}: at most 1.0 of postMessage`,
+    fact: `latency/Channel over postMessage, ${p}`,
+    most: 1,
+  })),
+  ...['1 acquiring, 1 releasing', '2 acquiring, 2 releasing'].flatMap((label) => [
+    ...[1, 32].map((batch) => ({
+      what: `xmalloc, ${label}: transfer of ${batch} a message at least 5x slower`,
+      ratio: `xmalloc/${label}/fair JS pool, transfer of ${batch} a message`,
+      least: 5,
+    })),
+    { what: `xmalloc, ${label}: hit rate above 95 %`, fact: `xmalloc/${label}: hit rate`, least: 0.95 },
+    {
+      what: `xmalloc, ${label}: resident at most twice the live set`,
+      fact: `xmalloc/${label}: resident over live set`,
+      most: 2,
+    },
+  ]),
+  {
+    what: 'larson: our time over fair pool and transfer at most 1.0',
+    ratio: 'larson/log-normal sizes, median 2 KiB/fair JS pool, inherited by transfer',
+    least: 1,
+  },
+  {
+    what: 'msgpass: our time over recycled transfer at most 1.0',
+    ratio: 'msgpass/16 KiB/postMessage, recycled ArrayBuffers transferred',
+    least: 1,
+  },
+  {
+    what: 'scaling: two threads 1.9x of one, or as two processes (3 % is noise)',
+    fact: 'scaling/two threads over 1.9, or over two processes if those reach less',
+    least: 0.97,
+  },
+  ...['RSS', 'address space', 'resident in the pool'].map((what) => ({
+    what: `killed workers: ${what} grows by at most 10 % after the third sample`,
+    fact: `churn/${what}, last sample over third`,
+    most: 1.1,
+  })),
+];
+
+/** One thread. @type {Target[]} */
 const TARGETS = [
   ...[
     ['4000 B', '4000 B'],
@@ -71,6 +127,7 @@ const TARGETS = [
     most: 0.001,
   },
   { what: 'core: refill + flush of 32 at most 150 ns', fact: 'core/ns, one batch out', most: 150 },
+  ...THREADS,
 ];
 
 /** @param {Measured} measured */

@@ -12,6 +12,14 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_LEASE_RELEASED'
   /** The lease belongs to another pool. */
   | 'ERR_SLABPOOL_FOREIGN_LEASE'
+  /** The ticket was used before, is another pool's, or was never given out. */
+  | 'ERR_SLABPOOL_STALE_TICKET'
+  /** The lease's ArrayBuffer was detached, so that there is nothing to hand over. */
+  | 'ERR_SLABPOOL_DETACHED'
+  /** The channel was closed, or this thread has left it. */
+  | 'ERR_SLABPOOL_CHANNEL_CLOSED'
+  /** Every other thread that had the channel is gone. */
+  | 'ERR_SLABPOOL_PEER_GONE'
   /** `assertNoLeaks()` found leases that are out. */
   | 'ERR_SLABPOOL_LEAK'
   /** The pool was closed. */

@@ -1,7 +1,9 @@
 import { Block, BlockTable } from './block.js';
-import { type Core, EXHAUSTED } from './core.js';
-import { SlabPoolError } from './errors.js';
+import type { Channel } from './channel.js';
+import { type Core, type CoreAddress, EXHAUSTED } from './core.js';
+import { invalidArg, SlabPoolError } from './errors.js';
 import { Magazine } from './magazine.js';
+import { type CoreChannel, NativeCore } from './native-core.js';
 import type { ResolvedOptions } from './options.js';
 import { Oversize } from './oversize.js';
 import { BUCKETS, bucketOf, firstOfBucket } from './size-classes.js';
@@ -22,14 +24,21 @@ export class Heap {
   /** Acquires that the budget refused. */
   exhausted = 0;
   closed = false;
+  /** Open in this thread. */
+  readonly channels = new Set<Channel>();
+  /** Other threads may have joined, or may yet join. */
+  shared = false;
 
   constructor(core: Core, options: ResolvedOptions) {
     this.name = options.name;
     this.#core = core;
     this.#options = options;
     // Zeroing on release has to see each release.
-    const limit = (c: number) => (options.zero === 'release' ? 0 : 2 * core.batch(c));
-    this.magazines = options.tiers.map((capacity, c) => new Magazine(this, c, capacity, limit(c)));
+    const byItself = options.zero !== 'release';
+    this.magazines = options.tiers.map((capacity, c) => {
+      const batch = core.batch(c);
+      return new Magazine(this, c, capacity, batch, byItself ? 2 * batch : 0);
+    });
     this.magazines.forEach((magazine, c) => {
       magazine.next = this.magazines[c + 1] ?? null;
     });
@@ -99,10 +108,7 @@ export class Heap {
       return;
     }
     if (this.#options.zero === 'release') block.bytes.fill(0);
-    const batch = this.#core.batch(magazine.sizeClass);
-    if (magazine.count === 2 * batch) {
-      this.#flush(magazine, batch);
-    }
+    if (magazine.count === 2 * magazine.batch) this.#flush(magazine, magazine.batch);
     magazine.blocks[magazine.count++] = block;
   }
 
@@ -124,13 +130,113 @@ export class Heap {
     for (let i = 0; i < magazine.count; i++) blocks[i] = blocks[i + count] as Block;
   }
 
+  /** The block leaves this thread: a ticket. */
+  transfer(block: Block): number {
+    this.#assertMovable(block);
+    const ticket = this.#core.transfer(block.magazine.sizeClass, block.index);
+    block.magazine.held--;
+    return ticket;
+  }
+
+  /** The block leaves this thread through a channel; its answer. */
+  send(channel: CoreChannel, block: Block): number {
+    this.#assertMovable(block);
+    const woken = channel.trySend(block.magazine.sizeClass, block.index);
+    if (woken >= 0) block.magazine.held--;
+    return woken;
+  }
+
+  #assertMovable({ magazine, bytes, capacity }: Block): void {
+    this.assertOpen();
+    if (magazine === this.oversize.magazine) {
+      throw new SlabPoolError(
+        'ERR_SLABPOOL_OVERSIZE',
+        'an oversize lease has no block to hand over. Post its ArrayBuffer with postMessage(value, [lease.buffer]) and ' +
+          'release the lease then, or raise maxPooledSize',
+        { pool: this.name },
+      );
+    }
+    if (bytes.length !== capacity) {
+      throw new SlabPoolError('ERR_SLABPOOL_DETACHED', "the lease's ArrayBuffer was detached: release it instead", {
+        pool: this.name,
+      });
+    }
+  }
+
+  /** A channel of this pool for this thread: a new one of so many messages, or the one at an address. */
+  openChannel(onWake: () => void, at: number | CoreAddress): CoreChannel {
+    if (!(this.#core instanceof NativeCore)) {
+      throw new SlabPoolError('ERR_SLABPOOL_BACKEND', 'only pools on the native core have channels', {
+        pool: this.name,
+      });
+    }
+    this.shared = true;
+    try {
+      return this.#core.channel(onWake, at);
+    } catch (cause) {
+      throw new SlabPoolError(
+        'ERR_SLABPOOL_CHANNEL_CLOSED',
+        'no such channel: every thread has left it, it is of another pool, or 64 threads have it',
+        { pool: this.name, cause },
+      );
+    }
+  }
+
+  /** The two numbers of a channel's message. */
+  get meta(): Float64Array {
+    return (this.#core as NativeCore).meta;
+  }
+
+  /** The block of a ticket, which is now this thread's. */
+  adopt(ticket: number): Block {
+    this.assertOpen();
+    if (!Number.isSafeInteger(ticket) || ticket < 0) {
+      throw invalidArg('adopt(ticket)', 'a number that lease.transfer() returned', ticket, this.name);
+    }
+    const core = this.#core;
+    if (core.adopt(ticket) !== 0) {
+      throw new SlabPoolError(
+        'ERR_SLABPOOL_STALE_TICKET',
+        `ticket ${ticket} is good for nothing: each is adopted once, by a pool that shares the handle of the one it is from`,
+        { pool: this.name, details: { ticket } },
+      );
+    }
+    return this.received();
+  }
+
+  /** The block that the core has just given to this thread by itself, named in `exchange`. */
+  received(): Block {
+    const { exchange } = this.#core;
+    const index = exchange[0] as number;
+    const magazine = this.magazines[exchange[1] as number] as Magazine;
+    magazine.held++;
+    const block = this.#blockAt(index, magazine);
+    if (block.bytes.length === magazine.capacity) return block;
+    // An earlier holder in this thread kept a view and detached it. On the native core the memory is there all the same.
+    this.#table.delete(index);
+    const again = this.#blockAt(index, magazine);
+    if (again.bytes.length === magazine.capacity) return again;
+    this.#retire(magazine, again);
+    throw new SlabPoolError(
+      'ERR_SLABPOOL_DETACHED',
+      'the ArrayBuffer was detached on its way, through a view that was kept',
+      {
+        pool: this.name,
+      },
+    );
+  }
+
+  #flushAll(): void {
+    for (const magazine of this.magazines) {
+      while (magazine.count > 0) this.#flush(magazine, Math.min(magazine.count, magazine.batch));
+      magazine.blocks.length = 0;
+    }
+  }
+
   /** Everything that is free goes back to the OS. The bytes given back. */
   trim(): number {
     this.assertOpen();
-    for (const magazine of this.magazines) {
-      while (magazine.count > 0) this.#flush(magazine, Math.min(magazine.count, this.#core.batch(magazine.sizeClass)));
-      magazine.blocks.length = 0;
-    }
+    this.#flushAll();
     // Two epochs: depot to victim, victim to cold.
     const bytes = this.#core.age() + this.#core.age();
     this.#table.retain(({ index, magazine }) => this.#core.holds(magazine.sizeClass, index));
@@ -155,12 +261,16 @@ export class Heap {
 
   close(): void {
     if (this.closed) return;
+    for (const channel of this.channels) channel.leave();
+    this.#flushAll();
     this.closed = true;
     // Every acquire and release now takes the slow path, which finds the pool closed.
-    for (const magazine of [...this.magazines, this.oversize.magazine]) {
-      magazine.count = magazine.limit = magazine.blocks.length = 0;
-    }
-    this.#table.retain(() => false);
+    for (const magazine of [...this.magazines, this.oversize.magazine]) magazine.limit = 0;
+    this.#table.retain(({ index, magazine, buffer }) => {
+      // Other threads will use the blocks of leases that are out, so this thread's views must not show them.
+      if (this.shared && this.#core.holds(magazine.sizeClass, index)) this.#core.detach(buffer);
+      return false;
+    });
     this.#core.close();
   }
 

@@ -1,4 +1,6 @@
+export { Channel, type ChannelHandle, type ChannelOptions, type ReceivedLease, type WaitOptions } from './channel.js';
 export { SlabPoolError, type SlabPoolErrorCode } from './errors.js';
+export type { PoolHandle } from './handle.js';
 export type { Lease } from './lease.js';
 export type { BackendInfo } from './loader.js';
 export type { Backend, BufferPoolOptions } from './options.js';

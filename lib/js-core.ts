@@ -5,19 +5,27 @@ import {
   MAX_BATCH,
   NOT_HELD,
   OUT_OF_MEMORY,
+  STALE,
   STEPS,
   type Step,
 } from './core.js';
 
 const BATCH_BYTES = 128 * 1024;
 const BUDGET_BATCHES = 16;
+/** A ticket is the block's number plus this many times the number of its tickets: and the pool's: below 2^53 for 2^20 of them. */
+const TICKET_BLOCKS = 2 ** 25;
+/** Tickets of a pool differ from those of the 255 pools made before and after it. */
+const TICKET_POOLS = 2 ** 8;
+let poolsMade = 0;
 
 /** Where a block is, as in native/core/block.h. */
-type State = 'cold' | 'free' | 'out' | 'retired';
+type State = 'cold' | 'free' | 'out' | 'transit' | 'retired';
 
 interface JsBlock {
   readonly sizeClass: number;
   state: State;
+  /** Tickets given out so far: the last one is good while the block is in transit. */
+  tickets: number;
   /** Memory; `null` while cold, and until the block is mapped for the first time. */
   bytes: Buffer<ArrayBuffer> | null;
 }
@@ -33,6 +41,7 @@ class JsClass {
   carved = 0;
   resident = 0;
   out = 0;
+  transit = 0;
   retired = 0;
   readonly refills = Object.fromEntries(STEPS.map((step) => [step, 0])) as Record<Step, number>;
 
@@ -51,10 +60,12 @@ class JsClass {
  */
 export class JsCore implements Core {
   readonly exchange = new Uint32Array(MAX_BATCH);
+  readonly address = null;
   readonly #classes: JsClass[];
   readonly #blocks: JsBlock[] = [];
   readonly #maxBytes: number;
   #residentBytes = 0;
+  readonly #number = poolsMade++ % TICKET_POOLS;
 
   constructor(capacities: readonly number[], maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -79,7 +90,7 @@ export class JsCore implements Core {
 
   #carve(k: JsClass, sizeClass: number, count: number): void {
     for (let i = 0; i < count; i++) {
-      k.cold.push(this.#blocks.push({ sizeClass, state: 'cold', bytes: null }) - 1);
+      k.cold.push(this.#blocks.push({ sizeClass, state: 'cold', tickets: 0, bytes: null }) - 1);
     }
     k.carved += count;
   }
@@ -149,6 +160,35 @@ export class JsCore implements Core {
     return 0;
   }
 
+  transfer(sizeClass: number, block: number): number {
+    if (!this.holds(sizeClass, block)) return NOT_HELD;
+    const it = this.#blocks[block] as JsBlock;
+    const k = this.#class(sizeClass);
+    it.state = 'transit';
+    it.tickets++;
+    k.out--;
+    k.transit++;
+    return (it.tickets * TICKET_POOLS + this.#number) * TICKET_BLOCKS + block;
+  }
+
+  adopt(ticket: number): number {
+    const block = ticket % TICKET_BLOCKS;
+    const it = this.#blocks[block];
+    const rest = Math.floor(ticket / TICKET_BLOCKS);
+    if (it?.state !== 'transit' || rest !== it.tickets * TICKET_POOLS + this.#number) return STALE;
+    const k = this.#class(it.sizeClass);
+    it.state = 'out';
+    k.transit--;
+    k.out++;
+    this.exchange[0] = block;
+    this.exchange[1] = it.sizeClass;
+    return 0;
+  }
+
+  detach(buffer: ArrayBuffer): void {
+    structuredClone(buffer, { transfer: [buffer] });
+  }
+
   age(): number {
     let bytes = 0;
     for (const k of this.#classes) {
@@ -168,10 +208,12 @@ export class JsCore implements Core {
   }
 
   stats(): CoreClassStats[] {
-    return this.#classes.map(({ carved, resident, out, retired, refills, capacity }) => ({
+    return this.#classes.map(({ carved, resident, out, transit, retired, refills, capacity }) => ({
       carved,
       resident,
       out,
+      transit,
+      resting: 0,
       retired,
       slabs: 0,
       refills: STEPS.map((step) => refills[step]),
@@ -192,8 +234,8 @@ export class JsCore implements Core {
           if (this.#blocks[index]?.state !== state) return "a block's state is not that of the list it is in";
         }
       }
-      if (k.resident !== k.out + k.depot.length + k.victim.length + k.retired)
-        return 'resident != out + cached + retired';
+      if (k.resident !== k.out + k.transit + k.depot.length + k.victim.length + k.retired)
+        return 'resident != out + transit + cached + retired';
       if (k.carved !== k.resident + k.cold.length) return 'carved != resident + cold';
     }
     const wrong = this.#blocks.some(({ state }, i) => found[i] !== (state === 'free' || state === 'cold' ? 1 : 0));

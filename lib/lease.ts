@@ -51,6 +51,19 @@ export class Lease {
     block.magazine.put(block);
   }
 
+  /**
+   * Hands the buffer over: this lease is released, and whoever calls `pool.adopt(ticket)` first, in any thread, has the next
+   * one, and sees every byte that was written before. The ticket is a number, so it travels in a message, a
+   * SharedArrayBuffer, anywhere.
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_OVERSIZE`, `ERR_SLABPOOL_DETACHED`, `ERR_SLABPOOL_CLOSED`
+   */
+  transfer(): number {
+    const block = this.#block ?? released();
+    const ticket = block.magazine.heap.transfer(block);
+    this.#block = null;
+    return ticket;
+  }
+
   /** `using`: releases unless that has happened, or the pool is closed. */
   [Symbol.dispose](): void {
     const block = this.#block;
@@ -64,7 +77,7 @@ export class Lease {
    * @internal
    */
   static end(lease: Lease, heap: Heap): Block {
-    const block = Lease.#blockOf(lease, heap);
+    const block = Lease.blockOf(lease, heap);
     lease.#block = null;
     return block;
   }
@@ -77,7 +90,11 @@ export class Lease {
     lease.#block = block;
   }
 
-  static #blockOf(lease: Lease, heap: Heap): Block {
+  /**
+   * The block of a lease of `heap` that is not released.
+   * @internal
+   */
+  static blockOf(lease: Lease, heap: Heap): Block {
     if (typeof lease !== 'object' || lease === null || !(#block in lease)) {
       throw invalidArg('release(lease)', 'a lease that acquire() returned', lease, heap.name);
     }

@@ -1,10 +1,10 @@
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import nodeGypBuild from 'node-gyp-build';
-import type { Core } from './core.js';
-import { SlabPoolError } from './errors.js';
+import type { Core, CoreAddress } from './core.js';
+import { invalidArg, SlabPoolError } from './errors.js';
 import { JsCore } from './js-core.js';
-import { type Addon, NativeCore } from './native-core.js';
+import { type Addon, type LoadedAddon, NativeCore } from './native-core.js';
 import type { Backend, ResolvedOptions } from './options.js';
 
 const require = createRequire(import.meta.url);
@@ -17,7 +17,7 @@ export interface BackendInfo {
 }
 
 /** The addon, or the reason why there is none to be had here. A binary that is there but broken throws. */
-export function loadAddon(): (Addon & { exchange: Uint32Array }) | string {
+export function loadAddon(): LoadedAddon | string {
   let path: string;
   try {
     path = nodeGypBuild.resolve(root);
@@ -44,22 +44,28 @@ export function loadAddon(): (Addon & { exchange: Uint32Array }) | string {
       `the file that should be the native addon is something else: ${path}. Rebuild it with 'npm rebuild slabpool'`,
     );
   }
-  const { exchange } = addon;
-  if (exchange === undefined) return 'this runtime allows no external buffers';
-  return { ...addon, exchange };
+  const { exchange, meta } = addon;
+  if (exchange === undefined || meta === undefined) return 'this runtime allows no external buffers';
+  return { ...addon, exchange, meta };
 }
 
 let loaded: ReturnType<typeof loadAddon> | undefined;
 
+export interface OpenedCore {
+  readonly core: Core;
+  readonly backend: BackendInfo;
+}
+
 /** The core for a pool with these options. */
-export function openCore({ backend, tiers, maxBytes, name }: ResolvedOptions): { core: Core; backend: BackendInfo } {
+export function openCore(options: ResolvedOptions): OpenedCore {
+  const { backend, tiers, maxBytes, name } = options;
   if (backend === 'js') {
     return { core: new JsCore(tiers, maxBytes), backend: { kind: 'js', reason: "asked for by { backend: 'js' }" } };
   }
   loaded ??= loadAddon();
   if (typeof loaded !== 'string') {
     return {
-      core: nativeCore(loaded, tiers, maxBytes, name),
+      core: createNative(loaded, options),
       backend: { kind: 'native', reason: 'the native addon is loaded' },
     };
   }
@@ -69,20 +75,52 @@ export function openCore({ backend, tiers, maxBytes, name }: ResolvedOptions): {
   return { core: new JsCore(tiers, maxBytes), backend: { kind: 'js', reason: loaded } };
 }
 
-function nativeCore(
-  addon: Addon & { exchange: Uint32Array },
-  tiers: readonly number[],
-  maxBytes: number,
-  pool: string,
-) {
+function createNative(addon: LoadedAddon, { tiers, maxBytes, epochMs, name }: ResolvedOptions): NativeCore {
   try {
-    return new NativeCore(addon, tiers, maxBytes);
+    return NativeCore.create(addon, tiers, maxBytes, epochMs);
   } catch (cause) {
     // The options were checked, so this can only be the address space.
     throw new SlabPoolError(
       'ERR_SLABPOOL_OUT_OF_MEMORY',
       `the system refuses the address space for a pool of ${maxBytes} bytes in ${tiers.length} tiers`,
-      { pool, details: { maxBytes }, cause },
+      { pool: name, details: { maxBytes }, cause },
     );
   }
+}
+
+/** The core of a pool that another thread made. */
+export function joinCore(address: CoreAddress, { name, tiers, maxBytes }: ResolvedOptions): OpenedCore {
+  loaded ??= loadAddon();
+  if (typeof loaded === 'string' || loaded.copyId !== address.copyId) {
+    const why =
+      typeof loaded === 'string'
+        ? loaded
+        : 'it was made by another copy of the addon in this process, or by another process';
+    throw new SlabPoolError('ERR_SLABPOOL_BACKEND', `cannot attach: ${why}`, { pool: name });
+  }
+  let core: NativeCore | null;
+  try {
+    core = NativeCore.join(loaded, address, tiers, maxBytes);
+  } catch (cause) {
+    if ((cause as Error).message === 'too many threads') {
+      throw new SlabPoolError(
+        'ERR_SLABPOOL_OUT_OF_MEMORY',
+        'cannot attach: 4096 threads have the pool, the most there can be',
+        {
+          pool: name,
+          cause,
+        },
+      );
+    }
+    throw new SlabPoolError(
+      'ERR_SLABPOOL_CLOSED',
+      'cannot attach: every thread that had it has closed it, or is gone',
+      {
+        pool: name,
+        cause,
+      },
+    );
+  }
+  if (core === null) throw invalidArg('attach(handle)', 'a handle with the options of the pool', 'others', name);
+  return { core, backend: { kind: 'native', reason: 'the native addon is loaded' } };
 }

@@ -18,15 +18,18 @@ export class Magazine {
   readonly blocks: Block[] = [];
   count = 0;
   held = 0;
+  /** Blocks in a full batch. The magazine holds two. */
+  readonly batch: number;
   /** How far {@link put} fills the stack by itself; 0 where each release needs the slow path. */
   limit: number;
   /** Leases taken. Minus zero is a double: counting on from 2^31 then changes no representation, so deoptimises nothing. */
   acquires = -0;
 
-  constructor(heap: Heap, sizeClass: number, capacity: number, limit: number) {
+  constructor(heap: Heap, sizeClass: number, capacity: number, batch: number, limit: number) {
     this.heap = heap;
     this.sizeClass = sizeClass;
     this.capacity = capacity;
+    this.batch = batch;
     this.limit = limit;
   }
 

@@ -1,32 +1,98 @@
-import { type Core, type CoreClassStats, STEPS } from './core.js';
+import { type Core, type CoreAddress, type CoreClassStats, STEPS } from './core.js';
 
 /** What the addon exports (native/binding/addon.cc). */
 export interface Addon {
-  Pool: new (capacities: Uint32Array, maxBytes: number) => NativePool;
+  Pool: {
+    new (capacities: Uint32Array, maxBytes: number, epochMs: number): NativePool;
+    /** Joins a pool; throws when it is gone. */
+    new (slot: number, serial: number): NativePool;
+  };
   /** Absent where the runtime allows no external buffers. */
   exchange?: Uint32Array;
+  Channel: {
+    new (pool: NativePool, onWake: () => void, capacity: number): CoreChannel;
+    /** Joins a channel; throws when it is gone, of another pool, or full. */
+    new (pool: NativePool, onWake: () => void, slot: number, serial: number): CoreChannel;
+  };
+  /** The two numbers of the message that is sent or was received last. Absent like `exchange`. */
+  meta?: Float64Array;
+  detach(buffer: ArrayBuffer): void;
+  /** Differs between copies of the addon in one process. */
+  copyId: string;
   /** SHA-256 of the sources that it was built from. */
   sourceHash: string;
 }
 
-interface NativePool extends Omit<Core, 'exchange' | 'stats' | 'map'> {
+/** An addon on a runtime that allows external buffers. */
+export type LoadedAddon = Addon & { exchange: Uint32Array; meta: Float64Array };
+
+/** This thread's endpoint of a channel (native/binding/channel_binding.h). Answers below 0 are -1 - Result. */
+export interface CoreChannel {
+  readonly slot: number;
+  readonly serial: number;
+  readonly endpoint: number;
+  readonly peers: number;
+  readonly size: number;
+  readonly closed: boolean;
+  /** 0, or 1 + the endpoint to wake, or below 0. */
+  trySend(sizeClass: number, block: number): number;
+  /** 0, or 1 + the endpoint to wake, with the block and its class in `exchange`; or below 0. */
+  tryReceive(): number;
+  readonly capacity: number;
+  /** 0, or 1 + an endpoint to wake that was armed. */
+  ringReceivers(): number;
+  ringSenders(): number;
+  armReceiver(): void;
+  armSender(): void;
+  /** False when the bell was rung meanwhile: the wake-up is under way. */
+  disarmReceiver(): boolean;
+  disarmSender(): boolean;
+  wake(endpoint: number): void;
+  ref(): void;
+  unref(): void;
+  close(): void;
+  leave(): void;
+}
+
+interface NativePool extends Omit<Core, 'exchange' | 'stats' | 'map' | 'address' | 'detach'> {
+  /** Whether it was made with these. */
+  isLike(capacities: Uint32Array, maxBytes: number): boolean;
+  readonly slot: number;
+  readonly serial: number;
   map(sizeClass: number, block: number): Buffer<ArrayBuffer> | number | undefined;
   /** Writes {@link FIELDS} numbers per class. */
   stats(into: Float64Array): void;
 }
 
-const FIELDS = 6 + STEPS.length;
+const FIELDS = 8 + STEPS.length;
 
 /** The native core of one pool, as seen from this thread. */
 export class NativeCore implements Core {
   readonly exchange: Uint32Array;
+  readonly address: CoreAddress;
+  readonly #addon: LoadedAddon;
   readonly #pool: NativePool;
   readonly #classes: number;
 
-  constructor(addon: Addon & { exchange: Uint32Array }, capacities: readonly number[], maxBytes: number) {
-    this.#pool = new addon.Pool(Uint32Array.from(capacities), maxBytes);
-    this.#classes = capacities.length;
+  private constructor(addon: LoadedAddon, pool: NativePool, classes: number) {
+    this.#addon = addon;
+    this.#pool = pool;
+    this.#classes = classes;
     this.exchange = addon.exchange;
+    this.address = { copyId: addon.copyId, slot: pool.slot, serial: pool.serial };
+  }
+
+  /** Throws when there is no address space. */
+  static create(addon: LoadedAddon, capacities: readonly number[], maxBytes: number, epochMs: number): NativeCore {
+    return new NativeCore(addon, new addon.Pool(Uint32Array.from(capacities), maxBytes, epochMs), capacities.length);
+  }
+
+  /** Throws when the pool is gone; null when it is another one than these options describe. */
+  static join(addon: LoadedAddon, { slot, serial }: CoreAddress, capacities: readonly number[], maxBytes: number) {
+    const pool = new addon.Pool(slot, serial);
+    if (pool.isLike(Uint32Array.from(capacities), maxBytes)) return new NativeCore(addon, pool, capacities.length);
+    pool.close();
+    return null;
   }
 
   batch(sizeClass: number): number {
@@ -55,6 +121,30 @@ export class NativeCore implements Core {
     return this.#pool.retire(sizeClass, block);
   }
 
+  get meta(): Float64Array {
+    return this.#addon.meta;
+  }
+
+  /** A new channel of so many messages, or the one at an address. Throws when there is none, or no room. */
+  channel(onWake: () => void, at: number | CoreAddress): CoreChannel {
+    const { Channel } = this.#addon;
+    return typeof at === 'number'
+      ? new Channel(this.#pool, onWake, at)
+      : new Channel(this.#pool, onWake, at.slot, at.serial);
+  }
+
+  transfer(sizeClass: number, block: number): number {
+    return this.#pool.transfer(sizeClass, block);
+  }
+
+  adopt(ticket: number): number {
+    return this.#pool.adopt(ticket);
+  }
+
+  detach(buffer: ArrayBuffer): void {
+    this.#addon.detach(buffer);
+  }
+
   age(): number {
     return this.#pool.age();
   }
@@ -63,9 +153,12 @@ export class NativeCore implements Core {
     const numbers = new Float64Array(FIELDS * this.#classes);
     this.#pool.stats(numbers);
     return Array.from({ length: this.#classes }, (_, c) => {
-      const [carved, resident, out, retired, slabs, ...rest] = numbers.subarray(c * FIELDS, (c + 1) * FIELDS);
+      const [carved, resident, out, transit, resting, retired, slabs, ...rest] = numbers.subarray(
+        c * FIELDS,
+        (c + 1) * FIELDS,
+      );
       const stride = rest.pop();
-      return { carved, resident, out, retired, slabs, refills: rest, stride } as CoreClassStats;
+      return { carved, resident, out, transit, resting, retired, slabs, refills: rest, stride } as CoreClassStats;
     });
   }
 

@@ -37,6 +37,11 @@ export interface BufferPoolOptions {
    */
   zero?: 'never' | 'acquire' | 'release';
   /**
+   * Milliseconds for which the blocks of a thread that died rest before they are used again, since the operating system may
+   * still be writing to them. Default: 5000.
+   */
+  epochMs?: number;
+  /**
    * `'auto'` takes the native core where it can be had and the TypeScript one elsewhere (`pool.backend` says why);
    * `'native'` throws where there is none. Default: `'auto'`.
    */
@@ -63,6 +68,7 @@ export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions
 
   const maxBytes = integer(options, 'maxBytes', 256 * MiB, MIN_BUDGET, MAX_BUDGET);
   const maxOversizeBytes = integer(options, 'maxOversizeBytes', 64 * MiB, 0, Number.MAX_SAFE_INTEGER);
+  const epochMs = integer(options, 'epochMs', 5000, 0, 2 ** 31, 'milliseconds');
   const zero = oneOf(options, 'zero', ['never', 'acquire', 'release']);
   const backend = oneOf(options, 'backend', ['auto', 'native', 'js']);
 
@@ -74,13 +80,22 @@ export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions
     }
     const tiers = checkTiers(options.tiers, most);
     const maxPooledSize = tiers[tiers.length - 1] as number;
-    return { name, maxBytes, maxPooledSize, tiers, maxOversizeBytes, zero, backend };
+    return { name, maxBytes, maxPooledSize, tiers, maxOversizeBytes, zero, epochMs, backend };
   }
   const maxPooledSize = integer(options, 'maxPooledSize', Math.min(1 * MiB, most), 1, most);
-  return { name, maxBytes, maxPooledSize, tiers: defaultTiers(maxPooledSize), maxOversizeBytes, zero, backend };
+  return {
+    name,
+    maxBytes,
+    maxPooledSize,
+    tiers: defaultTiers(maxPooledSize),
+    maxOversizeBytes,
+    zero,
+    epochMs,
+    backend,
+  };
 }
 
-const KNOWN = ['name', 'maxBytes', 'maxPooledSize', 'tiers', 'maxOversizeBytes', 'zero', 'backend'] as const;
+const KNOWN = ['name', 'maxBytes', 'maxPooledSize', 'tiers', 'maxOversizeBytes', 'zero', 'epochMs', 'backend'] as const;
 
 function integer(
   options: BufferPoolOptions,
@@ -88,10 +103,11 @@ function integer(
   byDefault: number,
   min: number,
   max: number,
+  unit = 'bytes',
 ) {
   const value = options[key] === undefined ? byDefault : options[key];
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
-    throw invalidArg(`option '${key}'`, `an integer of ${min} to ${max} (bytes)`, value);
+    throw invalidArg(`option '${key}'`, `an integer of ${min} to ${max} (${unit})`, value);
   }
   return value;
 }

@@ -1,15 +1,16 @@
 import type { Block } from './block.js';
 import { invalidArg, SlabPoolError } from './errors.js';
+import { makeHandle, type PoolHandle, readHandle } from './handle.js';
 import { Heap } from './heap.js';
 import { Lease } from './lease.js';
-import { type BackendInfo, openCore } from './loader.js';
+import { type BackendInfo, joinCore, type OpenedCore, openCore } from './loader.js';
 import { type BufferPoolOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { type PoolStats, takeStats } from './stats.js';
 
 const SMALLEST_PAGE = 4096;
 
 /**
- * A pool of buffers in tiers, within a hard byte budget, private to the thread that made it.
+ * A pool of buffers in tiers, within a hard byte budget; private to the thread that made it, until others attach to it.
  *
  * It lives until {@link close} (or the end of its thread): a pool that is merely dropped keeps what it has leased.
  *
@@ -30,13 +31,50 @@ export class BufferPool {
   readonly #zeroOnAcquire: boolean;
 
   /** @throws `ERR_SLABPOOL_INVALID_ARG` for a misspelt or ill-typed option, `ERR_SLABPOOL_BACKEND` */
-  constructor(options?: BufferPoolOptions) {
-    this.#options = resolveOptions(options);
-    const { core, backend } = openCore(this.#options);
+  constructor(options?: BufferPoolOptions);
+  /** @internal */
+  constructor(options: ResolvedOptions, joined: OpenedCore);
+  constructor(options?: BufferPoolOptions, joined?: OpenedCore) {
+    this.#options = joined === undefined ? resolveOptions(options) : (options as ResolvedOptions);
+    const { core, backend } = joined ?? openCore(this.#options);
     this.backend = backend;
     this.#heap = new Heap(core, this.#options);
+    this.#heap.shared = joined !== undefined;
     this.#pooledSize = this.#options.maxPooledSize;
     this.#zeroOnAcquire = this.#options.zero === 'acquire';
+  }
+
+  /**
+   * The pool of another thread, with the same budget and the same blocks. Leases stay in the thread that acquired them, unless
+   * they are handed over: {@link Lease.transfer}. The cap on oversize leases is each thread's own.
+   * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_BACKEND`
+   */
+  static attach(handle: PoolHandle): BufferPool {
+    const { address, options } = readHandle(handle);
+    return new BufferPool(options, joinCore(address, options));
+  }
+
+  /**
+   * For {@link attach} in other threads; structured-clonable.
+   * @throws `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_BACKEND` where the core serves one thread only
+   */
+  get handle(): PoolHandle {
+    this.#heap.assertOpen();
+    const { address } = this.#heap.core;
+    if (address === null) {
+      throw new SlabPoolError(
+        'ERR_SLABPOOL_BACKEND',
+        `only the native core can be shared between threads, and this is the TypeScript one: ${this.backend.reason}`,
+        { pool: this.name },
+      );
+    }
+    this.#heap.shared = true;
+    return makeHandle(address, this.#options);
+  }
+
+  /** @internal */
+  static heapOf(pool: BufferPool): Heap {
+    return pool.#heap;
   }
 
   get name(): string {
@@ -95,6 +133,16 @@ export class BufferPool {
   release(lease: Lease): void {
     const block = Lease.end(lease, this.#heap);
     block.magazine.put(block);
+  }
+
+  /**
+   * The lease of a buffer that {@link Lease.transfer} handed over. A ticket is good once, in any thread that has the pool. The
+   * lease's `size` is its capacity: how much of it means something is for the sender to tell.
+   * @throws `ERR_SLABPOOL_STALE_TICKET`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`
+   */
+  adopt(ticket: number): Lease {
+    const block = this.#heap.adopt(ticket);
+    return new Lease(block, block.capacity);
   }
 
   /**
@@ -207,9 +255,9 @@ export class BufferPool {
   }
 
   /**
-   * Ends the pool: pages go back to the OS, further calls throw `ERR_SLABPOOL_CLOSED`. Views that are still held read
-   * zeros, never another owner's bytes (oversize buffers are their holders' own and keep theirs). A second close does
-   * nothing.
+   * Ends the pool for this thread: further calls throw `ERR_SLABPOOL_CLOSED`. When no other thread has it, pages go back to
+   * the OS, and views that are still held read zeros; otherwise the views of leases that are out have a length of 0 from now
+   * on. So nobody ever reads another owner's bytes. (Oversize buffers are their holders' own.) A second close does nothing.
    */
   close(): void {
     this.#pooledSize = 0;

@@ -5,7 +5,7 @@ import type { Backend, ResolvedOptions } from './options.js';
 /** Bytes that V8 and Node spend on one mapped block: its ArrayBuffer, its Buffer and what frees them (measured, Node 20). */
 const OVERHEAD_PER_MAPPED_BLOCK = 880;
 
-/** One tier. `residentBytes == outBytes + cachedBytes + retiredBytes`. */
+/** One tier. `residentBytes == outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes`. */
 export interface ClassStats {
   /** Bytes of a lease of this tier. */
   readonly capacity: number;
@@ -13,7 +13,9 @@ export interface ClassStats {
   readonly blockBytes: number;
   readonly residentBytes: number;
   readonly outBytes: number;
+  readonly transitBytes: number;
   readonly cachedBytes: number;
+  readonly restingBytes: number;
   readonly retiredBytes: number;
   /** Address space without memory behind it. */
   readonly coldBytes: number;
@@ -22,7 +24,11 @@ export interface ClassStats {
   readonly outstanding: number;
 }
 
-/** A snapshot of a pool. `residentBytes == outBytes + cachedBytes + retiredBytes`, and `residentBytes <= maxBytes`. */
+/**
+ * A snapshot of a pool. Bytes and slabs are those of all threads, counts are this thread's.
+ *
+ * `residentBytes == outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes`, and `residentBytes <= maxBytes`.
+ */
 export interface PoolStats {
   readonly name: string;
   readonly backend: Backend;
@@ -30,10 +36,14 @@ export interface PoolStats {
   readonly maxBytes: number;
   /** Bytes charged to the budget. */
   readonly residentBytes: number;
-  /** Of these, leased. */
+  /** Of these, leased; of other threads also what is in their magazines. */
   readonly outBytes: number;
-  /** Of these, free: in magazines and depots. */
+  /** Of these, handed over by one thread and not yet adopted by another. */
+  readonly transitBytes: number;
+  /** Of these, free: in this thread's magazines and in depots. */
   readonly cachedBytes: number;
+  /** Of these, held by threads that died, and free again after `epochMs`. */
+  readonly restingBytes: number;
   /** Of these, lost: their ArrayBuffers were detached by holders. */
   readonly retiredBytes: number;
   /** Bytes of address space that were carved but have no memory behind them now. */
@@ -70,7 +80,7 @@ export function takeStats(
   const { oversize, magazines } = heap;
   const core = heap.core.stats();
 
-  const classes = core.map(({ carved, resident, out, retired, slabs, stride }, c): ClassStats => {
+  const classes = core.map(({ carved, resident, out, transit, resting, retired, slabs, stride }, c): ClassStats => {
     const { capacity, held, count, acquires } = magazines[c] as (typeof magazines)[number];
     // The core counts as out what is in this thread's magazine too.
     const leased = out - count;
@@ -79,7 +89,9 @@ export function takeStats(
       blockBytes: stride,
       residentBytes: resident * stride,
       outBytes: leased * stride,
-      cachedBytes: (resident - leased - retired) * stride,
+      transitBytes: transit * stride,
+      cachedBytes: (resident - leased - transit - resting - retired) * stride,
+      restingBytes: resting * stride,
       retiredBytes: retired * stride,
       coldBytes: (carved - resident) * stride,
       slabs,
@@ -103,7 +115,9 @@ export function takeStats(
     maxBytes,
     residentBytes: sum((k) => k.residentBytes),
     outBytes: sum((k) => k.outBytes),
+    transitBytes: sum((k) => k.transitBytes),
     cachedBytes: sum((k) => k.cachedBytes),
+    restingBytes: sum((k) => k.restingBytes),
     retiredBytes: sum((k) => k.retiredBytes),
     coldBytes: sum((k) => k.coldBytes),
     acquires,

@@ -5,16 +5,22 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import nodeGypBuild from 'node-gyp-build';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { STALE } from '../dist/core.js';
 import { loadAddon } from '../dist/loader.js';
 import { fixture, run } from './child.js';
 
 const loaded = loadAddon();
 if (typeof loaded === 'string') throw new Error(loaded);
-const { Pool, exchange } = loaded;
-const make = () => new Pool(Uint32Array.from([64, 4096]), 2 ** 20);
+const { Pool, Channel, exchange } = loaded;
+const make = () => new Pool(Uint32Array.from([64, 4096]), 2 ** 20, 0);
 
 test.each([1, 2, 3, 4])('garbage in every argument crashes nothing and spoils no books (seed %i)', async (seed) => {
   const ended = await run(fixture('fuzz.mjs'), [String(seed), '50000'], { execArgv: ['--expose-gc'] });
+  expect(ended).toEqual({ code: 0, signal: null, stdout: 'alive\n', stderr: '' });
+});
+
+test.each([1, 2])('garbage in every argument of a channel crashes nothing either (seed %i)', async (seed) => {
+  const ended = await run(fixture('fuzz-channel.mjs'), [String(seed), '20000'], { execArgv: ['--expose-gc'] });
   expect(ended).toEqual({ code: 0, signal: null, stdout: 'alive\n', stderr: '' });
 });
 
@@ -46,29 +52,56 @@ describe('the binding', () => {
   test.each<[string, unknown[]]>([
     ['nothing', []],
     ['no budget', [Uint32Array.of(64)]],
-    ['too much', [Uint32Array.of(64), 2 ** 20, 1]],
-    ['an Array', [[64], 2 ** 20]],
-    ['an Int32Array', [Int32Array.of(64), 2 ** 20]],
-    ['no classes', [new Uint32Array(0), 2 ** 20]],
-    ['129 classes', [Uint32Array.from({ length: 129 }, (_, i) => i + 1), 2 ** 20]],
-    ['a capacity of 0', [Uint32Array.of(0), 2 ** 20]],
-    ['capacities that do not ascend', [Uint32Array.of(64, 64), 2 ** 20]],
-    ['a capacity above 1 GiB', [Uint32Array.of(2 ** 30 + 1), 2 ** 40]],
-    ['a negative budget', [Uint32Array.of(64), -1]],
-    ['a budget of NaN', [Uint32Array.of(64), NaN]],
-    ['a budget above 64 TiB', [Uint32Array.of(64), 2 ** 46 * 1.5]],
+    ['too much', [Uint32Array.of(64), 2 ** 20, 0, 1]],
+    ['an Array', [[64], 2 ** 20, 0]],
+    ['an Int32Array', [Int32Array.of(64), 2 ** 20, 0]],
+    ['an epoch of another type', [Uint32Array.of(64), 2 ** 20, '0']],
+    ['no classes', [new Uint32Array(0), 2 ** 20, 0]],
+    ['129 classes', [Uint32Array.from({ length: 129 }, (_, i) => i + 1), 2 ** 20, 0]],
+    ['a capacity of 0', [Uint32Array.of(0), 2 ** 20, 0]],
+    ['capacities that do not ascend', [Uint32Array.of(64, 64), 2 ** 20, 0]],
+    ['a capacity above 1 GiB', [Uint32Array.of(2 ** 30 + 1), 2 ** 40, 0]],
+    ['a negative budget', [Uint32Array.of(64), -1, 0]],
+    ['a budget of NaN', [Uint32Array.of(64), NaN, 0]],
+    ['a budget above 64 TiB', [Uint32Array.of(64), 2 ** 46 * 1.5, 0]],
   ])('refuses to make a pool of %s', (_, args) => {
     expect(() => Reflect.construct(Pool, args)).toThrow(/expected|out of range/);
   });
 
-  test('refuses to be called without new, and on what is no pool', () => {
+  test.each<[string, unknown[]]>([
+    ['a slot that no pool has', [4095, 0]],
+    ['a slot outside the table', [4096, 0]],
+    ['the largest numbers', [2 ** 32 - 1, 2 ** 32 - 1]],
+    ['numbers of another type', ['0', 0]],
+    ['capacities for a slot', [Uint32Array.of(64), 0]],
+    ['nothing that is a number', [undefined, null]],
+  ])('refuses to join %s', (_, args) => {
+    expect(() => Reflect.construct(Pool, args)).toThrow('no such pool');
+  });
+
+  test('refuses to join a pool that was closed, also when its slot has a new one', () => {
+    const pool = make();
+    const { slot, serial } = pool;
+    const member = new Pool(slot, serial);
+    pool.close();
+    new Pool(slot, serial).close();
+    member.close();
+    expect(() => new Pool(slot, serial)).toThrow('no such pool');
+    const next = make();
+    expect([next.slot, next.serial]).toEqual([slot, serial + 1]);
+    expect(() => new Pool(slot, serial)).toThrow('no such pool');
+    next.close();
+  });
+
+  test('refuses to be called without new, and what is no pool', () => {
     expect(() => (Pool as unknown as () => void)()).toThrow(TypeError);
     for (const it of [{}, undefined, Object.create(make()), new Proxy(make(), {})]) {
-      expect(() => make().refill.call(it as never, 0)).toThrow(TypeError);
+      expect(() => make().age.call(it as never)).toThrow(TypeError);
+      expect(() => new Channel(it as never, () => {}, 2)).toThrow(TypeError);
     }
   });
 
-  test('a closed pool throws from every method but age, checkInvariants and close', () => {
+  test('a closed pool throws from every method but adopt, age, checkInvariants and close', () => {
     const pool = make();
     pool.refill(0);
     pool.close();
@@ -80,20 +113,21 @@ describe('the binding', () => {
       () => pool.map(0, 0),
       () => pool.holds(0, 0),
       () => pool.retire(0, 0),
+      () => pool.transfer(0, 0),
       () => pool.stats(new Float64Array(100)),
     ]) {
       expect(call).toThrow(/the pool is closed|an open pool/);
     }
-    expect([pool.age(), pool.checkInvariants()]).toEqual([0, null]);
+    expect([pool.age(), pool.checkInvariants(), pool.adopt(0)]).toEqual([0, null, STALE]);
   });
 
   test('stats refuses an array that is too short, and writes not one number more than its own', () => {
     const pool = make();
-    expect(() => pool.stats(new Float64Array(21))).toThrow(TypeError);
-    const into = new Float64Array(24).fill(-1);
+    expect(() => pool.stats(new Float64Array(25))).toThrow(TypeError);
+    const into = new Float64Array(28).fill(-1);
     pool.stats(into);
-    expect([...into.slice(22)]).toEqual([-1, -1]);
-    expect(into.slice(0, 22).every((n) => n >= 0)).toBe(true);
+    expect([...into.slice(26)]).toEqual([-1, -1]);
+    expect(into.slice(0, 26).every((n) => n >= 0)).toBe(true);
   });
 
   test('blocks that are mapped one by one lie apart from each other', () => {

@@ -11,7 +11,7 @@ function open(backend: (typeof BACKENDS)[number], maxBytes = 2 ** 24): Core {
   if (backend === 'js') return new JsCore(TIERS, maxBytes);
   const addon = loadAddon();
   if (typeof addon === 'string') throw new Error(addon);
-  return new NativeCore(addon, TIERS, maxBytes);
+  return NativeCore.create(addon, TIERS, maxBytes, 0);
 }
 
 function refill(core: Core, sizeClass: number): number[] {

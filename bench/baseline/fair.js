@@ -100,6 +100,25 @@ export class FairPool {
     return new Lease(this.#oversize.make(size), this.#oversize);
   }
 
+  /**
+   * A buffer of this pool that was transferred to another thread and has come back, which makes it a new object.
+   * @param {ArrayBuffer} buffer
+   */
+  takeBack(buffer) {
+    this.#tierOf(buffer.byteLength).put(Buffer.from(buffer));
+  }
+
+  /** A lease of a buffer that another thread's pool made. @param {ArrayBuffer} buffer */
+  inherit(buffer) {
+    this.#bytes += buffer.byteLength;
+    return new Lease(Buffer.from(buffer), this.#tierOf(buffer.byteLength));
+  }
+
+  /** @param {number} size */
+  #tierOf(size) {
+    return /** @type {Tier} */ (this.#tiers[/** @type {number} */ (TIER_OF[(size + 255) >>> 8])]);
+  }
+
   stats() {
     let acquires = this.#oversize.acquires;
     let fresh = acquires;

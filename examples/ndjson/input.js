@@ -37,7 +37,7 @@ export async function checkInput(path, shown) {
 /**
  * A file can be NDJSON and still hold nothing to count.
  *
- * @param {import('./pipeline.js').Result} result
+ * @param {import('./tally.js').Result} result
  * @param {string} shown
  */
 export function checkCounted(result, shown) {

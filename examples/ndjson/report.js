@@ -1,4 +1,4 @@
-/** @import { Result } from './pipeline.js' */
+/** @import { Result } from './tally.js' */
 /** @import { Way } from './rounds.js' */
 /** @import { Summary } from './summary.js' */
 import Table from 'cli-table3';

@@ -1,4 +1,4 @@
-/** @import { Result } from './pipeline.js' */
+/** @import { Result } from './tally.js' */
 /** @import { Reading } from './meter.js' */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';

@@ -47,16 +47,24 @@ export class Totals {
    * @returns {CountryTotal[]} in the order of their names
    */
   byName(countries) {
-    /** @type {Map<string, CountryTotal>} */
-    const named = new Map();
-    this.#sums.forEach((sums, id) => {
-      if (sums.records === 0) return;
-      const country = countries.nameOf(id);
-      const known = named.get(country);
-      named.set(country, known ? sum(known, sums) : { country, ...sums });
-    });
-    return [...named.values()].sort((a, b) => (a.country < b.country ? -1 : 1));
+    return merged(
+      this.#sums.flatMap((sums, id) => (sums.records === 0 ? [] : [{ country: countries.nameOf(id), ...sums }])),
+    );
   }
+}
+
+/**
+ * @param {CountryTotal[]} totals a country may be there more than once
+ * @returns {CountryTotal[]} each country once, in the order of their names
+ */
+export function merged(totals) {
+  /** @type {Map<string, CountryTotal>} */
+  const named = new Map();
+  for (const total of totals) {
+    const known = named.get(total.country);
+    named.set(total.country, known ? sum(known, total) : total);
+  }
+  return [...named.values()].sort((a, b) => (a.country < b.country ? -1 : 1));
 }
 
 /**

@@ -1,5 +1,5 @@
 /** @import { CountryTotal } from './totals.js' */
-/** @import { Result } from './pipeline.js' */
+/** @import { Result } from './tally.js' */
 /** @import { Run, Way } from './rounds.js' */
 import { LABELS } from './rounds.js';
 

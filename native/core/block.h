@@ -1,59 +1,25 @@
-// Block: the metadata of one block, kept apart from the block's bytes, which JavaScript can scribble on.
-//
-// A block is in exactly one state at any time, and its life word says which:
-//
-//   cold     no pages; in a cold stack of its home heap
-//   free     pages; in a depot or victim stack
-//   out      held by the thread attached to heap `owner`
-//   retired  its ArrayBuffer was detached; never used again
-//
-// Whoever holds the batch that a block is in owns the block; an `out` block is owned by its owner's thread. Only the
-// owner moves the life word, so that plain relaxed loads and stores do; what a change of owner publishes travels
-// through the TaggedStack that the batch passes through.
+// Block: the metadata of one block, kept apart from the block's bytes, which JavaScript can scribble on. life.h says
+// who may touch what.
 #pragma once
 
 #include <cstdint>
 
+#include "life.h"
 #include "sync.h"
 #include "tagged_stack.h"
 
 namespace slabpool {
 
-enum class BlockState : uint8_t { cold = 0, free = 1, out = 2, retired = 3 };
-
-// The life word's value: generation (moves whenever the block goes out), owner (heap index, while out), state.
-struct Life {
-  BlockState state;
-  uint16_t owner;
-  uint32_t generation;
-
-  static constexpr Life of(uint64_t word) {
-    return {static_cast<BlockState>(word & 0xff), static_cast<uint16_t>(word >> 8), static_cast<uint32_t>(word >> 32)};
-  }
-  [[nodiscard]] constexpr uint64_t word() const {
-    return uint64_t{generation} << 32 | uint64_t{owner} << 8 | static_cast<uint64_t>(state);
-  }
-};
-
-template <class Sync = StdSync>
-struct BasicBlock {
+struct Block {
   // Link of the stack of batches that this block heads. Atomic: an overtaken popper may read it at any time.
-  typename Sync::template atomic<uint32_t> next_batch;
+  StdSync::atomic<uint32_t> next_batch;
   // Next block of the same batch, kNoIndex at its end. Written by the batch's owner, published with the batch.
   uint32_t next;
   uint32_t slab;
-  typename Sync::template atomic<uint64_t> life;
-
-  // Relaxed: read by the owner, or by a walk at quiescence, or checked against an expectation that only the owner can
-  // meet.
-  [[nodiscard]] Life get_life() const { return Life::of(life.load(std::memory_order_relaxed)); }
-  // Relaxed: called by the owner only; see above for what publishes it.
-  void set_life(BlockState state, uint16_t owner, uint32_t generation) {
-    life.store(Life{state, owner, generation}.word(), std::memory_order_relaxed);
-  }
+  // While the block heads a resting batch: when it was laid down, in milliseconds of os::now_ms(), which may wrap.
+  uint32_t rests_since;
+  BasicLifeWord<> life;
 };
-
-using Block = BasicBlock<>;
 static_assert(sizeof(Block) == 24);
 
 struct Slab {

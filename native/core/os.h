@@ -1,10 +1,11 @@
-// The only door to the operating system's memory calls. Implementations: os_posix.cc, os_windows.cc.
+// The only door to the operating system: memory, and a clock. Implementations: os_posix.cc, os_windows.cc.
 //
 // A range goes through: reserve (address space only) -> commit (readable and writable, zero-filled, a page is allocated
 // on its first touch) -> decommit (pages go back to the OS, the range stays readable and writable and reads zeros).
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace slabpool::os {
 
@@ -22,5 +23,8 @@ namespace slabpool::os {
 
 // Ends a reservation. For allocator metadata only: memory that JavaScript has seen is never released.
 void release(void* address, size_t bytes);
+
+// A clock for intervals, in milliseconds; wraps after 49 days. It never jumps.
+[[nodiscard]] uint32_t now_ms();
 
 }  // namespace slabpool::os

@@ -1,6 +1,7 @@
 #if !defined(_WIN32)
 
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -51,6 +52,12 @@ bool decommit(void* address, size_t bytes) {
 }
 
 void release(void* address, size_t bytes) { munmap(address, bytes); }
+
+uint32_t now_ms() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint32_t>(now.tv_sec * 1000 + now.tv_nsec / 1000000);
+}
 
 }  // namespace slabpool::os
 

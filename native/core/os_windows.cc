@@ -43,6 +43,8 @@ void release(void* address, size_t) {
   VirtualFree(info.AllocationBase, 0, MEM_RELEASE);
 }
 
+uint32_t now_ms() { return static_cast<uint32_t>(GetTickCount64()); }
+
 }  // namespace slabpool::os
 
 #endif

@@ -1,10 +1,10 @@
 // Pool: size classes, slabs, heaps and one byte budget; what JavaScript calls a BufferPool.
 //
 // What        Hands out batches of blocks of one size class (refill) and takes them back (flush). A block is a number.
-// Callers     Any thread through its own Heap from attach(). All shared structures are lock-free. One call waits: a
-//             refill that would be refused while another thread trims lets that finish, since idle blocks may be in
-//             its hands.
-// Identity    resident == out + cached + retired (blocks, per class), and budget.used() == sum of resident * stride.
+// Callers     Any thread through its own Attachment. All shared structures are lock-free. One call waits: a refill that
+//             would be refused while another thread trims lets that finish, since idle blocks may be in its hands.
+// Identity    resident == out + transit + cached + resting + retired (blocks, per class), and budget.used() == sum of
+//             resident * stride.
 // Memory      Block memory is never unmapped and never re-classed: any view that ever existed stays memory-safe. The
 //             destructor gives all pages back, of blocks that are out as well; their views then read zeros.
 #pragma once
@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "attachment.h"
 #include "block.h"
 #include "budget.h"
 #include "heap.h"
@@ -23,12 +24,16 @@ namespace slabpool {
 
 inline constexpr uint32_t kMaxClasses = 128;
 inline constexpr uint32_t kMaxHeaps = 256;
+inline constexpr uint32_t kMaxAttachments = 4096;  // threads in one pool at once
+inline constexpr uint32_t kMaxBlocks = 1u << 24;   // what a ticket can name
+inline constexpr uint32_t kTicketGenerationBits = 21;
 
 enum class Status : uint8_t {
   ok,
   exhausted,      // the budget is full
   out_of_memory,  // the OS, or the pool's address space, refuses
   not_held,       // a block that the caller does not hold, or not of this class
+  stale,          // a ticket that was used before, or was never given out
 };
 
 struct RefillResult {
@@ -41,6 +46,8 @@ struct ClassStats {
   uint64_t carved;    // in slabs, cold ones included
   uint64_t resident;  // not cold
   uint64_t out;       // held by threads (leased or in a magazine)
+  uint64_t transit;   // handed over by one thread, not yet adopted by another
+  uint64_t resting;   // of dead threads, not yet free again
   uint64_t retired;
   uint64_t slabs;
   uint64_t refills[kSteps];
@@ -48,31 +55,50 @@ struct ClassStats {
 
 class Pool {
  public:
-  // `capacities`: strictly ascending, 1..kMaxCapacity bytes each, at most kMaxClasses. nullptr: the OS refused the
-  // address space for the metadata.
-  static std::unique_ptr<Pool> create(const uint32_t* capacities, uint32_t count, uint64_t max_bytes);
+  // `capacities`: strictly ascending, 1..kMaxCapacity bytes each, at most kMaxClasses. `epoch_ms`: how long the blocks
+  // of a dead thread rest. nullptr: the OS refused the address space for the metadata.
+  static std::unique_ptr<Pool> create(const uint32_t* capacities, uint32_t count, uint64_t max_bytes,
+                                      uint32_t epoch_ms);
   ~Pool();
 
-  // A heap for one more thread, or nullptr: kMaxHeaps are attached, or no memory.
-  [[nodiscard]] Heap* attach();
+  // Makes the calling thread a member, or nullptr: kMaxAttachments are, or no memory.
+  [[nodiscard]] Attachment* attach();
 
-  // Up to one batch of `size_class` into `out` (room for kMaxBatch). By the heap's thread.
-  [[nodiscard]] RefillResult refill(Heap& heap, uint32_t size_class, uint32_t* out);
+  // Ends a membership, in the name of a thread that is gone or will not use it any more. What it held rests for an
+  // epoch, since the operating system may still be writing to it, and is free then.
+  void detach(Attachment& thread);
 
-  // Takes `count` blocks back, each to its home heap; reorders `blocks`. A block that the heap's thread does not hold
-  // is left alone and makes the result not_held; the others are taken all the same. By the heap's thread.
-  [[nodiscard]] Status flush(Heap& heap, uint32_t size_class, uint32_t* blocks, uint32_t count);
+  // Up to one batch of `size_class` into `out` (room for kMaxBatch). By the attached thread.
+  [[nodiscard]] RefillResult refill(Attachment& thread, uint32_t size_class, uint32_t* out);
 
-  // The block is never used again. By the heap's thread.
-  [[nodiscard]] Status retire(Heap& heap, uint32_t size_class, uint32_t block);
+  // Takes `count` blocks back, each to its home heap; reorders `blocks`. A block that the thread does not hold is left
+  // alone and makes the result not_held; the others are taken all the same. By the attached thread.
+  [[nodiscard]] Status flush(Attachment& thread, uint32_t size_class, uint32_t* blocks, uint32_t count);
+
+  // The block is never used again. By the attached thread.
+  [[nodiscard]] Status retire(Attachment& thread, uint32_t size_class, uint32_t block);
+
+  // The block leaves the thread: `generation` is what adopt() needs. By the attached thread.
+  [[nodiscard]] Status transfer(Attachment& thread, uint32_t size_class, uint32_t block, uint32_t& generation);
+
+  // The block comes to the thread, if it is in transit and the low kTicketGenerationBits of its generation are those of
+  // `generation`; otherwise stale. By the attached thread, which sees all that was written before transfer().
+  [[nodiscard]] Status adopt(Attachment& thread, uint32_t block, uint32_t generation);
+
+  // The block of a message that will never be received goes home, if it is still in transit with this generation. Any thread.
+  void recall(uint32_t block, uint32_t generation);
 
   // One epoch: what is in the victim stacks loses its pages, what is in the depots becomes victim. Returns the bytes
   // given back to the OS. Any thread; while one is at it, others return 0 at once.
   uint64_t age();
 
-  [[nodiscard]] bool holds(const Heap& heap, uint32_t size_class, uint32_t block) const;
+  [[nodiscard]] bool holds(const Attachment& thread, uint32_t size_class, uint32_t block) const;
+  // Of a block that was handed out or adopted.
   [[nodiscard]] char* address(uint32_t block) const;
+  [[nodiscard]] uint32_t class_of(uint32_t block) const { return slabs_[blocks_[block].slab].size_class; }
 
+  // Numbers the pools of the process from 0, so that tickets of different pools differ; wraps.
+  [[nodiscard]] uint32_t number() const { return number_; }
   [[nodiscard]] uint32_t class_count() const { return class_count_; }
   [[nodiscard]] const SizeClass& size_class(uint32_t c) const { return classes_[c]; }
   [[nodiscard]] const Budget<>& budget() const { return budget_; }
@@ -90,39 +116,60 @@ class Pool {
   class BatchBuilder;
   using ClassHeap = Heap::ClassHeap;
 
-  Pool(const uint32_t* capacities, uint32_t count, uint64_t max_bytes);
+  Pool(const uint32_t* capacities, uint32_t count, uint64_t max_bytes, uint32_t epoch_ms);
 
-  RefillResult try_refill(Heap& heap, uint32_t c, uint32_t* out);
+  RefillResult try_refill(Attachment& thread, uint32_t c, uint32_t* out);
   // Batches (their first block), or kNoIndex. The caller owns what is returned.
-  uint32_t take_free(Heap& heap, uint32_t c, Step& step);
-  uint32_t take_cold(Heap& heap, uint32_t c, uint32_t limit, Step& step);
-  uint32_t carve(Heap& heap, uint32_t c);
+  uint32_t take_free(const Heap& heap, uint32_t c, Step& step);
+  uint32_t take_cold(const Heap& heap, uint32_t c, uint32_t limit, Step& step);
+  uint32_t take_from(const Heap& heap, uint32_t c, TaggedStack<> ClassHeap::*stack, uint32_t first);
+  uint32_t carve(const Heap& heap, uint32_t c);
 
-  uint32_t hand_out(Heap& heap, uint32_t c, uint32_t batch, uint32_t* out);
+  uint32_t hand_out(Attachment& thread, uint32_t c, uint32_t batch, uint32_t* out);
   void push_cold(const Slab& slab, uint32_t from);
   uint64_t decommit(Heap& heap, uint32_t c);
+  // Frees the resting batches of the class whose epoch has passed, unless another thread is aging. True if there were any.
+  bool wake(uint32_t c);
+  bool free_rested(uint32_t c);
+  // False while another thread is at it.
+  bool begin_aging();
+  void end_aging();
 
-  // The heap in slot (from + i) % kMaxHeaps order is found by walking attached slots only.
+  // Null while the slot has no heap yet.
   [[nodiscard]] Heap* heap_at(uint32_t slot) const;
+  [[nodiscard]] Heap* heap_for(uint32_t slot);
+  [[nodiscard]] ClassHeap& home_of(uint32_t block, uint32_t c) {
+    return heap_at(slabs_[blocks_[block].slab].home)->classes[c];
+  }
+  [[nodiscard]] Attachment* attachment_at(uint32_t index) const;
+  [[nodiscard]] Attachment* attachment_for(uint32_t index);
+  // Bounds for loops: nobody ever was at or above them.
+  [[nodiscard]] uint32_t attachment_count() const;
   [[nodiscard]] uint32_t heap_slots() const;
 
+  const uint32_t number_;
   const uint32_t class_count_;
+  const uint32_t epoch_ms_;
   SizeClass classes_[kMaxClasses];
   Budget<> budget_;
   StableArray<Block> blocks_;
   StableArray<Slab> slabs_;
 
-  // Grow-only: a slot below heap_count_ is null only while its attach() is under way.
+  // Grow-only, as is attachments_: heaps and counters outlive the threads.
   StdSync::atomic<Heap*> heaps_[kMaxHeaps]{};
-  StdSync::atomic<uint32_t> heap_count_{0};
+  StdSync::atomic<Attachment*> attachments_[kMaxAttachments]{};
+  // A bit for each index that a thread has now.
+  StdSync::atomic<uint64_t> attached_[kMaxAttachments / 64]{};
+  // Highest index ever attached, plus one.
+  StdSync::atomic<uint32_t> attachment_count_{0};
 
-  // Moved by whoever carves, commits, decommits or retires; all are rare.
+  // Moved by whoever carves, commits, decommits, retires, reclaims or wakes; all are rare.
   struct ClassTotals {
-    StdSync::atomic<uint64_t> carved{0}, resident{0}, retired{0}, slabs{0};
+    StdSync::atomic<uint64_t> carved{0}, resident{0}, recalled{0}, resting{0}, retired{0}, slabs{0};
   };
   ClassTotals totals_[kMaxClasses];
 
-  // Odd while a thread is in age().
+  // Odd while a thread is between begin_aging() and end_aging(), with blocks in hand that are in no stack.
   StdSync::atomic<uint32_t> ages_{0};
 };
 

@@ -1,9 +1,9 @@
 // SizeClass: the geometry of one tier, derived from its capacity, the pool's budget and the page size alone.
 //
-// Blocks lie `stride` bytes apart; a batch is what one call of JavaScript moves; a slab is the address range that is
-// carved at once; a span is what is committed and decommitted at once. Where a block is whole pages the span is that
-// block; smaller blocks share pages, so there the span is the slab, which is then one batch. Spans are whole pages
-// either way: the budget charges exactly what the OS can be made to allocate.
+// Blocks lie `stride` bytes apart; a batch is what one call of JavaScript moves; a slab is the address range that is carved
+// at once; a span is what is committed and decommitted at once. Where a block is whole pages the span is that block; smaller
+// blocks share pages, so there the span is the slab, which is then one batch. Spans are whole pages either way: the budget
+// charges exactly what the OS can be made to allocate.
 #pragma once
 
 #include <algorithm>

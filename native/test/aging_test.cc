@@ -146,7 +146,7 @@ TEST(retired_block_keeps_the_pages_of_a_slab_whose_blocks_share_them) {
   Blocks blocks = client.refill(0);
   fill(*pool, 0, blocks, 'x');
   const uint32_t retired = blocks.back();
-  CHECK_EQ(pool->retire(*client.heap, 0, retired), Status::ok);
+  CHECK_EQ(pool->retire(*client.thread, 0, retired), Status::ok);
   blocks.pop_back();
   CHECK_EQ(client.flush(0, blocks), Status::ok);
   for (int epoch = 0; epoch < 3; ++epoch) CHECK_EQ(pool->age(), uint64_t{0});

@@ -1,10 +1,11 @@
-// Client: what a thread of JavaScript is to a pool, as the tests need it: a heap, and calls that check their own
-// result.
+// Client: what a thread of JavaScript is to a pool, as the tests need it: an attachment, and calls that
+// check their own result.
 #pragma once
 
 #include <sys/mman.h>
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "../core/os.h"
@@ -18,20 +19,24 @@ inline constexpr uint64_t kMiB = 1 << 20;
 
 using Blocks = std::vector<uint32_t>;
 
-inline std::unique_ptr<Pool> make_pool(const std::vector<uint32_t>& capacities, uint64_t max_bytes) {
-  return Pool::create(capacities.data(), static_cast<uint32_t>(capacities.size()), max_bytes);
+inline std::unique_ptr<Pool> make_pool(const std::vector<uint32_t>& capacities, uint64_t max_bytes,
+                                       uint32_t epoch_ms = 0) {
+  return Pool::create(capacities.data(), static_cast<uint32_t>(capacities.size()), max_bytes, epoch_ms);
 }
 
 struct Client {
   Pool& pool;
-  Heap* heap;
+  Attachment* thread;
 
-  explicit Client(Pool& p) : pool(p), heap(p.attach()) { CHECK(heap != nullptr); }
+  explicit Client(Pool& p) : pool(p), thread(p.attach()) { CHECK(thread != nullptr); }
+
+  // What it holds rests. The client is of no use then.
+  void detach() { pool.detach(*std::exchange(thread, nullptr)); }
 
   // Appends a batch to `to`.
   Status refill(uint32_t c, Blocks& to) {
     uint32_t batch[kMaxBatch];
-    const RefillResult result = pool.refill(*heap, c, batch);
+    const RefillResult result = pool.refill(*thread, c, batch);
     CHECK_EQ(result.count != 0, result.status == Status::ok);
     CHECK(result.count <= pool.size_class(c).batch);
     to.insert(to.end(), batch, batch + result.count);
@@ -59,10 +64,18 @@ struct Client {
     Status status = Status::ok;
     for (size_t i = 0; i < blocks.size(); i += kMaxBatch) {
       const auto count = static_cast<uint32_t>(std::min<size_t>(kMaxBatch, blocks.size() - i));
-      if (pool.flush(*heap, c, blocks.data() + i, count) != Status::ok) status = Status::not_held;
+      if (pool.flush(*thread, c, blocks.data() + i, count) != Status::ok) status = Status::not_held;
     }
     return status;
   }
+
+  uint32_t transfer(uint32_t c, uint32_t block) {
+    uint32_t generation = 0;
+    CHECK_EQ(pool.transfer(*thread, c, block, generation), Status::ok);
+    return generation;
+  }
+
+  Status adopt(uint32_t block, uint32_t generation) { return pool.adopt(*thread, block, generation); }
 };
 
 // Pages of the range that hold memory. A page that was only read counts as well, so ask before reading.

@@ -31,9 +31,10 @@ class Input {
 
 // What the pool's promises add up to, kept the plainest way.
 struct ModelBlock {
-  enum { cached, out, retired } state;
+  enum { cached, out, transit, resting, retired } state;
   uint32_t size_class;
-  size_t holder;  // client, while out
+  size_t holder;        // client, while out
+  uint32_t generation;  // of its ticket, while in transit
   char* address;
 };
 
@@ -43,7 +44,9 @@ class Fuzzer {
     static const std::vector<uint32_t> kTiers[] = {{100, 1000}, {1000, 4096, 20'000}, {4096, 8192}, {64, 65'536}};
     static constexpr uint64_t kBudgets[] = {4 * kKiB, 40 * kKiB, 300'000, 2 * kMiB};
     const std::vector<uint32_t>& tiers = kTiers[input_.below(4)];
-    pool_ = make_pool(tiers, kBudgets[input_.below(4)]);
+    // Rest for ever or not at all: time is not the input's to spell.
+    rests_for_ever_ = input_.below(2) != 0;
+    pool_ = make_pool(tiers, kBudgets[input_.below(4)], rests_for_ever_ ? UINT32_MAX : 0);
     EXPECT(pool_ != nullptr);
     counts_.resize(tiers.size());
     clients_.emplace_back(*pool_);
@@ -51,7 +54,7 @@ class Fuzzer {
 
   void run() {
     while (!input_.empty()) {
-      switch (input_.below(8)) {
+      switch (input_.below(12)) {
         case 0:
           if (clients_.size() < 4) clients_.emplace_back(*pool_);
           break;
@@ -67,6 +70,16 @@ class Fuzzer {
         case 6:
           retire(any_client(), any_class());
           break;
+        case 7:
+        case 8:
+          transfer(any_client(), any_class());
+          break;
+        case 9:
+          adopt(any_client());
+          break;
+        case 10:
+          detach(any_client());
+          break;
         default:
           age();
       }
@@ -78,6 +91,8 @@ class Fuzzer {
  private:
   struct Counts {
     uint64_t out = 0;
+    uint64_t transit = 0;
+    uint64_t resting = 0;  // only where they rest for ever: else the pool may wake them at any time
     uint64_t retired = 0;
   };
 
@@ -98,14 +113,15 @@ class Fuzzer {
   void refill(size_t client, uint32_t c) {
     const SizeClass& k = pool_->size_class(c);
     const ClassStats before = pool_->stats(c);
-    const bool cached = before.resident != before.out + before.retired;
+    // What rests is as good as cached where it rests for no time.
+    const bool cached = before.resident != before.out + before.transit + counts_[c].resting + before.retired;
     const bool room = pool_->budget().max() - pool_->budget().used() >= k.span_bytes();
     Blocks got;
     const Status status = clients_[client].refill(c, got);
     EXPECT(status == (cached || room ? Status::ok : Status::exhausted));
     for (const uint32_t b : got) {
       char* const address = pool_->address(b);
-      const auto [at, fresh] = blocks_.try_emplace(b, ModelBlock{ModelBlock::cached, c, 0, address});
+      const auto [at, fresh] = blocks_.try_emplace(b, ModelBlock{ModelBlock::cached, c, 0, 0, address});
       ModelBlock& block = at->second;
       EXPECT(block.state == ModelBlock::cached);
       EXPECT(block.size_class == c && block.address == address);
@@ -143,18 +159,67 @@ class Fuzzer {
   void retire(size_t client, uint32_t c) {
     const uint32_t b = any_block();
     const bool held = holds(client, c, b);
-    EXPECT(pool_->retire(*clients_[client].heap, c, b) == (held ? Status::ok : Status::not_held));
+    EXPECT(pool_->retire(*clients_[client].thread, c, b) == (held ? Status::ok : Status::not_held));
     if (!held) return;
     blocks_[b].state = ModelBlock::retired;
     --counts_[c].out;
     ++counts_[c].retired;
   }
 
+  void transfer(size_t client, uint32_t c) {
+    const uint32_t b = any_block();
+    const bool held = holds(client, c, b);
+    uint32_t generation = 0;
+    EXPECT(pool_->transfer(*clients_[client].thread, c, b, generation) == (held ? Status::ok : Status::not_held));
+    if (!held) return;
+    check_mark(b);
+    blocks_[b].state = ModelBlock::transit;
+    blocks_[b].generation = generation;
+    tickets_.push_back({b, generation});
+    --counts_[c].out;
+    ++counts_[c].transit;
+  }
+
+  // By a ticket that was given out, which may have been used, or by one that is made up.
+  void adopt(size_t client) {
+    std::pair<uint32_t, uint32_t> ticket{any_block(), input_.byte()};
+    if (!tickets_.empty() && input_.below(4) != 0) ticket = tickets_[input_.byte() % tickets_.size()];
+    const auto [b, generation] = ticket;
+    const auto found = blocks_.find(b);
+    const bool good =
+        found != blocks_.end() && found->second.state == ModelBlock::transit && found->second.generation == generation;
+    EXPECT(clients_[client].adopt(b, generation) == (good ? Status::ok : Status::stale));
+    if (!good) return;
+    ModelBlock& block = found->second;
+    check_mark(b);
+    block.state = ModelBlock::out;
+    block.holder = client;
+    --counts_[block.size_class].transit;
+    ++counts_[block.size_class].out;
+  }
+
+  // The thread ends, and another takes its place.
+  void detach(size_t client) {
+    for (auto& [b, block] : blocks_) {
+      if (block.state != ModelBlock::out || block.holder != client) continue;
+      check_mark(b);
+      block.state = rests_for_ever_ ? ModelBlock::resting : ModelBlock::cached;
+      --counts_[block.size_class].out;
+      if (rests_for_ever_) ++counts_[block.size_class].resting;
+    }
+    const uint16_t index = clients_[client].thread->index;
+    clients_[client].detach();
+    clients_[client].thread = pool_->attach();
+    EXPECT(clients_[client].thread != nullptr && clients_[client].thread->index == index);
+  }
+
   void age() {
     const uint64_t used = pool_->budget().used();
     EXPECT(pool_->age() == used - pool_->budget().used());
     for (const auto& [b, block] : blocks_) {
-      if (block.state == ModelBlock::out) check_mark(b);
+      if (block.state == ModelBlock::out || block.state == ModelBlock::transit || block.state == ModelBlock::resting) {
+        check_mark(b);
+      }
     }
   }
 
@@ -163,7 +228,9 @@ class Fuzzer {
     for (uint32_t c = 0; c < pool_->class_count(); ++c) {
       const ClassStats stats = pool_->stats(c);
       EXPECT(stats.out == counts_[c].out && stats.retired == counts_[c].retired);
-      EXPECT(stats.resident >= stats.out + stats.retired && stats.carved >= stats.resident);
+      EXPECT(stats.transit == counts_[c].transit && (!rests_for_ever_ || stats.resting == counts_[c].resting));
+      EXPECT(stats.resident >= stats.out + stats.transit + stats.resting + stats.retired);
+      EXPECT(stats.carved >= stats.resident);
     }
   }
 
@@ -182,6 +249,8 @@ class Fuzzer {
   std::vector<Client> clients_;
   std::map<uint32_t, ModelBlock> blocks_;  // all that were ever handed out
   std::vector<Counts> counts_;
+  std::vector<std::pair<uint32_t, uint32_t>> tickets_;  // {block, generation}: all that were given out
+  bool rests_for_ever_ = false;
   uint32_t highest_ = 0;
 };
 

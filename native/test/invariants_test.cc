@@ -18,7 +18,7 @@ struct Scene {
   std::unique_ptr<Pool> pool = make_pool({1024, 4096}, 8 * kMiB);
   Client client{*pool};
   Client other{*pool};
-  Heap::ClassHeap& home = client.heap->classes[0];
+  Heap::ClassHeap& home = client.thread->heap->classes[0];
 
   Scene() {
     const Blocks blocks[] = {client.refill(0), client.refill(0)};
@@ -30,7 +30,7 @@ struct Scene {
 TEST(walker_notices_a_lost_batch) {
   Scene s;
   CHECK(s.home.depot.pop(*s.pool) != kNoIndex);
-  check_noticed(*s.pool, "a free or cold block is in no stack");
+  check_noticed(*s.pool, "a free, cold or resting block is in no stack");
 }
 
 TEST(walker_notices_a_batch_in_two_stacks) {
@@ -56,13 +56,13 @@ TEST(walker_notices_a_link_out_of_range) {
 
 TEST(walker_notices_a_batch_away_from_home) {
   Scene s;
-  s.other.heap->classes[0].depot.push(*s.pool, s.home.depot.pop(*s.pool));
+  s.other.thread->heap->classes[0].depot.push(*s.pool, s.home.depot.pop(*s.pool));
   check_noticed(*s.pool, "a block is away from its home heap");
 }
 
 TEST(walker_notices_a_batch_in_another_class) {
   Scene s;
-  s.client.heap->classes[1].depot.push(*s.pool, s.home.depot.pop(*s.pool));
+  s.client.thread->heap->classes[1].depot.push(*s.pool, s.home.depot.pop(*s.pool));
   check_noticed(*s.pool, "a block is in another class's stack");
 }
 
@@ -81,7 +81,7 @@ TEST(walker_notices_a_held_block_that_is_also_cached) {
 
 TEST(walker_notices_a_miscount) {
   Scene s;
-  s.home.taken.add(1);
+  s.client.thread->classes[0].taken.add(1);
   check_noticed(*s.pool, "the count of blocks out is wrong");
 }
 

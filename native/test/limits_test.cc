@@ -8,14 +8,51 @@
 namespace slabpool::test {
 namespace {
 
-TEST(heap_number_257_is_refused) {
+TEST(thread_257_shares_the_stacks_of_the_first) {
   const auto pool = make_pool({4096, 65'536}, 64 * kMiB);
   std::vector<Client> clients;
-  for (uint32_t i = 0; i < kMaxHeaps; ++i) clients.emplace_back(*pool);
+  for (uint32_t i = 0; i < kMaxHeaps + 2; ++i) clients.emplace_back(*pool);
+  Client& first = clients[0];
+  Client& sharing = clients[kMaxHeaps];
+  CHECK_EQ(sharing.thread->index, kMaxHeaps);
+  CHECK(sharing.thread->heap == first.thread->heap);
+  CHECK(clients[kMaxHeaps + 1].thread->heap == clients[1].thread->heap);
+
+  // It carves for the heap that it shares ...
+  const Blocks carved = sharing.refill(0);
+  CHECK_EQ(pool->stats(0).refills[static_cast<size_t>(Step::slab)], uint64_t{1});
+  for (const uint32_t b : carved) {
+    CHECK(pool->holds(*sharing.thread, 0, b));
+    CHECK(!pool->holds(*first.thread, 0, b));
+  }
+  CHECK_EQ(first.flush(0, carved), Status::not_held);
+  CHECK_EQ(sharing.flush(0, carved), Status::ok);
+  // ... so that what it flushes is in the first thread's depot,
+  CHECK_EQ(first.refill(0).size(), carved.size());
+  CHECK_EQ(pool->stats(0).refills[static_cast<size_t>(Step::depot)], uint64_t{1});
+  CHECK_SOUND(*pool);
+  CHECK_EQ(first.flush(0, carved), Status::ok);
+  // and a third may steal it from there.
+  CHECK_EQ(clients[2].refill(0).size(), carved.size());
+  CHECK_EQ(pool->stats(0).refills[static_cast<size_t>(Step::steal)], uint64_t{1});
+  CHECK_EQ(clients[2].flush(0, carved), Status::ok);
+  CHECK(!first.thread->heap->classes[0].depot.looks_empty());
+  for (Client& client : clients) CHECK_EQ(client.flush(1, client.refill(1)), Status::ok);
+  CHECK_SOUND(*pool);
+}
+
+TEST(thread_4097_is_refused_until_one_leaves) {
+  const auto pool = make_pool({4096}, 64 * kMiB);
+  std::vector<Client> clients;
+  for (uint32_t i = 0; i < kMaxAttachments; ++i) clients.emplace_back(*pool);
   CHECK(pool->attach() == nullptr);
-  CHECK(pool->attach() == nullptr);
-  for (Client& client : clients) client.refill(0);
   for (Client& client : clients) CHECK_EQ(client.flush(0, client.refill(0)), Status::ok);
+  const uint16_t index = clients[1234].thread->index;
+  clients[1234].detach();
+  Client next(*pool);
+  CHECK_EQ(next.thread->index, index);
+  CHECK(pool->attach() == nullptr);
+  CHECK_EQ(next.flush(0, next.refill(0)), Status::ok);
   CHECK_SOUND(*pool);
 }
 
@@ -65,7 +102,7 @@ void refill_without_address_space() {
   none.reserve(kMaxBatch);
   for (int i = 0; i < 100; ++i) CHECK_EQ(client.refill(0, none), Status::out_of_memory);
   const uint32_t capacity = 65'536;
-  CHECK(Pool::create(&capacity, 1, kMiB) == nullptr);
+  CHECK(Pool::create(&capacity, 1, kMiB, 0) == nullptr);
   limit_address_space(0);
 
   CHECK_EQ(pool->budget().used(), blocks.size() * 65'536);

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "client.h"
+#include "payload.h"
 
 namespace slabpool::test {
 namespace {
@@ -13,23 +14,6 @@ struct Trace {
   uint64_t seed = 0;  // 0: never written
   uint32_t size_class = 0;
 };
-
-uint64_t word(uint64_t seed, size_t i) { return seed ^ (i * 0x9e3779b97f4a7c15); }
-
-void write_pattern(char* block, size_t bytes, uint64_t seed) {
-  for (size_t i = 0; i + 8 <= bytes; i += 8) {
-    const uint64_t w = word(seed, i);
-    std::memcpy(block + i, &w, 8);
-  }
-}
-
-bool has_pattern(const char* block, size_t bytes, uint64_t seed) {
-  for (size_t i = 0; i + 8 <= bytes; i += 8) {
-    const uint64_t w = word(seed, i);
-    if (std::memcmp(block + i, &w, 8) != 0) return false;
-  }
-  return true;
-}
 
 struct Load {
   uint32_t threads;
@@ -71,7 +55,7 @@ class Stress {
         pool_->age();  // beside the janitor
       } else if (retirements != 0 && !held[c].empty()) {
         --retirements;
-        CHECK_EQ(pool_->retire(*client.heap, c, held[c].back()), Status::ok);
+        CHECK_EQ(pool_->retire(*client.thread, c, held[c].back()), Status::ok);
         held[c].pop_back();
       }
       CHECK(pool_->budget().used() <= pool_->budget().max());
@@ -93,9 +77,9 @@ class Stress {
       Trace& trace = traces_[held[i]];
       CHECK(trace.seed == 0 || trace.size_class == c);
       // As the last owner left it, or cold in between; never another block's bytes.
-      CHECK((trace.seed != 0 && has_pattern(block, capacity, trace.seed)) || all_bytes_are(block, capacity, 0));
+      CHECK((trace.seed != 0 && has_payload(block, capacity, trace.seed)) || all_bytes_are(block, capacity, 0));
       trace = {seed + 2 * i, c};
-      write_pattern(block, capacity, trace.seed);
+      write_payload(block, capacity, trace.seed);
     }
   }
 
@@ -116,7 +100,7 @@ class Stress {
   }
 
   void check_kept(uint32_t c, uint32_t block) {
-    CHECK(has_pattern(pool_->address(block), pool_->size_class(c).capacity, traces_[block].seed));
+    CHECK(has_payload(pool_->address(block), pool_->size_class(c).capacity, traces_[block].seed));
   }
 
   void check_end() {

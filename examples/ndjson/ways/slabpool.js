@@ -2,7 +2,14 @@ import { BufferPool } from 'slabpool';
 
 /** @returns {import('../allocator.js').Allocator} */
 export function open() {
-  const pool = new BufferPool();
+  return allocatorOf(new BufferPool());
+}
+
+/**
+ * @param {BufferPool} pool
+ * @returns {import('../allocator.js').Allocator}
+ */
+export function allocatorOf(pool) {
   return {
     acquire: (size) => pool.acquire(size),
     hitRate: () => pool.stats().hitRate,

@@ -40,7 +40,7 @@ struct BlindSync {
 
 TEST(budget_is_never_overdrawn) {
   check_holds_at_random<ThreeClaimants<>>(1'000'000);
-  check_holds_with_two_preemptions<ThreeClaimants<>>();
+  check_holds_with_preemptions<ThreeClaimants<>>(2);
 }
 
 TEST(mutant_with_a_blind_claim_is_caught) { check_caught<ThreeClaimants<BlindSync>>(1'000'000); }

@@ -35,12 +35,12 @@ void check_holds_at_random(rl::iteration_t executions) {
   check_holds<Suite>(search);
 }
 
-// All executions with at most two preemptions. (Relacy's full search does not end on a CAS loop.)
+// All executions with at most so many preemptions. (Relacy's full search does not end on a CAS loop.)
 template <class Suite>
-void check_holds_with_two_preemptions() {
+void check_holds_with_preemptions(unsigned most) {
   Search search(0);
   search.search_type = rl::sched_bound;
-  search.context_bound = 2;
+  search.context_bound = most;
   check_holds<Suite>(search);
 }
 

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <relacy/relacy.hpp>
 #include <source_location>
 #undef memory_order_relaxed
@@ -52,18 +53,37 @@ struct RelacySync {
     T fetch_sub(T value, std::memory_order order, Where where = Where::current()) {
       return impl_.fetch_sub(value, relacy(order), info(where));
     }
+    T fetch_or(T value, std::memory_order order, Where where = Where::current()) {
+      return impl_.fetch_or(value, relacy(order), info(where));
+    }
+    T fetch_and(T value, std::memory_order order, Where where = Where::current()) {
+      return impl_.fetch_and(value, relacy(order), info(where));
+    }
     bool compare_exchange_weak(T& expected, T desired, std::memory_order success, std::memory_order failure,
                                Where where = Where::current()) {
-      if (impl_.compare_exchange(rl::bool_t<true>(), expected, desired,
+      return compare_exchange<true>(expected, desired, success, failure, where);
+    }
+    bool compare_exchange_strong(T& expected, T desired, std::memory_order success, std::memory_order failure,
+                                 Where where = Where::current()) {
+      return compare_exchange<false>(expected, desired, success, failure, where);
+    }
+
+   private:
+    template <bool may_fail_without_cause>
+    bool compare_exchange(T& expected, T desired, std::memory_order success, std::memory_order failure,
+                          const Where& where) {
+      if (impl_.compare_exchange(rl::bool_t<may_fail_without_cause>(), expected, desired,
                                  relacy(success, dropped == Dropped::acquire_of_success), rl::mo_relaxed,
                                  info(where))) {
         return true;
       }
-      expected = impl_.load(relacy(failure, dropped == Dropped::acquire_of_failure), info(where));
+      // A failed strong CAS has seen another value: it must not turn into the expected one here.
+      if (may_fail_without_cause || failure != std::memory_order_relaxed) {
+        expected = impl_.load(relacy(failure, dropped == Dropped::acquire_of_failure), info(where));
+      }
       return false;
     }
 
-   private:
     static rl::debug_info info(const Where& where) {
       return rl::debug_info(where.function_name(), where.file_name(), where.line());
     }
@@ -78,6 +98,31 @@ struct RelacySync {
     }
 
     rl::atomic<T> impl_;
+  };
+};
+
+// An order that a mutant drops in one function of the core only, named by a part of its signature.
+template <class Function, Dropped dropped>
+struct DroppedIn {
+  template <class T>
+  struct atomic : RelacySync<>::atomic<T> {
+    using Where = std::source_location;
+    using RelacySync<>::atomic<T>::atomic;
+
+    T load(std::memory_order order, Where where = Where::current()) const {
+      return RelacySync<>::atomic<T>::load(weaker(order, std::memory_order_acquire, Dropped::acquire, where), where);
+    }
+    void store(T value, std::memory_order order, Where where = Where::current()) {
+      RelacySync<>::atomic<T>::store(value, weaker(order, std::memory_order_release, Dropped::release, where), where);
+    }
+
+   private:
+    static std::memory_order weaker(std::memory_order order, std::memory_order from, Dropped which,
+                                    const Where& where) {
+      const bool here =
+          dropped == which && order == from && std::strstr(where.function_name(), Function::name) != nullptr;
+      return here ? std::memory_order_relaxed : order;
+    }
   };
 };
 

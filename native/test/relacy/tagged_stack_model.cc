@@ -89,12 +89,12 @@ constexpr rl::iteration_t kExecutions = 1'000'000;
 
 TEST(stack_survives_reuse_during_a_pop) {
   check_holds_at_random<PopAgainstReuse<>>(kExecutions);
-  check_holds_with_two_preemptions<PopAgainstReuse<>>();
+  check_holds_with_preemptions<PopAgainstReuse<>>(2);
 }
 
 TEST(stack_survives_take_all_during_a_pop) {
   check_holds_at_random<PopAgainstTakeAll<>>(kExecutions);
-  check_holds_with_two_preemptions<PopAgainstTakeAll<>>();
+  check_holds_with_preemptions<PopAgainstTakeAll<>>(2);
 }
 
 template <Dropped order>

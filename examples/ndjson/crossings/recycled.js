@@ -1,0 +1,44 @@
+/** @import { Holding } from '../allocator.js' */
+import { open as openFair } from '../ways/fair.js';
+import { Dealer, listen } from './dealer.js';
+
+/**
+ * The plain JS pool, and its buffers transferred there and back.
+ *
+ * @returns {import('./crossing.js').Sender}
+ */
+export function open() {
+  const allocator = openFair();
+  /** @type {Map<number, Holding>} */
+  const away = new Map();
+  /** @type {Dealer<{ id: number, buffer: ArrayBuffer }>} */
+  const dealer = new Dealer(({ id, buffer }) => {
+    const holding = /** @type {Holding} */ (away.get(id));
+    away.delete(id);
+    // Another ArrayBuffer than before, over the same memory.
+    holding.bytes = Buffer.from(buffer);
+    holding.release();
+  });
+  return {
+    allocator,
+    invite: () => dealer.invite(),
+    send: (holding, length) =>
+      dealer.deal(/** @type {Buffer<ArrayBuffer>} */ (holding.bytes), length, (id) => away.set(id, holding)),
+    end: () => dealer.end(),
+  };
+}
+
+/**
+ * @param {import('node:worker_threads').MessagePort} port
+ * @returns {import('./crossing.js').Receiver}
+ */
+export function join(port) {
+  return {
+    allocator: openFair(),
+    receive: (take) =>
+      listen(port, ({ id, length, buffer }) => {
+        take(Buffer.from(buffer), length);
+        port.postMessage({ id, buffer }, [buffer]);
+      }),
+  };
+}

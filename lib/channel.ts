@@ -1,0 +1,401 @@
+import type { Block } from './block.js';
+import type { CoreAddress } from './core.js';
+import { invalidArg, SlabPoolError } from './errors.js';
+import { isAddress } from './handle.js';
+import type { Heap } from './heap.js';
+import { Lease } from './lease.js';
+import type { CoreChannel } from './native-core.js';
+import { BufferPool } from './pool.js';
+
+const MAX_CAPACITY = 65_536;
+const MAX_ENDPOINTS = 64;
+const DEFAULT_CAPACITY = 256;
+/** What the core answers instead of an endpoint to wake: its `Result`, as -1 - Result. */
+const CLOSED = -3;
+const ALONE = -5;
+/** How long a blocking receiver sleeps before it looks whether its peers are alive: a thread that dies wakes no such sleeper. */
+const LOOK_MS = 1000;
+
+export interface ChannelOptions {
+  /** Messages that it holds, rounded up to a power of two; 2 to 65,536. Default: 256. */
+  capacity?: number;
+}
+
+export interface WaitOptions {
+  /** Ends the waiting; the promise rejects with `signal.reason`. */
+  signal?: AbortSignal;
+}
+
+/** What another thread of this process attaches to a channel by. It keeps nothing alive. */
+export interface ChannelHandle {
+  readonly slabpool: 'channel';
+  readonly address: CoreAddress;
+  readonly sleepers: SharedArrayBuffer;
+}
+
+/** A lease that came through a {@link Channel}, with the two numbers that were sent along. */
+export class ReceivedLease extends Lease {
+  readonly meta: number;
+  readonly meta2: number;
+
+  /** @internal */
+  constructor(block: Block, meta: number, meta2: number) {
+    super(block, block.capacity);
+    this.meta = meta;
+    this.meta2 = meta2;
+  }
+}
+
+interface Waiter {
+  /** Tries once more; false when it still has to wait. */
+  attempt(): boolean;
+  reject(reason: unknown): void;
+}
+
+/**
+ * A bounded queue of leases between up to 64 threads of one pool: any of them may send, each message is received once, in the
+ * order of sending. Nothing is copied, posted or detached. (The ring is D. Vyukov's bounded MPMC queue.)
+ *
+ * A thread that waits sleeps until it is woken, and by default keeps its process alive meanwhile: {@link unref}.
+ */
+export class Channel {
+  readonly #pool: BufferPool;
+  readonly #heap: Heap;
+  readonly #channel: CoreChannel;
+  /** By endpoint: 1 while it sleeps in {@link receiveSync}. */
+  readonly #sleepers: Int32Array<SharedArrayBuffer>;
+  readonly #receivers: Waiter[] = [];
+  readonly #senders: Waiter[] = [];
+  #open = true;
+  #refed = true;
+  #keepsAlive = false;
+
+  /**
+   * A new channel for leases of `pool`.
+   * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_BACKEND`
+   */
+  constructor(pool: BufferPool, options?: ChannelOptions);
+  /** @internal */
+  constructor(pool: BufferPool, options: undefined, handle: ChannelHandle);
+  constructor(pool: BufferPool, options: ChannelOptions = {}, handle?: ChannelHandle) {
+    if (!(pool instanceof BufferPool)) throw invalidArg('Channel, pool', 'a BufferPool', pool);
+    if (
+      typeof options !== 'object' ||
+      options === null ||
+      Array.isArray(options) ||
+      Object.keys(options).some((key) => key !== 'capacity')
+    ) {
+      throw invalidArg('Channel, options', 'an object with none but the option capacity', options);
+    }
+    const { capacity = DEFAULT_CAPACITY } = options;
+    if (!Number.isSafeInteger(capacity) || capacity < 2 || capacity > MAX_CAPACITY) {
+      throw invalidArg("Channel, option 'capacity'", `an integer of 2 to ${MAX_CAPACITY} (messages)`, capacity);
+    }
+    this.#pool = pool;
+    this.#heap = BufferPool.heapOf(pool);
+    this.#heap.assertOpen();
+    this.#channel = this.#heap.openChannel(() => this.#awake(), handle?.address ?? 2 ** Math.ceil(Math.log2(capacity)));
+    this.#sleepers = new Int32Array(handle?.sleepers ?? new SharedArrayBuffer(MAX_ENDPOINTS * 4));
+    this.#heap.channels.add(this);
+  }
+
+  /**
+   * The channel of another thread. `pool` is this thread's membership in the same pool.
+   * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_BACKEND`
+   */
+  static attach(pool: BufferPool, handle: ChannelHandle): Channel {
+    const { slabpool, address, sleepers } = (handle ?? {}) as Partial<ChannelHandle>;
+    const shared = sleepers instanceof SharedArrayBuffer && sleepers.byteLength === MAX_ENDPOINTS * 4;
+    if (slabpool !== 'channel' || !isAddress(address) || !shared) {
+      throw invalidArg('Channel.attach(pool, handle), handle', 'the handle of a channel', handle);
+    }
+    if (pool instanceof BufferPool && address.copyId !== BufferPool.heapOf(pool).core.address?.copyId) {
+      throw new SlabPoolError(
+        'ERR_SLABPOOL_BACKEND',
+        'the channel is of another copy of the addon, or another process',
+        {
+          pool: pool.name,
+        },
+      );
+    }
+    return new Channel(pool, undefined, handle);
+  }
+
+  /** For {@link attach} in other threads; structured-clonable. */
+  get handle(): ChannelHandle {
+    this.#assertOpen();
+    const { slot, serial } = this.#channel;
+    const copyId = this.#heap.core.address?.copyId as string;
+    return { slabpool: 'channel', address: { copyId, slot, serial }, sleepers: this.#sleepers.buffer };
+  }
+
+  /** Messages in the channel now, about. */
+  get size(): number {
+    return this.#channel.size;
+  }
+
+  /** Other threads that have the channel now. */
+  get peers(): number {
+    return this.#channel.peers;
+  }
+
+  /**
+   * Hands a lease over if there is room: the lease is released then. The two numbers travel along: how many bytes are used,
+   * say, and of which stream.
+   * @returns false when the channel is full; the lease is then still the caller's
+   * @throws `ERR_SLABPOOL_CHANNEL_CLOSED`, `ERR_SLABPOOL_PEER_GONE`, and as `lease.transfer()`
+   */
+  trySend(lease: Lease, meta = 0, meta2 = 0): boolean {
+    this.#assertOpen();
+    if (typeof meta !== 'number' || typeof meta2 !== 'number') {
+      throw invalidArg('send(lease, meta, meta2)', 'numbers', typeof meta === 'number' ? meta2 : meta, this.#pool.name);
+    }
+    const block = Lease.blockOf(lease, this.#heap);
+    const { meta: carried } = this.#heap;
+    carried[0] = meta;
+    carried[1] = meta2;
+    const woken = this.#heap.send(this.#channel, block);
+    if (woken >= 0) {
+      Lease.end(lease, this.#heap);
+      if (woken > 0) this.#wake(woken - 1);
+      return true;
+    }
+    if (woken === CLOSED) throw this.#closed();
+    if (woken === ALONE) throw this.#alone();
+    return false;
+  }
+
+  /** As {@link trySend}, but waits while the channel is full. The lease is the caller's until the promise is fulfilled. */
+  send(lease: Lease, meta = 0, meta2 = 0, { signal }: WaitOptions = {}): Promise<void> {
+    return this.#wait(this.#senders, signal, () => (this.trySend(lease, meta, meta2) ? { value: undefined } : null));
+  }
+
+  /**
+   * The next lease, or null when there is none now, or never will be ({@link closed}).
+   * @throws `ERR_SLABPOOL_PEER_GONE`, and `ERR_SLABPOOL_CHANNEL_CLOSED` after {@link leave}
+   */
+  tryReceive(): ReceivedLease | null {
+    this.#assertOpen();
+    const woken = this.#channel.tryReceive();
+    if (woken === ALONE) throw this.#alone();
+    if (woken < 0) return null;
+    const { meta } = this.#heap;
+    const lease = new ReceivedLease(this.#heap.received(), meta[0] as number, meta[1] as number);
+    if (woken > 0) this.#wake(woken - 1);
+    return lease;
+  }
+
+  /** The next lease; waits for it. Null when the channel is closed and empty. */
+  receive({ signal }: WaitOptions = {}): Promise<ReceivedLease | null> {
+    return this.#wait(this.#receivers, signal, () => {
+      const lease = this.tryReceive();
+      return lease !== null || this.closed ? { value: lease } : null;
+    });
+  }
+
+  /**
+   * The next lease; blocks the thread until there is one. For workers that do nothing else.
+   * @param timeoutMs at least 0; default: for ever
+   * @returns null when the time is up, or the channel is closed and empty
+   */
+  receiveSync(timeoutMs = Infinity): ReceivedLease | null {
+    if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) {
+      throw invalidArg('receiveSync(timeoutMs)', 'a number from 0 (milliseconds)', timeoutMs, this.#pool.name);
+    }
+    const until = performance.now() + timeoutMs;
+    for (let woken = false; ; ) {
+      let lease = this.tryReceive();
+      if (lease === null && !this.closed) {
+        const left = until - performance.now();
+        if (left <= 0) return null;
+        lease = this.#sleep(Math.min(left, LOOK_MS));
+        woken = true;
+      }
+      if (lease !== null || this.closed) {
+        if (woken) this.#passOn();
+        return lease;
+      }
+    }
+  }
+
+  /** Blocks until this endpoint is woken, unless the second look finds a lease. */
+  #sleep(ms: number): ReceivedLease | null {
+    const { endpoint } = this.#channel;
+    Atomics.store(this.#sleepers, endpoint, 1);
+    this.#channel.armReceiver();
+    try {
+      const lease = this.tryReceive();
+      if (lease === null && !this.closed) Atomics.wait(this.#sleepers, endpoint, 1, ms);
+      return lease;
+    } finally {
+      Atomics.store(this.#sleepers, endpoint, 0);
+      this.#channel.disarmReceiver();
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<ReceivedLease, void, undefined> {
+    for (let lease = await this.receive(); lease !== null; lease = await this.receive()) yield lease;
+  }
+
+  /** Whether nothing more can be sent. What was sent before can still be received. */
+  get closed(): boolean {
+    return this.#channel.closed;
+  }
+
+  /** Ends the channel for all threads: sends fail from now on; receivers get what is still in it, and then null. */
+  close(): void {
+    this.#assertOpen();
+    this.#channel.close();
+    for (let endpoint = 0; endpoint < MAX_ENDPOINTS; endpoint++) this.#wakeSync(endpoint);
+    this.#pump();
+  }
+
+  /**
+   * This thread is done with the channel (as it is when its pool is closed, or it ends): whoever waits here is rejected. The
+   * last thread to leave takes back what is in it.
+   */
+  leave(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#heap.channels.delete(this);
+    this.#channel.leave();
+    for (const { reject } of [...this.#receivers.splice(0), ...this.#senders.splice(0)]) reject(this.#closed());
+  }
+
+  /** Waiting keeps the process alive; the default. */
+  ref(): void {
+    this.#refed = true;
+    this.#keepAlive();
+  }
+
+  /** Waiting does not keep the process alive. */
+  unref(): void {
+    this.#refed = false;
+    this.#keepAlive();
+  }
+
+  #wait<T>(queue: Waiter[], signal: AbortSignal | undefined, attempt: () => { value: T } | null): Promise<T> {
+    if (signal !== undefined && !(signal instanceof AbortSignal)) {
+      return Promise.reject(invalidArg("option 'signal'", 'an AbortSignal', signal, this.#pool.name));
+    }
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const waiter: Waiter = {
+        attempt() {
+          const result = attempt();
+          if (result !== null) settle(() => resolve(result.value));
+          return result !== null;
+        },
+        reject: (reason) => settle(() => reject(reason)),
+      };
+      const abort = () => {
+        queue.splice(queue.indexOf(waiter), 1);
+        waiter.reject(signal?.reason);
+        if (queue.length === 0) this.#disarm(queue);
+        this.#keepAlive();
+      };
+      const settle = (how: () => void) => {
+        signal?.removeEventListener('abort', abort);
+        how();
+      };
+      // First come, first served: only who is alone may try at once.
+      if (queue.length === 0 && waiter.attempt()) return;
+      signal?.addEventListener('abort', abort, { once: true });
+      queue.push(waiter);
+      this.#pump();
+    });
+  }
+
+  #awake(): void {
+    this.#pump();
+    if (this.#open) this.#passOn();
+  }
+
+  /** Who was woken rings again when there is more than it took: one wake-up may stand for two changes. */
+  #passOn(): void {
+    for (const woken of [
+      this.#receivers.length === 0 && this.size > 0 ? this.#channel.ringReceivers() : 0,
+      this.#senders.length === 0 && this.size < this.#channel.capacity ? this.#channel.ringSenders() : 0,
+    ]) {
+      if (woken > 0) this.#wake(woken - 1);
+    }
+  }
+
+  /** Serves those who wait, as far as it goes. Called when they come, and at each wake-up. */
+  #pump(): void {
+    if (!this.#open) return;
+    const channel = this.#channel;
+    if (serve(this.#receivers, () => channel.armReceiver())) this.#disarm(this.#receivers);
+    if (serve(this.#senders, () => channel.armSender())) this.#disarm(this.#senders);
+    this.#keepAlive();
+  }
+
+  /** Nobody waits here any more. If the bell was rung meanwhile, {@link #awake} will be called and pass that on. */
+  #disarm(queue: Waiter[]): void {
+    if (!this.#open) return;
+    if (queue === this.#receivers) this.#channel.disarmReceiver();
+    else this.#channel.disarmSender();
+  }
+
+  #keepAlive(): void {
+    const alive = this.#refed && this.#receivers.length + this.#senders.length > 0;
+    if (!this.#open || alive === this.#keepsAlive) return;
+    this.#keepsAlive = alive;
+    if (alive) this.#channel.ref();
+    else this.#channel.unref();
+  }
+
+  #wake(endpoint: number): void {
+    if (!this.#wakeSync(endpoint)) this.#channel.wake(endpoint);
+  }
+
+  #wakeSync(endpoint: number): boolean {
+    const slept = Atomics.exchange(this.#sleepers, endpoint, 0) === 1;
+    if (slept) Atomics.notify(this.#sleepers, endpoint);
+    return slept;
+  }
+
+  #assertOpen(): void {
+    if (!this.#open) throw this.#closed();
+    this.#heap.assertOpen();
+  }
+
+  #closed(): SlabPoolError {
+    return new SlabPoolError('ERR_SLABPOOL_CHANNEL_CLOSED', 'the channel was closed, or this thread has left it', {
+      pool: this.#pool.name,
+    });
+  }
+
+  /** Waiting for somebody who is no more would last for ever. */
+  #alone(): SlabPoolError {
+    return new SlabPoolError('ERR_SLABPOOL_PEER_GONE', 'every other thread that had the channel has left it, or died', {
+      pool: this.#pool.name,
+    });
+  }
+}
+
+/**
+ * Tries for each waiter in turn. Before the last try it arms the bell: what changes after that try rings it, what changed
+ * before is seen by it.
+ * @returns whether the bell was armed for nobody, since that try served the last waiter
+ */
+function serve(queue: Waiter[], arm: () => void): boolean {
+  let armed = false;
+  while (queue.length > 0) {
+    const [first] = queue as [Waiter];
+    try {
+      if (first.attempt()) {
+        queue.shift();
+        continue;
+      }
+    } catch (error) {
+      queue.shift();
+      first.reject(error);
+      continue;
+    }
+    if (armed) return false;
+    arm();
+    armed = true;
+  }
+  return armed;
+}

@@ -1,0 +1,44 @@
+// Environment: what the addon keeps for one main thread or worker.
+//
+// Batches and messages cross in `exchange` and `meta`, one of each per environment, so that a call carries one integer
+// each way.
+#pragma once
+
+#include <napi.h>
+
+#include <vector>
+
+#include "membership.h"
+
+namespace slabpool {
+
+struct Environment {
+  uint32_t exchange[kMaxBatch] = {};
+  double meta[2] = {};
+  // Pools that were garbage-collected without close(): views of their blocks may still be about, so that only what the
+  // core holds went back to the OS. The rest goes with the environment.
+  std::vector<Membership> abandoned;
+};
+
+// Given as finalizers where there is nothing to do, since not every runtime takes none.
+inline void do_nothing(napi_env, void*, void*) {}
+
+// Gives the object that `self` wraps a method as a function of its own. A method of the class would begin with
+// napi_unwrap, whose look-up of a private property takes longer than all that the hot methods do.
+template <class T, Napi::Value (T::*method)(const Napi::CallbackInfo&)>
+void bind_method(const Napi::CallbackInfo& info, const char* name, T* self) {
+  const napi_callback call = [](napi_env env, napi_callback_info raw) -> napi_value {
+    const Napi::CallbackInfo call_info(env, raw);
+    return (static_cast<T*>(call_info.Data())->*method)(call_info);
+  };
+  napi_value function;
+  if (napi_create_function(info.Env(), name, NAPI_AUTO_LENGTH, call, self, &function) != napi_ok) return;
+  // The function keeps the object alive, whoever holds it. Neither property can be changed.
+  const napi_property_descriptor keep{"self", nullptr, nullptr, nullptr, nullptr, info.This(), napi_default, nullptr};
+  const napi_property_descriptor have{name, nullptr, nullptr, nullptr, nullptr, function, napi_default, nullptr};
+  if (napi_define_properties(info.Env(), function, 1, &keep) == napi_ok) {
+    napi_define_properties(info.Env(), info.This(), 1, &have);
+  }
+}
+
+}  // namespace slabpool

@@ -1,0 +1,86 @@
+// Membership: what one environment has of a pool: a reference in the process's registry and an attachment.
+//
+// Its end gives everything back: blocks that are still held rest and are free again later, and the last membership of a
+// pool ends the pool.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "core/pool.h"
+#include "core/registry.h"
+
+namespace slabpool {
+
+inline constexpr uint32_t kMaxPools = 4096;  // at once, in the process
+
+class Membership {
+ public:
+  Membership() = default;
+  Membership(Membership&& other) noexcept
+      : handle_(other.handle_), pool_(std::exchange(other.pool_, nullptr)), thread_(other.thread_) {}
+  Membership& operator=(Membership&& other) noexcept {
+    leave();
+    handle_ = other.handle_;
+    pool_ = std::exchange(other.pool_, nullptr);
+    thread_ = other.thread_;
+    return *this;
+  }
+  ~Membership() { leave(); }
+
+  // Both false when there is no memory, no slot or no such pool.
+  [[nodiscard]] bool create(std::unique_ptr<Pool> pool) {
+    if (!pool) return false;
+    Pool* made = pool.get();
+    return pools().add(pool, handle_) && attach(made);
+  }
+  [[nodiscard]] bool join(Handle handle) {
+    handle_ = handle;
+    Pool* found = pools().join(handle);
+    return found != nullptr && attach(found);
+  }
+
+  // Keeps a pool from ending, without using it: for a channel. nullptr when it is gone.
+  [[nodiscard]] static Pool* retain(Handle handle) { return pools().join(handle); }
+  static void release(Handle handle) { pools().leave(handle); }
+
+  void leave() {
+    if (pool_ == nullptr) return;
+    pool_->detach(*thread_);
+    pool_ = nullptr;
+    pools().leave(handle_);
+  }
+
+  // The pool was there, but had no place.
+  [[nodiscard]] bool full() const { return full_; }
+
+  explicit operator bool() const { return pool_ != nullptr; }
+  Pool* operator->() const { return pool_; }
+  [[nodiscard]] Attachment& thread() const { return *thread_; }
+  [[nodiscard]] Handle handle() const { return handle_; }
+
+ private:
+  bool attach(Pool* pool) {
+    thread_ = pool->attach();
+    if (thread_ != nullptr) {
+      pool_ = pool;
+    } else {
+      full_ = true;
+      pools().leave(handle_);
+    }
+    return thread_ != nullptr;
+  }
+
+  // Never destroyed: workers may outlive the main thread's statics.
+  static Registry<Pool, kMaxPools>& pools() {
+    static auto& registry = *new Registry<Pool, kMaxPools>;
+    return registry;
+  }
+
+  Handle handle_{};
+  Pool* pool_ = nullptr;
+  Attachment* thread_ = nullptr;
+  bool full_ = false;
+};
+
+}  // namespace slabpool

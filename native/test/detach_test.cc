@@ -1,0 +1,249 @@
+// Threads that end: what they held rests, what they sent goes on, and the next thread takes their place.
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "client.h"
+
+namespace slabpool::test {
+namespace {
+
+constexpr uint32_t kNever = 40u * 24 * 3600 * 1000;  // an epoch that no test outlives
+
+Blocks sorted(Blocks blocks) {
+  std::sort(blocks.begin(), blocks.end());
+  return blocks;
+}
+
+bool is_among(const Blocks& blocks, const Blocks& all) {
+  return std::any_of(blocks.begin(), blocks.end(),
+                     [&](uint32_t b) { return std::find(all.begin(), all.end(), b) != all.end(); });
+}
+
+void wait_ms(uint32_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+
+TEST(blocks_of_a_dead_thread_rest_and_keep_their_bytes) {
+  const auto pool = make_pool({1000, 65'536}, 2 * kMiB, kNever);
+  Client living(*pool);
+  Client dead(*pool);
+  const Blocks held[] = {dead.refill(0), dead.refill(1)};
+  for (uint32_t c : {0, 1}) fill(*pool, c, held[c], 'd');
+  const uint64_t charged = pool->budget().used();
+  dead.detach();
+  for (uint32_t c : {0, 1}) {
+    CHECK_EQ(pool->stats(c).out, uint64_t{0});
+    CHECK_EQ(pool->stats(c).resting, uint64_t{held[c].size()});
+  }
+  CHECK_EQ(pool->budget().used(), charged);
+  CHECK_SOUND(*pool);
+
+  for (int epoch = 0; epoch < 4; ++epoch) pool->age();
+  CHECK(!is_among(living.refill_all(1), held[1]));
+  CHECK_EQ(living.flush(0, held[0]), Status::not_held);
+  for (uint32_t c : {0, 1}) {
+    for (const uint32_t b : held[c]) CHECK(all_bytes_are(pool->address(b), pool->size_class(c).capacity, 'd'));
+    CHECK_EQ(pool->stats(c).resting, uint64_t{held[c].size()});
+  }
+  CHECK_SOUND(*pool);
+}
+
+TEST(without_an_epoch_a_dead_threads_blocks_come_back_at_once) {
+  const auto pool = make_pool({4096}, 8 * kMiB, 0);
+  Client living(*pool);
+  Client dead(*pool);
+  const Blocks held = dead.refill(0);
+  dead.detach();
+  CHECK(sorted(living.refill(0)) == sorted(held));
+  CHECK_EQ(pool->stats(0).resting, uint64_t{0});
+  CHECK_EQ(pool->stats(0).slabs, uint64_t{1});
+  CHECK_SOUND(*pool);
+}
+
+TEST(rest_ends_with_the_epoch_and_not_before) {
+  const auto pool = make_pool({65'536}, kMiB, 150);
+  Client living(*pool);
+  Client dead(*pool);
+  const Blocks held = dead.refill_all(0);
+  const auto from = std::chrono::steady_clock::now();
+  dead.detach();
+  Blocks none;
+  const Status early = living.refill(0, none);
+  if (std::chrono::steady_clock::now() - from < std::chrono::milliseconds(100)) CHECK_EQ(early, Status::exhausted);
+  CHECK_SOUND(*pool);
+  wait_ms(200);
+  CHECK(sorted(living.refill_all(0)) == sorted(held));
+  CHECK_EQ(pool->stats(0).slabs, uint64_t{1});  // before another slab was carved
+  CHECK_SOUND(*pool);
+}
+
+TEST(aging_wakes_what_has_rested_and_gives_its_pages_back) {
+  const auto pool = make_pool({1000, 4096}, 8 * kMiB, 20);
+  Client dead(*pool);
+  for (uint32_t c : {0, 1}) fill(*pool, c, dead.refill(c), 'd');
+  const uint64_t charged = pool->budget().used();
+  dead.detach();
+  wait_ms(40);
+  CHECK_EQ(pool->age(), uint64_t{0});  // awake, and idle for the first epoch
+  for (uint32_t c : {0, 1}) CHECK_EQ(pool->stats(c).resting, uint64_t{0});
+  CHECK_SOUND(*pool);
+  CHECK_EQ(pool->age(), charged);
+  CHECK_EQ(pool->budget().used(), uint64_t{0});
+  CHECK_SOUND(*pool);
+}
+
+TEST(each_dead_thread_rests_its_own_epoch) {
+  const auto pool = make_pool({65'536}, 8 * kMiB, 200);
+  Client first(*pool);
+  Client second(*pool);
+  const Blocks of_first = first.refill(0);
+  const Blocks of_second = second.refill(0);
+  first.detach();
+  wait_ms(250);
+  const auto from = std::chrono::steady_clock::now();
+  second.detach();
+  Client living(*pool);
+  Blocks got = living.refill_all(0);
+  CHECK(is_among(of_first, got));
+  if (std::chrono::steady_clock::now() - from < std::chrono::milliseconds(150)) CHECK(!is_among(of_second, got));
+  CHECK_SOUND(*pool);
+}
+
+TEST(detach_rests_foreign_blocks_at_their_home) {
+  const auto pool = make_pool({4096}, 8 * kMiB, 0);
+  Client producer(*pool);
+  Client consumer(*pool);
+  const Blocks carved = producer.refill(0);
+  for (const uint32_t b : carved) CHECK_EQ(consumer.adopt(b, producer.transfer(0, b)), Status::ok);
+  consumer.detach();
+  CHECK_SOUND(*pool);  // which looks at homes
+  CHECK(!producer.thread->heap->classes[0].resting.looks_empty());
+  CHECK(sorted(producer.refill(0)) == sorted(carved));
+  CHECK_SOUND(*pool);
+}
+
+TEST(blocks_in_transit_outlive_their_sender) {
+  const auto pool = make_pool({4096}, 8 * kMiB, kNever);
+  Client sender(*pool);
+  Client adopter(*pool);
+  const Blocks blocks = sender.refill(0);
+  fill(*pool, 0, blocks, 's');
+  const uint32_t ticket = sender.transfer(0, blocks[0]);
+  sender.detach();
+  CHECK_EQ(pool->stats(0).transit, uint64_t{1});
+  CHECK_EQ(pool->stats(0).resting, blocks.size() - 1);
+  CHECK_SOUND(*pool);
+  Client next(*pool);  // with the sender's index: the block is not its own
+  CHECK(!pool->holds(*next.thread, 0, blocks[0]));
+  CHECK_EQ(next.flush(0, blocks), Status::not_held);
+  CHECK_EQ(adopter.adopt(blocks[0], ticket), Status::ok);
+  CHECK(all_bytes_are(pool->address(blocks[0]), 4096, 's'));
+  CHECK_EQ(next.adopt(blocks[0], ticket), Status::stale);
+  CHECK_EQ(adopter.flush(0, {blocks[0]}), Status::ok);
+  CHECK_SOUND(*pool);
+}
+
+TEST(ticket_to_a_thread_that_died_with_the_block_is_stale) {
+  const auto pool = make_pool({4096}, 8 * kMiB, kNever);
+  Client sender(*pool);
+  Client adopter(*pool);
+  const uint32_t b = sender.refill(0)[0];
+  const uint32_t ticket = sender.transfer(0, b);
+  CHECK_EQ(adopter.adopt(b, ticket), Status::ok);
+  adopter.detach();
+  CHECK_EQ(sender.adopt(b, ticket), Status::stale);
+  CHECK_SOUND(*pool);
+}
+
+TEST(next_thread_takes_over_index_warm_depot_and_counters) {
+  const auto pool = make_pool({4096}, 8 * kMiB, kNever);
+  Client first(*pool);
+  Client living(*pool);
+  const Blocks warm = first.refill(0);
+  const uint16_t index = first.thread->index;
+  const Heap* heap = first.thread->heap;
+  fill(*pool, 0, warm, 'w');
+  CHECK_EQ(first.flush(0, warm), Status::ok);
+  const Blocks lost = first.refill(0);
+  CHECK_EQ(first.flush(0, {lost[0], lost[1]}), Status::ok);
+  const ClassStats before = pool->stats(0);
+  first.detach();
+
+  Client next(*pool);
+  CHECK_EQ(next.thread->index, index);
+  CHECK(next.thread->heap == heap);
+  CHECK(sorted(next.refill(0)) == sorted({lost[0], lost[1]}));
+  CHECK(all_bytes_are(pool->address(lost[0]), 4096, 'w'));
+  const ClassStats after = pool->stats(0);
+  CHECK_EQ(after.refills[static_cast<size_t>(Step::depot)], uint64_t{1});  // its own; the rest goes on
+  CHECK_EQ(after.out, before.out - lost.size() + 4);
+  CHECK_EQ(after.resting, lost.size() - 2);
+  CHECK_EQ(next.flush(0, {lost[2]}), Status::not_held);  // the dead thread's, though the index is the same
+  CHECK_SOUND(*pool);
+}
+
+TEST(thousand_threads_that_die_with_blocks_do_not_grow_the_pool) {
+  const auto pool = make_pool({1000, 4096, 65'536}, 8 * kMiB, 0);
+  Client living(*pool);
+  uint64_t resident[3] = {}, carved[3] = {};
+  for (int cycle = 0; cycle < 1000; ++cycle) {
+    Client mortal(*pool);
+    CHECK_EQ(mortal.thread->index, 1);
+    for (uint32_t c = 0; c < 3; ++c) {
+      Blocks blocks = mortal.refill(c);
+      mortal.refill(c, blocks);
+      // Some released, some sent and adopted, some still held.
+      CHECK_EQ(mortal.flush(c, {blocks.back()}), Status::ok);
+      CHECK_EQ(living.adopt(blocks[0], mortal.transfer(c, blocks[0])), Status::ok);
+    }
+    mortal.detach();
+    for (uint32_t c = 0; c < 3; ++c) {
+      const ClassStats s = pool->stats(c);
+      if (cycle < 10) {
+        resident[c] = s.resident;
+        carved[c] = s.carved;
+      }
+    }
+    // What the living thread has adopted goes back, or it would grow by it.
+    Blocks back[3];
+    for (uint32_t b = 0; b < 1u << 12; ++b) {
+      for (uint32_t c = 0; c < 3; ++c) {
+        if (pool->holds(*living.thread, c, b)) back[c].push_back(b);
+      }
+    }
+    for (uint32_t c = 0; c < 3; ++c) CHECK_EQ(living.flush(c, back[c]), Status::ok);
+  }
+  for (uint32_t c = 0; c < 3; ++c) {
+    CHECK_EQ(pool->stats(c).resident, resident[c]);
+    CHECK_EQ(pool->stats(c).carved, carved[c]);
+    CHECK_EQ(pool->stats(c).out, uint64_t{0});
+  }
+  CHECK_SOUND(*pool);
+}
+
+TEST(detach_of_a_thread_that_holds_nothing_leaves_no_trace) {
+  const auto pool = make_pool({4096}, 8 * kMiB, kNever);
+  Client client(*pool);
+  const Blocks blocks = client.refill(0);
+  CHECK_EQ(client.flush(0, blocks), Status::ok);
+  client.detach();
+  CHECK_EQ(pool->stats(0).resting, uint64_t{0});
+  CHECK_EQ(pool->age(), uint64_t{0});
+  CHECK_EQ(pool->age(), pool->size_class(0).stride * blocks.size());
+  CHECK_SOUND(*pool);
+}
+
+TEST(walker_notices_a_block_out_with_a_thread_that_is_gone) {
+  const auto pool = make_pool({4096}, 8 * kMiB, kNever);
+  Client living(*pool);
+  Client sender(*pool);
+  const uint32_t b = sender.refill(0)[0];
+  const uint32_t ticket = sender.transfer(0, b);
+  Attachment* gone = sender.thread;
+  sender.detach();
+  CHECK_EQ(pool->adopt(*gone, b, ticket), Status::ok);  // which nobody may do
+  const char* found = pool->check_invariants();
+  CHECK(found != nullptr && std::strcmp(found, "a block is out with a thread that is gone") == 0);
+}
+
+}  // namespace
+}  // namespace slabpool::test

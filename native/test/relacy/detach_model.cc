@@ -1,0 +1,142 @@
+// A dead thread's blocks under the model checker: Pool::detach() and Pool::wake() as steps on the core's own life words
+// and stacks, against another thread's release, an adoption, and an operating system that still writes.
+//
+//   block 0   out with the dead thread; the I/O that it started is not done
+//   block 1   in transit: the dead thread sent it
+//   block 2   out with another thread, which releases it meanwhile
+#include "../../core/life.h"
+#include "../../core/tagged_stack.h"
+#include "model.h"
+
+namespace slabpool::test {
+namespace {
+
+constexpr uint32_t kBlocks = 3;
+constexpr uint16_t kDead = 7;
+constexpr uint16_t kOther = 8;
+constexpr uint16_t kUser = 9;
+
+enum class Rest { epoch, none };
+
+template <class Sync = RelacySync<>, Rest rest = Rest::epoch, bool reclaims_transit = false>
+struct DeathAmongThreads : rl::test_suite<DeathAmongThreads<Sync, rest, reclaims_transit>, 4> {
+  typename Sync::template atomic<uint32_t> links[kBlocks];
+  BasicLifeWord<Sync> lives[kBlocks];
+  rl::var<int> bytes[kBlocks];  // not atomic: touched by the owner only
+  TaggedStack<Sync> resting, depot;
+  // The epoch: the event that comes after the I/O. Not a Sync::atomic, as it is the operating system's order, not ours.
+  typename RelacySync<>::template atomic<uint32_t> io_done;
+  uint32_t ticket = 0;
+  bool adopted = false;
+
+  auto& next_batch(uint32_t index) { return links[index]; }
+
+  void before() {
+    for (uint32_t b = 0; b < kBlocks; ++b) {
+      bytes[b](RL_INFO) = 0;
+      lives[b].lay_down(BlockState::free);
+      lives[b].hand_out(b == 2 ? kOther : kDead);
+    }
+    ticket = lives[1].transfer();
+  }
+
+  void thread(unsigned index) {
+    switch (index) {
+      case 0:
+        detach();
+        wake();
+        break;
+      case 1:  // the I/O thread
+        bytes[0](RL_INFO) += 1;
+        io_done.store(1, std::memory_order_release);
+        break;
+      case 2:
+        bytes[2](RL_INFO) += 1;
+        RL_ASSERT(lives[2].held_by(kOther));
+        lives[2].lay_down(BlockState::free);
+        depot.push(*this, 2);
+        use();
+        break;
+      default:
+        if (lives[1].adopt(ticket, 21, kOther)) {
+          adopted = true;
+          bytes[1](RL_INFO) += 1;
+          RL_ASSERT(lives[1].held_by(kOther));
+        }
+        wake();
+        use();
+    }
+  }
+
+  void detach() {
+    for (uint32_t b = 0; b < kBlocks; ++b) {
+      const bool sent = reclaims_transit && lives[b].get().state == BlockState::transit;
+      if (!lives[b].held_by(kDead) && !sent) continue;
+      if (rest == Rest::epoch) {
+        lives[b].lay_down(BlockState::resting);
+        resting.push(*this, b);
+      } else {
+        lives[b].lay_down(BlockState::free);
+        depot.push(*this, b);
+      }
+    }
+  }
+
+  void wake() {
+    for (uint32_t b = resting.take_all(), next; b != kNoIndex; b = next) {
+      next = links[b].load(std::memory_order_relaxed);
+      if (io_done.load(std::memory_order_acquire) != 0) {
+        lives[b].lay_down(BlockState::free);
+        depot.push(*this, b);
+      } else {
+        resting.push(*this, b);
+      }
+    }
+  }
+
+  // Takes a block as a refill does, writes to it and gives it back.
+  void use() {
+    const uint32_t b = depot.pop(*this);
+    if (b == kNoIndex) return;
+    RL_ASSERT(lives[b].get().state == BlockState::free);
+    lives[b].hand_out(kUser);
+    bytes[b](RL_INFO) += 1;
+    RL_ASSERT(lives[b].held_by(kUser));
+    lives[b].lay_down(BlockState::free);
+    depot.push(*this, b);
+  }
+
+  // Nothing is lost: when all is over, each block is in the depot once, or in the adopter's hands.
+  void after() {
+    wake();
+    bool found[kBlocks] = {};
+    for (uint32_t b; (b = depot.pop(*this)) != kNoIndex;) {
+      RL_ASSERT(!found[b] && lives[b].get().state == BlockState::free);
+      found[b] = true;
+    }
+    RL_ASSERT(found[0] && !found[1] && found[2]);
+    RL_ASSERT(adopted && lives[1].held_by(kOther));
+  }
+};
+
+constexpr rl::iteration_t kExecutions = 300'000;
+
+TEST(dead_threads_blocks_rest_until_the_io_is_over) {
+  check_holds_at_random<DeathAmongThreads<>>(kExecutions);
+  check_holds_with_preemptions<DeathAmongThreads<>>(1);  // with two, four threads take hours
+}
+
+TEST(mutant_that_reclaims_without_a_rest_is_caught) {
+  check_caught<DeathAmongThreads<RelacySync<>, Rest::none>>(kExecutions);
+}
+
+TEST(mutant_that_reclaims_what_was_sent_is_caught) {
+  check_caught<DeathAmongThreads<RelacySync<>, Rest::epoch, true>>(kExecutions);
+}
+
+TEST(mutant_whose_stacks_do_not_release_the_dead_threads_blocks_is_caught) {
+  check_caught<DeathAmongThreads<RelacySync<Dropped::release>>>(kExecutions);
+}
+
+}  // namespace
+}  // namespace slabpool::test

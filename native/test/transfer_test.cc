@@ -1,0 +1,198 @@
+// Blocks that change hands by ticket: what the sender, the adopter and whoever has a bad ticket may expect.
+#include "client.h"
+
+namespace slabpool::test {
+namespace {
+
+// At quiescence. `cached` is the only term that stats() has no figure for: the test says how many there are.
+void check_identity(const Pool& pool, uint32_t c, uint64_t cached) {
+  const ClassStats s = pool.stats(c);
+  CHECK_EQ(s.resident, s.out + s.transit + cached + s.resting + s.retired);
+  CHECK_SOUND(pool);
+}
+
+TEST(block_and_its_bytes_go_from_thread_to_thread_and_back) {
+  const auto pool = make_pool({4096, 65'536}, 8 * kMiB);
+  Client sender(*pool);
+  Client adopter(*pool);
+  for (uint32_t c : {0, 1}) {
+    const Blocks blocks = sender.refill(c);
+    const uint32_t b = blocks[0];
+    fill(*pool, c, blocks, 's');
+    const uint32_t there = sender.transfer(c, b);
+    CHECK(!pool->holds(*sender.thread, c, b));
+    CHECK(!pool->holds(*adopter.thread, c, b));
+    CHECK_EQ(pool->stats(c).transit, uint64_t{1});
+    CHECK_EQ(pool->stats(c).out, blocks.size() - 1);
+    check_identity(*pool, c, 0);
+
+    CHECK_EQ(adopter.adopt(b, there), Status::ok);
+    CHECK(pool->holds(*adopter.thread, c, b));
+    CHECK(!pool->holds(*sender.thread, c, b));
+    CHECK_EQ(pool->stats(c).transit, uint64_t{0});
+    CHECK_EQ(pool->stats(c).out, uint64_t{blocks.size()});
+    CHECK(all_bytes_are(pool->address(b), pool->size_class(c).capacity, 's'));
+
+    fill(*pool, c, {b}, 'a');
+    const uint32_t back = adopter.transfer(c, b);
+    CHECK(back != there);
+    CHECK_EQ(sender.adopt(b, back), Status::ok);
+    CHECK(all_bytes_are(pool->address(b), pool->size_class(c).capacity, 'a'));
+    CHECK_EQ(sender.flush(c, blocks), Status::ok);
+    check_identity(*pool, c, blocks.size());
+  }
+}
+
+TEST(sender_may_adopt_its_own_ticket) {
+  const auto pool = make_pool({4096}, 8 * kMiB);
+  Client client(*pool);
+  const Blocks blocks = client.refill(0);
+  for (const uint32_t b : blocks) CHECK_EQ(client.adopt(b, client.transfer(0, b)), Status::ok);
+  CHECK_EQ(pool->stats(0).out, uint64_t{blocks.size()});
+  CHECK_EQ(client.flush(0, blocks), Status::ok);
+  check_identity(*pool, 0, blocks.size());
+}
+
+TEST(adopted_block_goes_back_to_its_home_heap) {
+  const auto pool = make_pool({4096}, 8 * kMiB);
+  Client producer(*pool);
+  Client consumer(*pool);
+  const Blocks blocks = producer.refill(0);
+  for (const uint32_t b : blocks) CHECK_EQ(consumer.adopt(b, producer.transfer(0, b)), Status::ok);
+  CHECK_EQ(consumer.flush(0, blocks), Status::ok);
+  CHECK(consumer.thread->heap->classes[0].depot.looks_empty());
+  CHECK_EQ(producer.refill(0).size(), blocks.size());
+  CHECK_EQ(pool->stats(0).refills[static_cast<size_t>(Step::depot)], uint64_t{1});
+  CHECK_SOUND(*pool);
+}
+
+TEST(ticket_is_good_once_whatever_became_of_the_block) {
+  const auto pool = make_pool({4096}, 8 * kMiB);
+  Client sender(*pool);
+  Client adopter(*pool);
+  const Blocks blocks = sender.refill(0);
+  const uint32_t b = blocks[0];
+  const uint32_t ticket = sender.transfer(0, b);
+  const auto check_stale = [&] {
+    for (Client* client : {&sender, &adopter}) CHECK_EQ(client->adopt(b, ticket), Status::stale);
+  };
+  CHECK_EQ(adopter.adopt(b, ticket), Status::ok);
+  check_stale();                                   // used
+  const uint32_t second = adopter.transfer(0, b);  // in transit by another ticket
+  check_stale();
+  CHECK_EQ(sender.adopt(b, second), Status::ok);  // out again
+  check_stale();
+  CHECK_EQ(sender.flush(0, {b}), Status::ok);  // free
+  check_stale();
+  CHECK(adopter.refill(0) == Blocks{b});  // handed out again
+  check_stale();
+  CHECK(pool->holds(*adopter.thread, 0, b));
+  const uint32_t third = adopter.transfer(0, b);  // and under way
+  check_stale();
+  CHECK_EQ(sender.adopt(b, third), Status::ok);
+  CHECK_EQ(pool->retire(*sender.thread, 0, b), Status::ok);
+  check_stale();
+  CHECK_EQ(sender.adopt(b, third), Status::stale);
+  check_identity(*pool, 0, 0);
+}
+
+TEST(ticket_of_a_block_that_turned_cold_is_stale) {
+  const auto pool = make_pool({4096}, 8 * kMiB);
+  Client client(*pool);
+  const Blocks blocks = client.refill(0);
+  const uint32_t ticket = client.transfer(0, blocks[0]);
+  CHECK_EQ(client.adopt(blocks[0], ticket), Status::ok);
+  CHECK_EQ(client.flush(0, blocks), Status::ok);
+  pool->age();
+  CHECK(pool->age() != 0);
+  CHECK_EQ(client.adopt(blocks[0], ticket), Status::stale);
+  CHECK_EQ(pool->budget().used(), uint64_t{0});
+  check_identity(*pool, 0, 0);
+}
+
+TEST(forged_tickets_are_stale) {
+  const auto pool = make_pool({4096}, 8 * kMiB);
+  Client client(*pool);
+  const Blocks blocks = client.refill(0);
+  const uint32_t b = blocks[0];
+  CHECK_EQ(client.adopt(b, 0), Status::stale);  // out, and its generation is not even wrong
+  CHECK_EQ(client.adopt(b, 1), Status::stale);
+  const uint32_t ticket = client.transfer(0, b);
+  for (uint32_t bit = 0; bit < kTicketGenerationBits; ++bit) {
+    CHECK_EQ(client.adopt(b, ticket ^ 1u << bit), Status::stale);
+  }
+  for (const uint32_t index : {b + 1, uint32_t{511}, uint32_t{512}, uint32_t{1} << 20, kMaxBlocks, kNoIndex}) {
+    CHECK_EQ(client.adopt(index, ticket), Status::stale);  // held, cold, no blocks
+  }
+  CHECK_EQ(pool->stats(0).transit, uint64_t{1});
+  check_identity(*pool, 0, 0);
+  // A ticket has kTicketGenerationBits: what is above them is not looked at.
+  CHECK_EQ(client.adopt(b, ticket | 1u << kTicketGenerationBits), Status::ok);
+  check_identity(*pool, 0, 0);
+}
+
+TEST(generation_that_outgrows_the_ticket_goes_on) {
+  const auto pool = make_pool({4096}, 8 * kMiB);
+  Client client(*pool);
+  const uint32_t b = client.refill(0)[0];
+  const uint32_t first = client.transfer(0, b);
+  uint32_t ticket = first;
+  constexpr uint32_t kMask = (1u << kTicketGenerationBits) - 1;
+  // All tickets of one block differ until the generation has moved 2^21 times: two for each hand-over.
+  for (uint32_t i = 1; i < 1u << (kTicketGenerationBits - 1); ++i) {
+    if (client.adopt(b, ticket & kMask) != Status::ok) return CHECK(false);
+    ticket = client.transfer(0, b);
+    if ((ticket & kMask) == (first & kMask)) return CHECK(false);
+  }
+  CHECK_EQ(client.adopt(b, first), Status::stale);
+  CHECK_EQ(client.adopt(b, ticket & kMask), Status::ok);
+  CHECK_SOUND(*pool);
+}
+
+TEST(transfer_of_what_is_not_held_is_refused_and_changes_nothing) {
+  const auto pool = make_pool({4096, 8192}, 8 * kMiB);
+  Client client(*pool);
+  Client other(*pool);
+  const Blocks mine = client.refill(0);
+  const Blocks foreign = other.refill(0);
+  uint32_t generation = 77;
+  const auto check_refused = [&](uint32_t c, uint32_t b) {
+    CHECK_EQ(pool->transfer(*client.thread, c, b, generation), Status::not_held);
+    CHECK_EQ(generation, 77u);
+    CHECK_EQ(pool->stats(0).transit + pool->stats(1).transit, uint64_t{0});
+    CHECK_SOUND(*pool);
+  };
+  check_refused(0, foreign[0]);
+  check_refused(1, mine[0]);  // of another class
+  check_refused(0, kNoIndex);
+  check_refused(0, 1u << 20);
+  CHECK_EQ(client.flush(0, {mine[0]}), Status::ok);
+  check_refused(0, mine[0]);
+  const uint32_t ticket = client.transfer(0, mine[1]);
+  CHECK_EQ(pool->transfer(*client.thread, 0, mine[1], generation), Status::not_held);  // twice
+  CHECK_EQ(pool->retire(*client.thread, 0, mine[1]), Status::not_held);
+  CHECK_EQ(client.flush(0, {mine[1], mine[2]}), Status::not_held);
+  CHECK_EQ(client.adopt(mine[1], ticket), Status::ok);
+  CHECK_SOUND(*pool);
+}
+
+TEST(blocks_in_transit_count_against_the_budget) {
+  const auto pool = make_pool({65'536}, kMiB);
+  Client client(*pool);
+  const Blocks all = client.refill_all(0);
+  std::vector<uint32_t> tickets;
+  for (const uint32_t b : all) tickets.push_back(client.transfer(0, b));
+  CHECK_EQ(pool->stats(0).transit, uint64_t{all.size()});
+  CHECK_EQ(pool->stats(0).out, uint64_t{0});
+  Blocks none;
+  CHECK_EQ(client.refill(0, none), Status::exhausted);
+  pool->age();
+  CHECK_EQ(pool->age(), uint64_t{0});
+  check_identity(*pool, 0, 0);
+  for (size_t i = 0; i < all.size(); ++i) CHECK_EQ(client.adopt(all[i], tickets[i]), Status::ok);
+  CHECK_EQ(client.flush(0, all), Status::ok);
+  check_identity(*pool, 0, all.size());
+}
+
+}  // namespace
+}  // namespace slabpool::test

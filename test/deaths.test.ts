@@ -1,0 +1,175 @@
+import { setTimeout } from 'node:timers/promises';
+import { BufferPool } from 'slabpool';
+import { afterEach, describe, expect, test } from 'vitest';
+import { checkBooks, coded, heapOf, KiB, MiB } from './backends.js';
+import { fixture, run } from './child.js';
+import { check, stamp } from './fixtures/payload.mjs';
+import { Member, terminateAll } from './member.js';
+
+afterEach(terminateAll);
+
+test.each([
+  ['terminated mid-lease', 200],
+  ['terminated mid-batch', 24],
+  ['terminated mid-transfer', 24],
+  ['terminated with tickets on their way from it', 24],
+  ['terminated with tickets on their way to it', 24],
+  ['process.exit mid-lease', 12],
+  ['process.exit with tickets on their way from it', 12],
+  ['an exception mid-lease', 12],
+  ['by itself, leases out', 12],
+  ['by itself, closed', 12],
+])('workers end: %s, %i of them, and every byte is accounted for', async (way, count) => {
+  const ended = await run(fixture('deaths.mjs'), [way, String(count)]);
+  expect(ended).toEqual({ code: 0, signal: null, stdout: 'nothing left\n', stderr: '' });
+});
+
+describe('what a dead thread had', () => {
+  const REST = { restingBytes: 16 * 64 * KiB, outBytes: 0, transitBytes: 0, residentBytes: MiB };
+  const make = (epochMs: number) =>
+    new BufferPool({ tiers: [4 * KiB, 64 * KiB], maxBytes: MiB, epochMs, backend: 'native' });
+
+  test('rests as long as its epoch: nobody gets it, no trim gives it back', async () => {
+    const pool = make(2 ** 31);
+    const member = await Member.start(pool);
+    await member.call('acquire', 64 * KiB, 16);
+    expect(() => pool.acquire(1)).toThrow(coded('ERR_SLABPOOL_EXHAUSTED'));
+    await member.terminate();
+    expect(pool.stats()).toMatchObject(REST);
+    expect(() => pool.acquire(1)).toThrow(coded('ERR_SLABPOOL_EXHAUSTED'));
+    expect(pool.trim()).toBe(0);
+    expect(pool.stats()).toMatchObject(REST);
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('is there again after that, for the same class at once and for another one too', async () => {
+    const pool = make(50);
+    const member = await Member.start(pool);
+    await member.call('acquire', 64 * KiB, 16);
+    await member.terminate();
+    expect(pool.stats()).toMatchObject(REST);
+    await setTimeout(60);
+    const leases = pool.acquireMany(64 * KiB, 16);
+    expect(pool.stats()).toMatchObject({ restingBytes: 0, outBytes: MiB });
+    pool.releaseMany(leases);
+    pool.releaseMany(pool.acquireMany(4 * KiB, 128));
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('in its magazines rests as well: what it had written is not on its way to another yet', async () => {
+    const pool = make(0);
+    const member = await Member.start(pool);
+    await member.call('release', await member.call('acquire', 64 * KiB, 2));
+    await member.terminate();
+    expect(pool.stats()).toMatchObject({ restingBytes: 2 * 64 * KiB, residentBytes: 2 * 64 * KiB });
+    pool.trim();
+    expect(pool.stats()).toMatchObject({ restingBytes: 0, residentBytes: 0 });
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('handed over can be adopted by anybody, with every byte of it', async () => {
+    const pool = make(0);
+    const [dead, alive] = [await Member.start(pool), await Member.start(pool)];
+    const tickets = await dead.call('transfer', await dead.call('acquire', 64 * KiB, 8, 40));
+    await dead.terminate();
+    pool.trim();
+    expect(pool.stats()).toMatchObject({ transitBytes: 8 * 64 * KiB, restingBytes: 0 });
+    const others = pool.acquireMany(64 * KiB, 8);
+    for (const { bytes } of others) bytes.fill(0xff);
+    await alive.call('check', await alive.call('adopt', tickets.slice(0, 4)), 40);
+    for (const [i, ticket] of tickets.slice(4).entries()) check(pool.adopt(ticket).bytes, 44 + i);
+    checkBooks(pool, { alone: false });
+    pool.close();
+  });
+
+  test('was sent and has never adopted comes back to its sender by the same ticket', async () => {
+    const pool = make(0);
+    const member = await Member.start(pool);
+    const leases = pool.acquireMany(64 * KiB, 4);
+    for (const [i, { bytes }] of leases.entries()) stamp(bytes, i);
+    const tickets = leases.map((lease) => lease.transfer());
+    await member.call('adopt', tickets.slice(0, 2));
+    await member.terminate();
+    for (const ticket of tickets.slice(0, 2)) {
+      expect(() => pool.adopt(ticket)).toThrow(coded('ERR_SLABPOOL_STALE_TICKET'));
+    }
+    for (const [i, ticket] of tickets.slice(2).entries()) check(pool.adopt(ticket).bytes, 2 + i);
+    expect(pool.stats()).toMatchObject({ transitBytes: 0, restingBytes: 2 * 64 * KiB, outBytes: 2 * 64 * KiB });
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('is given back at once when it was the last one: also by a worker that outlives the maker', async () => {
+    const pool = make(2 ** 31);
+    const { handle } = pool;
+    const [one, two] = [await Member.start(pool), await Member.start(pool)];
+    await one.call('acquire', 64 * KiB, 4);
+    const ids = await two.call('acquire', 64 * KiB, 4, 9);
+    pool.close();
+    await one.terminate();
+    await two.call('check', ids, 9);
+    BufferPool.attach(handle).close();
+    await two.terminate();
+    expect(() => BufferPool.attach(handle)).toThrow(coded('ERR_SLABPOOL_CLOSED'));
+  });
+});
+
+describe('many members', () => {
+  test('600 at once, which is more than there are heaps, in one thread and three workers', async () => {
+    const pool = new BufferPool({ tiers: [4 * KiB], maxBytes: 256 * MiB, epochMs: 0, backend: 'native' });
+    const workers = await Promise.all([1, 2, 3].map(() => Member.start(pool)));
+    const members = Array.from({ length: 597 }, () => BufferPool.attach(pool.handle));
+    const tickets: number[] = [];
+    const held = members.map((member, i) => {
+      const [lease, moved] = member.acquireMany(4 * KiB, 2);
+      stamp(lease.bytes, i);
+      stamp(moved.bytes, 10_000 + i);
+      tickets.push(moved.transfer());
+      return lease;
+    });
+    for (const [w, worker] of workers.entries()) {
+      const ids = await worker.call('acquire', 4 * KiB, 100, 20_000 + w * 1000);
+      await worker.call('check', await worker.call('adopt', tickets.splice(0, 100)), 10_000 + w * 100);
+      await worker.call('check', ids, 20_000 + w * 1000);
+    }
+    // Each adopts what another one sent.
+    for (const [i, ticket] of tickets.entries()) check(members[i].adopt(ticket).bytes, 10_300 + i);
+    for (const [i, { bytes }] of held.entries()) check(bytes, i);
+    expect(pool.stats().transitBytes).toBe(0);
+    expect(heapOf(pool).core.checkInvariants()).toBeNull();
+    for (const [i, member] of members.entries()) {
+      if (i % 2 === 0) held[i].release();
+      if (i % 3 !== 0) member.close();
+    }
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    for (const member of members) member.close();
+    pool.trim();
+    expect(pool.stats()).toMatchObject({ residentBytes: 0, outBytes: 0, restingBytes: 0 });
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('more than 4096 at once are refused with a code, and those who are in do not notice', () => {
+    const pool = new BufferPool({ tiers: [4 * KiB], maxBytes: 64 * MiB, backend: 'native' });
+    const members: BufferPool[] = [];
+    let refused: unknown;
+    while (refused === undefined && members.length < 5000) {
+      try {
+        members.push(BufferPool.attach(pool.handle));
+      } catch (error) {
+        refused = error;
+      }
+    }
+    expect(members).toHaveLength(4095);
+    expect(refused).toEqual(coded('ERR_SLABPOOL_OUT_OF_MEMORY'));
+    members.pop()?.close();
+    BufferPool.attach(pool.handle).close();
+    for (const member of members) member.close();
+    pool.borrow(100, ({ bytes }) => bytes.fill(1));
+    checkBooks(pool);
+    pool.close();
+  });
+});
