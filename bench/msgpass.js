@@ -7,7 +7,7 @@ const PROXIES = 2;
 const CONSUMERS = 3;
 const SIZE = 16 * 1024;
 /** Buffers that a producer has under way at the most. */
-const IN_FLIGHT = 64;
+const IN_FLIGHT = 256;
 
 export const title =
   `${PRODUCERS} producers, ${PROXIES} proxies that pass on, ${CONSUMERS} consumers, each a thread; ` +

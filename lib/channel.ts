@@ -62,6 +62,8 @@ export class Channel {
   readonly #pool: BufferPool;
   readonly #heap: Heap;
   readonly #channel: CoreChannel;
+  /** Carries the two numbers of a message to the core and back. */
+  readonly #meta: Float64Array;
   /** By endpoint: 1 while it sleeps in {@link receiveSync}. */
   readonly #sleepers: Int32Array<SharedArrayBuffer>;
   readonly #receivers: Waiter[] = [];
@@ -95,6 +97,7 @@ export class Channel {
     this.#heap = BufferPool.heapOf(pool);
     this.#heap.assertOpen();
     this.#channel = this.#heap.openChannel(() => this.#awake(), handle?.address ?? 2 ** Math.ceil(Math.log2(capacity)));
+    this.#meta = this.#heap.meta;
     this.#sleepers = new Int32Array(handle?.sleepers ?? new SharedArrayBuffer(MAX_ENDPOINTS * 4));
     this.#heap.channels.add(this);
   }
@@ -151,9 +154,8 @@ export class Channel {
       throw invalidArg('send(lease, meta, meta2)', 'numbers', typeof meta === 'number' ? meta2 : meta, this.#pool.name);
     }
     const block = Lease.blockOf(lease, this.#heap);
-    const { meta: carried } = this.#heap;
-    carried[0] = meta;
-    carried[1] = meta2;
+    this.#meta[0] = meta;
+    this.#meta[1] = meta2;
     const woken = this.#heap.send(this.#channel, block);
     if (woken >= 0) {
       Lease.end(lease, this.#heap);
@@ -179,7 +181,7 @@ export class Channel {
     const woken = this.#channel.tryReceive();
     if (woken === ALONE) throw this.#alone();
     if (woken < 0) return null;
-    const { meta } = this.#heap;
+    const meta = this.#meta;
     const lease = new ReceivedLease(this.#heap.received(), meta[0] as number, meta[1] as number);
     if (woken > 0) this.#wake(woken - 1);
     return lease;

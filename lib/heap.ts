@@ -35,10 +35,7 @@ export class Heap {
     this.#options = options;
     // Zeroing on release has to see each release.
     const byItself = options.zero !== 'release';
-    this.magazines = options.tiers.map((capacity, c) => {
-      const batch = core.batch(c);
-      return new Magazine(this, c, capacity, batch, byItself ? 2 * batch : 0);
-    });
+    this.magazines = options.tiers.map((capacity, c) => new Magazine(this, c, capacity, core.batch(c), byItself));
     this.magazines.forEach((magazine, c) => {
       magazine.next = this.magazines[c + 1] ?? null;
     });
@@ -62,6 +59,7 @@ export class Heap {
     this.assertOpen();
     const core = this.#core;
     const { sizeClass, blocks } = magazine;
+    magazine.grow();
     let count = core.refill(sizeClass);
     // Before it refuses, a pool has tried everything it may: idle blocks of other classes give their memory up.
     if (count === EXHAUSTED && this.trim() > 0) count = core.refill(sizeClass);
@@ -108,7 +106,12 @@ export class Heap {
       return;
     }
     if (this.#options.zero === 'release') block.bytes.fill(0);
-    if (magazine.count === 2 * magazine.batch) this.#flush(magazine, magazine.batch);
+    if (magazine.count === magazine.size) {
+      // Of no use to a thread that only releases: it keeps one batch at most, and none of it when that is full.
+      const unused = magazine.shrinks();
+      do this.#flush(magazine, magazine.batch);
+      while (unused && magazine.count > 0);
+    }
     magazine.blocks[magazine.count++] = block;
   }
 
@@ -266,9 +269,10 @@ export class Heap {
     this.closed = true;
     // Every acquire and release now takes the slow path, which finds the pool closed.
     for (const magazine of [...this.magazines, this.oversize.magazine]) magazine.limit = 0;
+    // Other threads will use the blocks of leases that are out, so this thread's views must not show them.
+    const leased = this.shared && this.magazines.some(({ held }) => held > 0);
     this.#table.retain(({ index, magazine, buffer }) => {
-      // Other threads will use the blocks of leases that are out, so this thread's views must not show them.
-      if (this.shared && this.#core.holds(magazine.sizeClass, index)) this.#core.detach(buffer);
+      if (leased && this.#core.holds(magazine.sizeClass, index)) this.#core.detach(buffer);
       return false;
     });
     this.#core.close();

@@ -11,6 +11,7 @@ import {
 } from './core.js';
 
 const BATCH_BYTES = 128 * 1024;
+const SHORT_BATCH = 4;
 const BUDGET_BATCHES = 16;
 /** A ticket is the block's number plus this many times the number of its tickets: and the pool's: below 2^53 for 2^20 of them. */
 const TICKET_BLOCKS = 2 ** 25;
@@ -49,7 +50,8 @@ class JsClass {
     readonly capacity: number,
     maxBytes: number,
   ) {
-    const most = Math.min(BATCH_BYTES, maxBytes / BUDGET_BATCHES) / capacity;
+    const within = (bytes: number) => Math.min(bytes, maxBytes / BUDGET_BATCHES) / capacity;
+    const most = Math.max(within(BATCH_BYTES), Math.min(within(2 * BATCH_BYTES), SHORT_BATCH));
     this.batch = Math.min(MAX_BATCH, 2 ** Math.floor(Math.log2(Math.max(1, most))));
   }
 }

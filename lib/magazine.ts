@@ -3,7 +3,8 @@ import type { Heap } from './heap.js';
 
 /**
  * This thread's freelist of one class (J. Bonwick, "Magazines and Vmem", USENIX 2001): the only thing that acquire and
- * release touch as long as it is neither empty nor full. Two batches long: a full one flushes its cold half.
+ * release touch as long as it is neither empty nor full. Two batches long: a full one flushes its cold half. In a thread that
+ * only releases, one batch, and a full one flushes it all.
  *
  * Identity: `held` (blocks that the core counts as out with this thread) == `count` + blocks that are leased.
  */
@@ -18,19 +19,43 @@ export class Magazine {
   readonly blocks: Block[] = [];
   count = 0;
   held = 0;
-  /** Blocks in a full batch. The magazine holds two. */
+  /** Blocks in a full batch. */
   readonly batch: number;
-  /** How far {@link put} fills the stack by itself; 0 where each release needs the slow path. */
+  /** Blocks that there is room for: two batches, or one while this thread only releases. */
+  size: number;
+  /** How far {@link put} fills the stack by itself: its size, or 0 where each release needs the slow path. */
   limit: number;
+  readonly #byItself: boolean;
   /** Leases taken. Minus zero is a double: counting on from 2^31 then changes no representation, so deoptimises nothing. */
   acquires = -0;
+  #acquiresBefore = -0;
 
-  constructor(heap: Heap, sizeClass: number, capacity: number, batch: number, limit: number) {
+  constructor(heap: Heap, sizeClass: number, capacity: number, batch: number, byItself: boolean) {
     this.heap = heap;
     this.sizeClass = sizeClass;
     this.capacity = capacity;
     this.batch = batch;
-    this.limit = limit;
+    this.size = 2 * batch;
+    this.limit = byItself ? this.size : 0;
+    this.#byItself = byItself;
+  }
+
+  /** This thread acquires: room for two batches. */
+  grow(): void {
+    this.#resize(2 * this.batch);
+  }
+
+  /** When it is full: whether nothing was acquired since it was full before. Then it has room for one batch from now on. */
+  shrinks(): boolean {
+    const unused = this.acquires === this.#acquiresBefore;
+    this.#acquiresBefore = this.acquires;
+    if (unused) this.#resize(this.batch);
+    return unused;
+  }
+
+  #resize(size: number): void {
+    this.size = size;
+    if (this.#byItself) this.limit = size;
   }
 
   put(block: Block): void {

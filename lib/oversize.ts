@@ -25,7 +25,7 @@ export class Oversize {
     this.#heap = heap;
     this.#maxBytes = maxOversizeBytes;
     this.#zero = zero;
-    this.magazine = new Magazine(heap, -1, 0, 0, 0);
+    this.magazine = new Magazine(heap, -1, 0, 0, false);
   }
 
   make(size: number): Block {

@@ -181,37 +181,35 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
   }
 
   // True when the endpoint and its pool are open.
-  bool usable(const Napi::CallbackInfo& info) {
+  bool usable(napi_env env) {
     if (shared_ != nullptr && pool_->membership()) return true;
-    Napi::Error::New(info.Env(), "the channel is closed").ThrowAsJavaScriptException();
+    Napi::Error::New(env, "the channel is closed").ThrowAsJavaScriptException();
     return false;
   }
 
-  // Negative: -1 - Result; else how many endpoints there are to wake, as endpoint + 1, or 0.
-  static Napi::Value answer(Napi::Env env, Channel::Result result, uint32_t to_wake) {
-    const int64_t answer = result != Channel::Result::ok ? -1 - static_cast<int64_t>(result)
-                           : to_wake == kNobody          ? 0
-                                                         : int64_t{to_wake} + 1;
-    return Napi::Number::New(env, static_cast<double>(answer));
+  // Negative: -1 - Result; else whom there is to wake, as endpoint + 1, or 0.
+  static int32_t answer(Channel::Result result, uint32_t to_wake) {
+    if (result != Channel::Result::ok) return -1 - static_cast<int32_t>(result);
+    return to_wake == kNobody ? 0 : static_cast<int32_t>(to_wake) + 1;
   }
 
   // trySend(sizeClass, block), with `meta` filled in.
-  Napi::Value try_send(const Napi::CallbackInfo& info) {
+  napi_value try_send(const HotCall& call) {
     uint32_t size_class;
     uint32_t block;
-    if (!usable(info) || napi_get_value_uint32(info.Env(), info[0], &size_class) != napi_ok ||
-        napi_get_value_uint32(info.Env(), info[1], &block) != napi_ok) {
-      return info.Env().Undefined();
+    if (!usable(call.env) || napi_get_value_uint32(call.env, call.arguments[0], &size_class) != napi_ok ||
+        napi_get_value_uint32(call.env, call.arguments[1], &block) != napi_ok) {
+      return nullptr;
     }
     uint32_t to_wake;
     const auto result =
         (*shared_)->try_send(pool_->membership().thread(), size_class, block, environment_->meta, to_wake);
-    return answer(info.Env(), result, to_wake);
+    return call.number(answer(result, to_wake));
   }
 
   // tryReceive(): with 0 or more, the block and its class are in `exchange`, and `meta` is filled in.
-  Napi::Value try_receive(const Napi::CallbackInfo& info) {
-    if (!usable(info)) return info.Env().Undefined();
+  napi_value try_receive(const HotCall& call) {
+    if (!usable(call.env)) return nullptr;
     Message message;
     uint32_t to_wake;
     Channel::Result result;
@@ -225,15 +223,15 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
       environment_->meta[0] = message.meta[0];
       environment_->meta[1] = message.meta[1];
     }
-    return answer(info.Env(), result, to_wake);
+    return call.number(answer(result, to_wake));
   }
 
   Napi::Value arm_receiver(const Napi::CallbackInfo& info) {
-    if (usable(info)) (*shared_)->receivers().arm(endpoint_);
+    if (usable(info.Env())) (*shared_)->receivers().arm(endpoint_);
     return info.Env().Undefined();
   }
   Napi::Value arm_sender(const Napi::CallbackInfo& info) {
-    if (usable(info)) (*shared_)->senders().arm(endpoint_);
+    if (usable(info.Env())) (*shared_)->senders().arm(endpoint_);
     return info.Env().Undefined();
   }
 
@@ -246,16 +244,19 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
   }
 
   Napi::Value ring_receivers(const Napi::CallbackInfo& info) {
-    return answer(info.Env(), Channel::Result::ok, shared_ == nullptr ? kNobody : (*shared_)->receivers().ring());
+    const uint32_t to_wake = shared_ == nullptr ? kNobody : (*shared_)->receivers().ring();
+    return Napi::Number::New(info.Env(), answer(Channel::Result::ok, to_wake));
   }
   Napi::Value ring_senders(const Napi::CallbackInfo& info) {
-    return answer(info.Env(), Channel::Result::ok, shared_ == nullptr ? kNobody : (*shared_)->senders().ring());
+    const uint32_t to_wake = shared_ == nullptr ? kNobody : (*shared_)->senders().ring();
+    return Napi::Number::New(info.Env(), answer(Channel::Result::ok, to_wake));
   }
 
   // wake(endpoint): calls its onWake, in its thread, soon.
   Napi::Value wake(const Napi::CallbackInfo& info) {
     uint32_t endpoint;
-    if (usable(info) && napi_get_value_uint32(info.Env(), info[0], &endpoint) == napi_ok && endpoint < kMaxSleepers) {
+    if (usable(info.Env()) && napi_get_value_uint32(info.Env(), info[0], &endpoint) == napi_ok &&
+        endpoint < kMaxSleepers) {
       shared_->wake(endpoint);
     }
     return info.Env().Undefined();

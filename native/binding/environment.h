@@ -6,6 +6,7 @@
 
 #include <napi.h>
 
+#include <iterator>
 #include <vector>
 
 #include "membership.h"
@@ -23,13 +24,28 @@ struct Environment {
 // Given as finalizers where there is nothing to do, since not every runtime takes none.
 inline void do_nothing(napi_env, void*, void*) {}
 
+// A call of a hot method, by plain N-API: node-addon-api's CallbackInfo would take as long as the method.
+struct HotCall {
+  napi_env env;
+  napi_value arguments[2];  // undefined where there was none
+
+  [[nodiscard]] napi_value number(int32_t value) const {
+    napi_value number = nullptr;
+    napi_create_int32(env, value, &number);
+    return number;
+  }
+};
+
 // Gives the object that `self` wraps a method as a function of its own. A method of the class would begin with
 // napi_unwrap, whose look-up of a private property takes longer than all that the hot methods do.
-template <class T, Napi::Value (T::*method)(const Napi::CallbackInfo&)>
+template <class T, napi_value (T::*method)(const HotCall&)>
 void bind_method(const Napi::CallbackInfo& info, const char* name, T* self) {
   const napi_callback call = [](napi_env env, napi_callback_info raw) -> napi_value {
-    const Napi::CallbackInfo call_info(env, raw);
-    return (static_cast<T*>(call_info.Data())->*method)(call_info);
+    HotCall hot{env, {}};
+    size_t count = std::size(hot.arguments);
+    void* data;
+    napi_get_cb_info(env, raw, &count, hot.arguments, nullptr, &data);
+    return (static_cast<T*>(data)->*method)(hot);
   };
   napi_value function;
   if (napi_create_function(info.Env(), name, NAPI_AUTO_LENGTH, call, self, &function) != napi_ok) return;

@@ -106,73 +106,70 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   [[nodiscard]] uint32_t classes() const { return pool_ ? pool_->class_count() : 0; }
 
   // Argument `at` as an integer below `bound`, or a pending TypeError.
-  bool argument(const Napi::CallbackInfo& info, size_t at, uint32_t bound, uint32_t* value) {
-    if (pool_ && napi_get_value_uint32(info.Env(), info[at], value) == napi_ok && *value < bound) return true;
-    Napi::TypeError::New(info.Env(), pool_ ? "argument out of range" : "the pool is closed")
-        .ThrowAsJavaScriptException();
+  bool argument(napi_env env, napi_value given, uint32_t bound, uint32_t* value) {
+    if (pool_ && napi_get_value_uint32(env, given, value) == napi_ok && *value < bound) return true;
+    Napi::TypeError::New(env, pool_ ? "argument out of range" : "the pool is closed").ThrowAsJavaScriptException();
     return false;
   }
 
-  static Napi::Value status(Napi::Env env, Status status) { return Napi::Number::New(env, -static_cast<int>(status)); }
+  static int32_t status(Status status) { return -static_cast<int32_t>(status); }
 
   // refill(sizeClass): how many blocks are in `exchange`, or a negative status.
-  Napi::Value refill(const Napi::CallbackInfo& info) {
+  napi_value refill(const HotCall& call) {
     uint32_t size_class;
-    if (!argument(info, 0, classes(), &size_class)) return info.Env().Undefined();
+    if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
     const RefillResult result = pool_->refill(pool_.thread(), size_class, environment_->exchange);
-    if (result.status != Status::ok) return status(info.Env(), result.status);
-    return Napi::Number::New(info.Env(), result.count);
+    return call.number(result.status == Status::ok ? static_cast<int32_t>(result.count) : status(result.status));
   }
 
   // flush(sizeClass, count): gives back the first `count` blocks of `exchange`.
-  Napi::Value flush(const Napi::CallbackInfo& info) {
+  napi_value flush(const HotCall& call) {
     uint32_t size_class;
     uint32_t count;
-    if (!argument(info, 0, classes(), &size_class)) return info.Env().Undefined();
-    if (!argument(info, 1, kMaxBatch + 1, &count)) return info.Env().Undefined();
-    return status(info.Env(), pool_->flush(pool_.thread(), size_class, environment_->exchange, count));
+    if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
+    if (!argument(call.env, call.arguments[1], kMaxBatch + 1, &count)) return nullptr;
+    return call.number(status(pool_->flush(pool_.thread(), size_class, environment_->exchange, count)));
   }
 
   // batch(sizeClass): blocks in a full batch.
   Napi::Value batch(const Napi::CallbackInfo& info) {
     uint32_t size_class;
-    if (!argument(info, 0, classes(), &size_class)) return info.Env().Undefined();
+    if (!argument(info.Env(), info[0], classes(), &size_class)) return {};
     return Napi::Number::New(info.Env(), pool_->size_class(size_class).batch);
   }
 
   // holds(sizeClass, block): whether this thread holds the block.
-  Napi::Value holds(const Napi::CallbackInfo& info) {
+  napi_value holds(const HotCall& call) {
     uint32_t size_class;
     uint32_t block;
-    if (!argument(info, 0, classes(), &size_class)) return info.Env().Undefined();
-    if (!argument(info, 1, kNoIndex, &block)) return info.Env().Undefined();
-    return Napi::Boolean::New(info.Env(), pool_->holds(pool_.thread(), size_class, block));
+    if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
+    if (!argument(call.env, call.arguments[1], kNoIndex, &block)) return nullptr;
+    napi_value held = nullptr;
+    napi_get_boolean(call.env, pool_->holds(pool_.thread(), size_class, block), &held);
+    return held;
   }
 
   // map(sizeClass, block): a Buffer over the block's `capacity` bytes.
-  Napi::Value map(const Napi::CallbackInfo& info) {
-    const Napi::Env env = info.Env();
+  napi_value map(const HotCall& call) {
     uint32_t size_class;
     uint32_t block;
-    if (!argument(info, 0, classes(), &size_class)) return env.Undefined();
-    if (!argument(info, 1, kNoIndex, &block)) return env.Undefined();
-    if (!pool_->holds(pool_.thread(), size_class, block)) return status(env, Status::not_held);
+    if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
+    if (!argument(call.env, call.arguments[1], kNoIndex, &block)) return nullptr;
+    if (!pool_->holds(pool_.thread(), size_class, block)) return call.number(status(Status::not_held));
     // Nothing to finalize: block memory is never freed.
-    napi_value buffer;
-    if (napi_create_external_buffer(env, pool_->size_class(size_class).capacity, pool_->address(block), do_nothing,
-                                    nullptr, &buffer) != napi_ok) {
-      return env.Undefined();
-    }
-    return {env, buffer};
+    napi_value buffer = nullptr;
+    napi_create_external_buffer(call.env, pool_->size_class(size_class).capacity, pool_->address(block), do_nothing,
+                                nullptr, &buffer);
+    return buffer;
   }
 
   // retire(sizeClass, block)
   Napi::Value retire(const Napi::CallbackInfo& info) {
     uint32_t size_class;
     uint32_t block;
-    if (!argument(info, 0, classes(), &size_class)) return info.Env().Undefined();
-    if (!argument(info, 1, kNoIndex, &block)) return info.Env().Undefined();
-    return status(info.Env(), pool_->retire(pool_.thread(), size_class, block));
+    if (!argument(info.Env(), info[0], classes(), &size_class)) return {};
+    if (!argument(info.Env(), info[1], kNoIndex, &block)) return {};
+    return Napi::Number::New(info.Env(), status(pool_->retire(pool_.thread(), size_class, block)));
   }
 
   // age(): bytes given back to the OS.
@@ -226,36 +223,39 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value serial(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), pool_.handle().serial); }
 
   // transfer(sizeClass, block): a ticket, or a negative status.
-  Napi::Value transfer(const Napi::CallbackInfo& info) {
+  napi_value transfer(const HotCall& call) {
     uint32_t size_class;
     uint32_t block;
     uint32_t generation;
-    if (!argument(info, 0, classes(), &size_class)) return info.Env().Undefined();
-    if (!argument(info, 1, kNoIndex, &block)) return info.Env().Undefined();
+    if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
+    if (!argument(call.env, call.arguments[1], kNoIndex, &block)) return nullptr;
     const Status result = pool_->transfer(pool_.thread(), size_class, block, generation);
-    if (result != Status::ok) return status(info.Env(), result);
-    const uint64_t ticket = (ticket_pool() << kTicketBlockBits | block) << kTicketGenerationBits |
-                            (generation & ((1u << kTicketGenerationBits) - 1));
-    return Napi::Number::New(info.Env(), static_cast<double>(ticket));
+    if (result != Status::ok) return call.number(status(result));
+    const uint64_t ticket =
+        (ticket_pool() << kTicketBlockBits | block) << kTicketGenerationBits | (generation & kGenerationMask);
+    napi_value number = nullptr;
+    napi_create_double(call.env, static_cast<double>(ticket), &number);
+    return number;
   }
 
   // adopt(ticket): 0, and the block and its class in the first two places of `exchange`; or a negative status.
-  Napi::Value adopt(const Napi::CallbackInfo& info) {
+  napi_value adopt(const HotCall& call) {
     double number;
-    if (!pool_ || napi_get_value_double(info.Env(), info[0], &number) != napi_ok ||
+    if (!pool_ || napi_get_value_double(call.env, call.arguments[0], &number) != napi_ok ||
         !(number >= 0 && number < kMaxTicket)) {
-      return status(info.Env(), Status::stale);
+      return call.number(status(Status::stale));
     }
     const auto ticket = static_cast<uint64_t>(number);
-    const auto generation = static_cast<uint32_t>(ticket & ((1u << kTicketGenerationBits) - 1));
-    const auto block = static_cast<uint32_t>(ticket >> kTicketGenerationBits & ((1u << kTicketBlockBits) - 1));
-    if (ticket >> (kTicketGenerationBits + kTicketBlockBits) != ticket_pool()) return status(info.Env(), Status::stale);
+    const auto generation = static_cast<uint32_t>(ticket & kGenerationMask);
+    const auto block = static_cast<uint32_t>(ticket >> kTicketGenerationBits & (kMaxBlocks - 1));
+    if (ticket >> (kTicketGenerationBits + kTicketBlockBits) != ticket_pool())
+      return call.number(status(Status::stale));
     const Status result = pool_->adopt(pool_.thread(), block, generation);
     if (result == Status::ok) {
       environment_->exchange[0] = block;
       environment_->exchange[1] = pool_->class_of(block);
     }
-    return status(info.Env(), result);
+    return call.number(status(result));
   }
 
   // close(): ends this environment's membership; the pool's other methods throw from now on.
@@ -274,6 +274,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   static constexpr uint32_t kTicketBlockBits = 24;
   static constexpr double kMaxTicket = 9007199254740992.0;
   static_assert(kMaxBlocks == 1u << kTicketBlockBits);
+  static constexpr uint32_t kGenerationMask = (1u << kTicketGenerationBits) - 1;
   [[nodiscard]] uint64_t ticket_pool() const { return pool_->number() & 0xff; }
 
   Environment* const environment_;

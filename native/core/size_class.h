@@ -15,6 +15,7 @@ namespace slabpool {
 
 inline constexpr size_t kBlockAlignment = 64;       // a cache line; kernel copies into such memory take the fast path
 inline constexpr size_t kBatchBytes = 128 << 10;    // what a batch aims at, so that large classes cache few blocks
+inline constexpr size_t kShortBatch = 4;            // a batch of fewer blocks may have twice as many bytes, up to this many
 inline constexpr uint64_t kBudgetBatches = 16;      // a batch is at most this fraction of the budget (or one block)
 inline constexpr uint32_t kMaxBatch = 32;           // blocks
 inline constexpr size_t kLargeSlabBytes = 2 << 20;  // one huge page, and aligned to it
@@ -35,8 +36,11 @@ struct SizeClass {
     SizeClass c{};
     c.capacity = capacity;
     c.stride = round_up(capacity, kBlockAlignment);
-    const auto batch_bytes = static_cast<size_t>(std::min<uint64_t>(kBatchBytes, max_bytes / kBudgetBatches));
-    c.batch = static_cast<uint32_t>(std::clamp<size_t>(std::bit_floor(batch_bytes / c.stride), 1, kMaxBatch));
+    const auto within = [&](size_t bytes) {
+      return static_cast<size_t>(std::min<uint64_t>(bytes, max_bytes / kBudgetBatches)) / c.stride;
+    };
+    const size_t blocks = std::max(within(kBatchBytes), std::min(within(2 * kBatchBytes), kShortBatch));
+    c.batch = static_cast<uint32_t>(std::clamp<size_t>(std::bit_floor(blocks), 1, kMaxBatch));
     if (c.stride % page == 0) {
       c.span = 1;
       c.slab_bytes = round_up(c.stride, kLargeSlabBytes);
