@@ -7,6 +7,8 @@ const SIZE = 64 * 1024;
 /** Milliseconds in which the receiver goes to sleep. */
 const PAUSE = 1;
 const PORTION = 100;
+/** Portions that only warm up. */
+const WARM_UP = 10;
 
 export const title = 'one way to a worker that sleeps, from just before sending to just after receiving';
 
@@ -32,9 +34,9 @@ export async function run({ effort, progress, facts }) {
   const portions = effort.rounds < 7 ? 5 : 30;
   /** @type {Record<string, number[]>} */
   const times = Object.fromEntries(Object.keys(ways).map((name) => [name, []]));
-  for (let portion = -1; portion < portions; portion++) {
+  for (let portion = -WARM_UP; portion < portions; portion++) {
     for (const [name, send] of Object.entries(ways)) {
-      progress(`${name}, ${portion + 1} of ${portions}`);
+      progress(`${name}, ${portion < 0 ? 'warming up' : `${portion + 1} of ${portions}`}`);
       const received = thread.ask({ name, count: PORTION });
       for (let i = 0; i < PORTION; i++) {
         await setTimeout(PAUSE);

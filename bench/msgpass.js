@@ -6,7 +6,7 @@ const PRODUCERS = 3;
 const PROXIES = 2;
 const CONSUMERS = 3;
 const SIZE = 16 * 1024;
-/** Buffers that a producer has under way at the most. */
+/** Messages that a Channel holds (its default), and buffers that a producer of the others has under way, at the most. */
 const IN_FLIGHT = 256;
 
 export const title =

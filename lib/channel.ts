@@ -159,7 +159,7 @@ export class Channel {
     const woken = this.#heap.send(this.#channel, block);
     if (woken >= 0) {
       Lease.end(lease, this.#heap);
-      if (woken > 0) this.#wake(woken - 1);
+      if (woken > 0) this.#wakeBlocked(woken - 1);
       return true;
     }
     if (woken === CLOSED) throw this.#closed();
@@ -177,21 +177,26 @@ export class Channel {
    * @throws `ERR_SLABPOOL_PEER_GONE`, and `ERR_SLABPOOL_CHANNEL_CLOSED` after {@link leave}
    */
   tryReceive(): ReceivedLease | null {
+    return this.#take() ?? null;
+  }
+
+  /** As {@link tryReceive}, but undefined when there is none now, and null when there never will be. */
+  #take(): ReceivedLease | null | undefined {
     this.#assertOpen();
-    const woken = this.#channel.tryReceive();
-    if (woken === ALONE) throw this.#alone();
-    if (woken < 0) return null;
-    const meta = this.#meta;
-    const lease = new ReceivedLease(this.#heap.received(), meta[0] as number, meta[1] as number);
-    if (woken > 0) this.#wake(woken - 1);
-    return lease;
+    const result = this.#channel.tryReceive();
+    if (result === 0) {
+      const meta = this.#meta;
+      return new ReceivedLease(this.#heap.received(), meta[0] as number, meta[1] as number);
+    }
+    if (result === ALONE) throw this.#alone();
+    return result === CLOSED ? null : undefined;
   }
 
   /** The next lease; waits for it. Null when the channel is closed and empty. */
   receive({ signal }: WaitOptions = {}): Promise<ReceivedLease | null> {
     return this.#wait(this.#receivers, signal, () => {
-      const lease = this.tryReceive();
-      return lease !== null || this.closed ? { value: lease } : null;
+      const lease = this.#take();
+      return lease === undefined ? null : { value: lease };
     });
   }
 
@@ -204,30 +209,24 @@ export class Channel {
     if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) {
       throw invalidArg('receiveSync(timeoutMs)', 'a number from 0 (milliseconds)', timeoutMs, this.#pool.name);
     }
+    let lease = this.#take();
+    if (lease !== undefined) return lease;
     const until = performance.now() + timeoutMs;
-    for (let woken = false; ; ) {
-      let lease = this.tryReceive();
-      if (lease === null && !this.closed) {
-        const left = until - performance.now();
-        if (left <= 0) return null;
-        lease = this.#sleep(Math.min(left, LOOK_MS));
-        woken = true;
-      }
-      if (lease !== null || this.closed) {
-        if (woken) this.#passOn();
-        return lease;
-      }
+    for (let left = timeoutMs; lease === undefined && left > 0; left = until - performance.now()) {
+      lease = this.#sleep(Math.min(left, LOOK_MS)) ?? this.#take();
     }
+    this.#passOn();
+    return lease ?? null;
   }
 
-  /** Blocks until this endpoint is woken, unless the second look finds a lease. */
-  #sleep(ms: number): ReceivedLease | null {
+  /** Blocks until this endpoint is woken, unless a second look is worth it. */
+  #sleep(ms: number): ReceivedLease | null | undefined {
     const { endpoint } = this.#channel;
     Atomics.store(this.#sleepers, endpoint, 1);
-    this.#channel.armReceiver();
+    this.#channel.armReceiver(true);
     try {
-      const lease = this.tryReceive();
-      if (lease === null && !this.closed) Atomics.wait(this.#sleepers, endpoint, 1, ms);
+      const lease = this.#take();
+      if (lease === undefined) Atomics.wait(this.#sleepers, endpoint, 1, ms);
       return lease;
     } finally {
       Atomics.store(this.#sleepers, endpoint, 0);
@@ -248,7 +247,7 @@ export class Channel {
   close(): void {
     this.#assertOpen();
     this.#channel.close();
-    for (let endpoint = 0; endpoint < MAX_ENDPOINTS; endpoint++) this.#wakeSync(endpoint);
+    for (let endpoint = 0; endpoint < MAX_ENDPOINTS; endpoint++) this.#wakeBlocked(endpoint);
     this.#pump();
   }
 
@@ -313,21 +312,17 @@ export class Channel {
     if (this.#open) this.#passOn();
   }
 
-  /** Who was woken rings again when there is more than it took: one wake-up may stand for two changes. */
+  /** Who was woken wakes another if there is more than it took: one wake-up may stand for two changes. */
   #passOn(): void {
-    for (const woken of [
-      this.#receivers.length === 0 && this.size > 0 ? this.#channel.ringReceivers() : 0,
-      this.#senders.length === 0 && this.size < this.#channel.capacity ? this.#channel.ringSenders() : 0,
-    ]) {
-      if (woken > 0) this.#wake(woken - 1);
-    }
+    const woken = this.#channel.passOn(this.#receivers.length === 0, this.#senders.length === 0);
+    if (woken > 0) this.#wakeBlocked(woken - 1);
   }
 
   /** Serves those who wait, as far as it goes. Called when they come, and at each wake-up. */
   #pump(): void {
     if (!this.#open) return;
     const channel = this.#channel;
-    if (serve(this.#receivers, () => channel.armReceiver())) this.#disarm(this.#receivers);
+    if (serve(this.#receivers, () => channel.armReceiver(false))) this.#disarm(this.#receivers);
     if (serve(this.#senders, () => channel.armSender())) this.#disarm(this.#senders);
     this.#keepAlive();
   }
@@ -347,14 +342,8 @@ export class Channel {
     else this.#channel.unref();
   }
 
-  #wake(endpoint: number): void {
-    if (!this.#wakeSync(endpoint)) this.#channel.wake(endpoint);
-  }
-
-  #wakeSync(endpoint: number): boolean {
-    const slept = Atomics.exchange(this.#sleepers, endpoint, 0) === 1;
-    if (slept) Atomics.notify(this.#sleepers, endpoint);
-    return slept;
+  #wakeBlocked(endpoint: number): void {
+    if (Atomics.exchange(this.#sleepers, endpoint, 0) === 1) Atomics.notify(this.#sleepers, endpoint);
   }
 
   #assertOpen(): void {

@@ -34,20 +34,17 @@ export interface CoreChannel {
   readonly peers: number;
   readonly size: number;
   readonly closed: boolean;
-  /** 0, or 1 + the endpoint to wake, or below 0. */
+  /** 0, or 1 + the endpoint of a blocked thread to wake, or below 0. */
   trySend(sizeClass: number, block: number): number;
-  /** 0, or 1 + the endpoint to wake, with the block and its class in `exchange`; or below 0. */
+  /** 0, with the block and its class in `exchange`; or below 0. */
   tryReceive(): number;
-  readonly capacity: number;
-  /** 0, or 1 + an endpoint to wake that was armed. */
-  ringReceivers(): number;
-  ringSenders(): number;
-  armReceiver(): void;
+  /** From now on a message wakes this endpoint: by its `onWake`, or by the thread that sends if this one will block. */
+  armReceiver(blocking: boolean): void;
   armSender(): void;
-  /** False when the bell was rung meanwhile: the wake-up is under way. */
-  disarmReceiver(): boolean;
-  disarmSender(): boolean;
-  wake(endpoint: number): void;
+  disarmReceiver(): void;
+  disarmSender(): void;
+  /** By who was woken: wakes another endpoint if there is more than was taken. As {@link trySend}. */
+  passOn(toReceivers: boolean, toSenders: boolean): number;
   ref(): void;
   unref(): void;
   close(): void;

@@ -45,6 +45,7 @@ class SharedChannel {
   }
   // Any thread.
   void wake(uint32_t endpoint) {
+    if (endpoint == kNobody) return;
     Bell& bell = bells_[endpoint];
     bell.ringers.fetch_add(1, std::memory_order_seq_cst);
     if (bell.installed.load(std::memory_order_seq_cst)) {
@@ -52,6 +53,18 @@ class SharedChannel {
     }
     // Release: pairs with the load in remove(); the call is over.
     bell.ringers.fetch_sub(1, std::memory_order_release);
+  }
+  // By who rang for receivers: wakes the endpoint unless its thread is blocked. Then JavaScript has to, and the endpoint is
+  // returned.
+  [[nodiscard]] uint32_t wake_receiver(uint32_t endpoint) {
+    // Relaxed: written before arm(), which releases it to ring().
+    if (endpoint != kNobody && bells_[endpoint].blocked.load(std::memory_order_relaxed)) return endpoint;
+    wake(endpoint);
+    return kNobody;
+  }
+  // By the endpoint's owner, before it arms its bell as a receiver: whether its thread will block.
+  void set_blocked(uint32_t endpoint, bool blocked) {
+    bells_[endpoint].blocked.store(blocked, std::memory_order_relaxed);
   }
   void wake_all() {
     for (uint64_t endpoints = channel_->endpoints(); endpoints != 0; endpoints &= endpoints - 1) {
@@ -67,6 +80,7 @@ class SharedChannel {
     napi_threadsafe_function function = nullptr;
     StdSync::atomic<bool> installed{false};
     StdSync::atomic<uint32_t> ringers{0};
+    StdSync::atomic<bool> blocked{false};
   };
 
   const Handle pool_handle_;
@@ -79,15 +93,7 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
   static Napi::Function define(Napi::Env env) {
     return DefineClass(
         env, "Channel",
-        {InstanceMethod<&ChannelBinding::arm_receiver>("armReceiver"),
-         InstanceMethod<&ChannelBinding::arm_sender>("armSender"),
-         InstanceMethod<&ChannelBinding::disarm_receiver>("disarmReceiver"),
-         InstanceMethod<&ChannelBinding::disarm_sender>("disarmSender"),
-         InstanceMethod<&ChannelBinding::ring_receivers>("ringReceivers"),
-         InstanceMethod<&ChannelBinding::ring_senders>("ringSenders"),
-         InstanceAccessor<&ChannelBinding::capacity>("capacity"), InstanceMethod<&ChannelBinding::wake>("wake"),
-         InstanceMethod<&ChannelBinding::ref>("ref"), InstanceMethod<&ChannelBinding::unref>("unref"),
-         InstanceMethod<&ChannelBinding::close>("close"), InstanceMethod<&ChannelBinding::leave>("leave"),
+        {InstanceMethod<&ChannelBinding::close>("close"), InstanceMethod<&ChannelBinding::leave>("leave"),
          InstanceAccessor<&ChannelBinding::slot>("slot"), InstanceAccessor<&ChannelBinding::serial>("serial"),
          InstanceAccessor<&ChannelBinding::endpoint>("endpoint"), InstanceAccessor<&ChannelBinding::peers>("peers"),
          InstanceAccessor<&ChannelBinding::joins>("joins"), InstanceAccessor<&ChannelBinding::size>("size"),
@@ -100,6 +106,13 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
       : Napi::ObjectWrap<ChannelBinding>(info), environment_(info.Env().GetInstanceData<Environment>()) {
     bind_method<ChannelBinding, &ChannelBinding::try_send>(info, "trySend", this);
     bind_method<ChannelBinding, &ChannelBinding::try_receive>(info, "tryReceive", this);
+    bind_method<ChannelBinding, &ChannelBinding::arm_receiver>(info, "armReceiver", this);
+    bind_method<ChannelBinding, &ChannelBinding::arm_sender>(info, "armSender", this);
+    bind_method<ChannelBinding, &ChannelBinding::disarm_receiver>(info, "disarmReceiver", this);
+    bind_method<ChannelBinding, &ChannelBinding::disarm_sender>(info, "disarmSender", this);
+    bind_method<ChannelBinding, &ChannelBinding::pass_on>(info, "passOn", this);
+    bind_method<ChannelBinding, &ChannelBinding::ref>(info, "ref", this);
+    bind_method<ChannelBinding, &ChannelBinding::unref>(info, "unref", this);
     const Napi::Env env = info.Env();
     pool_ = info[0].IsObject() ? PoolBinding::from(env, info[0]) : nullptr;
     if (pool_ == nullptr || !pool_->membership() || !info[1].IsFunction()) {
@@ -187,10 +200,10 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
     return false;
   }
 
-  // Negative: -1 - Result; else whom there is to wake, as endpoint + 1, or 0.
-  static int32_t answer(Channel::Result result, uint32_t to_wake) {
-    if (result != Channel::Result::ok) return -1 - static_cast<int32_t>(result);
-    return to_wake == kNobody ? 0 : static_cast<int32_t>(to_wake) + 1;
+  // Negative: -1 - Result; else the blocked endpoint that JavaScript has to wake, + 1, or 0.
+  static napi_value answer(const HotCall& call, Channel::Result result, uint32_t blocked) {
+    if (result != Channel::Result::ok) return call.number(-1 - static_cast<int32_t>(result));
+    return call.number(blocked == kNobody ? 0 : static_cast<int32_t>(blocked) + 1);
   }
 
   // trySend(sizeClass, block), with `meta` filled in.
@@ -204,72 +217,74 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
     uint32_t to_wake;
     const auto result =
         (*shared_)->try_send(pool_->membership().thread(), size_class, block, environment_->meta, to_wake);
-    return call.number(answer(result, to_wake));
+    return answer(call, result, shared_->wake_receiver(to_wake));
   }
 
-  // tryReceive(): with 0 or more, the block and its class are in `exchange`, and `meta` is filled in.
+  // tryReceive(): with 0, the block and its class are in `exchange`, and `meta` is filled in.
   napi_value try_receive(const HotCall& call) {
     if (!usable(call.env)) return nullptr;
     Message message;
-    uint32_t to_wake;
     Channel::Result result;
-    while ((result = (*shared_)->try_receive(pool_->membership().thread(), message, to_wake)) ==
-           Channel::Result::stale) {
-      if (to_wake != kNobody) shared_->wake(to_wake);
-    }
+    do {
+      uint32_t to_wake;
+      result = (*shared_)->try_receive(pool_->membership().thread(), message, to_wake);
+      shared_->wake(to_wake);
+    } while (result == Channel::Result::stale);
     if (result == Channel::Result::ok) {
       environment_->exchange[0] = message.block;
       environment_->exchange[1] = pool_->membership()->class_of(message.block);
       environment_->meta[0] = message.meta[0];
       environment_->meta[1] = message.meta[1];
     }
-    return call.number(answer(result, to_wake));
+    return answer(call, result, kNobody);
   }
 
-  Napi::Value arm_receiver(const Napi::CallbackInfo& info) {
-    if (usable(info.Env())) (*shared_)->receivers().arm(endpoint_);
-    return info.Env().Undefined();
-  }
-  Napi::Value arm_sender(const Napi::CallbackInfo& info) {
-    if (usable(info.Env())) (*shared_)->senders().arm(endpoint_);
-    return info.Env().Undefined();
-  }
-
-  // Whether the bell had not been rung meanwhile.
-  Napi::Value disarm_receiver(const Napi::CallbackInfo& info) {
-    return Napi::Boolean::New(info.Env(), shared_ == nullptr || (*shared_)->receivers().disarm(endpoint_));
-  }
-  Napi::Value disarm_sender(const Napi::CallbackInfo& info) {
-    return Napi::Boolean::New(info.Env(), shared_ == nullptr || (*shared_)->senders().disarm(endpoint_));
-  }
-
-  Napi::Value ring_receivers(const Napi::CallbackInfo& info) {
-    const uint32_t to_wake = shared_ == nullptr ? kNobody : (*shared_)->receivers().ring();
-    return Napi::Number::New(info.Env(), answer(Channel::Result::ok, to_wake));
-  }
-  Napi::Value ring_senders(const Napi::CallbackInfo& info) {
-    const uint32_t to_wake = shared_ == nullptr ? kNobody : (*shared_)->senders().ring();
-    return Napi::Number::New(info.Env(), answer(Channel::Result::ok, to_wake));
-  }
-
-  // wake(endpoint): calls its onWake, in its thread, soon.
-  Napi::Value wake(const Napi::CallbackInfo& info) {
-    uint32_t endpoint;
-    if (usable(info.Env()) && napi_get_value_uint32(info.Env(), info[0], &endpoint) == napi_ok &&
-        endpoint < kMaxSleepers) {
-      shared_->wake(endpoint);
+  // armReceiver(blocking: boolean)
+  napi_value arm_receiver(const HotCall& call) {
+    bool blocking = false;
+    if (usable(call.env) && napi_get_value_bool(call.env, call.arguments[0], &blocking) == napi_ok) {
+      shared_->set_blocked(endpoint_, blocking);
+      (*shared_)->receivers().arm(endpoint_);
     }
-    return info.Env().Undefined();
+    return nullptr;
+  }
+  napi_value arm_sender(const HotCall& call) {
+    if (usable(call.env)) (*shared_)->senders().arm(endpoint_);
+    return nullptr;
+  }
+  // A wake-up that came meanwhile is passed on by whoever was woken, in passOn().
+  napi_value disarm_receiver(const HotCall&) {
+    if (shared_ != nullptr) (void)(*shared_)->receivers().disarm(endpoint_);
+    return nullptr;
+  }
+  napi_value disarm_sender(const HotCall&) {
+    if (shared_ != nullptr) (void)(*shared_)->senders().disarm(endpoint_);
+    return nullptr;
+  }
+
+  // passOn(toReceivers: boolean, toSenders: boolean), by who was woken: rings again if there is more than it took.
+  napi_value pass_on(const HotCall& call) {
+    bool to_receivers = false;
+    bool to_senders = false;
+    if (!usable(call.env) || napi_get_value_bool(call.env, call.arguments[0], &to_receivers) != napi_ok ||
+        napi_get_value_bool(call.env, call.arguments[1], &to_senders) != napi_ok) {
+      return nullptr;
+    }
+    Channel& channel = *shared_->operator->();
+    const uint64_t size = channel.size();
+    if (to_senders && size < channel.capacity()) shared_->wake(channel.senders().ring());
+    const uint32_t receiver = to_receivers && size != 0 ? channel.receivers().ring() : kNobody;
+    return answer(call, Channel::Result::ok, shared_->wake_receiver(receiver));
   }
 
   // Whether waiting keeps the environment alive.
-  Napi::Value ref(const Napi::CallbackInfo& info) {
-    if (shared_ != nullptr) (void)napi_ref_threadsafe_function(info.Env(), bell_);
-    return info.Env().Undefined();
+  napi_value ref(const HotCall& call) {
+    if (shared_ != nullptr) (void)napi_ref_threadsafe_function(call.env, bell_);
+    return nullptr;
   }
-  Napi::Value unref(const Napi::CallbackInfo& info) {
-    if (shared_ != nullptr) (void)napi_unref_threadsafe_function(info.Env(), bell_);
-    return info.Env().Undefined();
+  napi_value unref(const HotCall& call) {
+    if (shared_ != nullptr) (void)napi_unref_threadsafe_function(call.env, bell_);
+    return nullptr;
   }
 
   // close(): nobody sends any more; all endpoints are woken.
@@ -300,9 +315,6 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
   }
   Napi::Value size(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), shared_ == nullptr ? 0 : static_cast<double>((*shared_)->size()));
-  }
-  Napi::Value capacity(const Napi::CallbackInfo& info) {
-    return Napi::Number::New(info.Env(), shared_ == nullptr ? 0 : (*shared_)->capacity());
   }
   Napi::Value closed(const Napi::CallbackInfo& info) {
     return Napi::Boolean::New(info.Env(), shared_ == nullptr || (*shared_)->closed());
