@@ -22,7 +22,7 @@ import Benchmark from 'benchmark';
  * @property {number} ratio its time over that of the first case, the median over the rounds
  * @property {number} low the least ratio of a round
  * @property {number} high the greatest
- * @property {number} [gigabytes] per second, where operations move bytes
+ * @property {number | undefined} [gigabytes] per second, where operations move bytes
  * @property {number} [gcMs] milliseconds of garbage collection per second of measuring, where one thread does it all
  */
 

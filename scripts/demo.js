@@ -7,27 +7,30 @@ import { DemoError, explain } from '../examples/ndjson/errors.js';
 import { checkCounted, checkInput, warm } from '../examples/ndjson/input.js';
 import { Progress } from '../examples/ndjson/progress.js';
 import { countriesTable, countsLine, waysTable } from '../examples/ndjson/report.js';
-import { LABELS, race, WAYS } from '../examples/ndjson/rounds.js';
+import { race, WAYS, waysOn } from '../examples/ndjson/rounds.js';
 import { inWords, summarize } from '../examples/ndjson/summary.js';
 import { difference, totalsDiffer } from '../examples/ndjson/verdict.js';
 
 const MIB = 1024 * 1024;
 
-const HELP = `npm run demo [-- [FILE] [--size MIB] [--rounds N]]
+const HELP = `npm run demo [-- [FILE] [--size MIB] [--rounds N] [--workers N]]
 
 Counts the records of a large NDJSON file by country, once with slabpool, once with a pool in plain JavaScript and once
-with a fresh buffer for every block. Same parser, a process each, in turns. Fails if the three results differ.
+with a fresh buffer for every block. Same parser, a process each, in turns. Fails if the results differ.
 
   FILE          NDJSON: one JSON object a line, each with a text field "country" ("lat" and "lng" are used if present).
                 Without it: the GeoNames cities, written once to the folder for temporary files.
   --size MIB    size of that file (default 256)
   --rounds N    passes of each way (default 5; the table shows medians)
+  --workers N   reads on one thread and parses on N more: through a slabpool Channel, with postMessage that transfers a
+                JavaScript pool's buffers there and back, with fresh buffers transferred, and all on one thread
   --help        this text`;
 
 function readArguments() {
   const options = /** @type {const} */ ({
     size: { type: 'string' },
     rounds: { type: 'string', default: '5' },
+    workers: { type: 'string' },
     help: { type: 'boolean', short: 'h', default: false },
   });
   try {
@@ -42,6 +45,7 @@ function readArguments() {
       help: values.help,
       size: whole('--size', values.size ?? '256', 65_536),
       rounds: whole('--rounds', values.rounds, 100),
+      ways: values.workers === undefined ? WAYS : waysOn(whole('--workers', values.workers, 64)),
     };
   } catch (error) {
     throw new DemoError(`${error instanceof Error ? error.message : error}\nSee: npm run demo -- --help`);
@@ -97,7 +101,7 @@ async function withProgress(phase, total, work) {
 }
 
 async function main() {
-  const { file, help, size: wanted, rounds } = readArguments();
+  const { file, help, size: wanted, rounds, ways } = readArguments();
   if (help) {
     console.log(HELP);
     return;
@@ -109,20 +113,20 @@ async function main() {
   console.log(`${file ?? basename(path)}: ${(size / 1e6).toFixed(0)} MB, blocks of 64 KiB, 4 reads ahead`);
   await withProgress('Reading it once, into the page cache', size, (progress) => warm(path, (n) => progress.update(n)));
 
-  const phase = `${rounds} rounds of ${WAYS.length} ways, a process each`;
-  const runs = await withProgress(phase, rounds * WAYS.length, (progress) =>
-    race(path, size, rounds, (done, way) => progress.update(done, LABELS[way])),
+  const phase = `${rounds} rounds of ${ways.length} ways, a process each`;
+  const runs = await withProgress(phase, rounds * ways.length, (progress) =>
+    race(path, size, rounds, ways, (done, { label }) => progress.update(done, label)),
   );
 
   const different = difference(runs);
   if (different) throw new DemoError(`The results differ. First difference: ${different}`);
   const [[{ result }]] = runs.values();
   checkCounted(result, file ?? path);
-  const untrue = truth && totalsDiffer(truth, result.countries, { expected: 'the data set', actual: 'the three ways' });
-  if (untrue) throw new DemoError(`The three ways agree, but not with the data set. First difference: ${untrue}`);
+  const untrue = truth && totalsDiffer(truth, result.countries, { expected: 'the data set', actual: 'all ways' });
+  if (untrue) throw new DemoError(`All ways agree, but not with the data set. First difference: ${untrue}`);
 
   console.log(`\n${countsLine(result)}\n${countriesTable(result)}`);
-  const passes = rounds * WAYS.length;
+  const passes = rounds * ways.length;
   console.log(`All ${passes} passes found exactly the same${truth ? ', and the same as the data set itself' : ''}.\n`);
 
   const summaries = new Map([...runs].map(([way, list]) => [way, summarize(list, size)]));

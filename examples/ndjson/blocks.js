@@ -1,7 +1,7 @@
 /** @import { Allocator, Holding } from './allocator.js' */
 import { DemoError } from './errors.js';
 
-const BLOCK = 64 * 1024;
+export const BLOCK = 64 * 1024;
 
 /** Reads in flight while one block is parsed: enough to keep the I/O threads busy, few enough to stay in cache. */
 const AHEAD = 4;
@@ -9,7 +9,8 @@ const AHEAD = 4;
 /**
  * @typedef {object} Block
  * @property {Holding} holding whoever takes the block from the generator releases it
- * @property {number} length bytes read into it
+ * @property {number} start where what was read into it begins
+ * @property {number} end
  */
 
 /**
@@ -18,23 +19,26 @@ const AHEAD = 4;
  * @param {import('node:fs/promises').FileHandle} file
  * @param {number} size bytes in the file
  * @param {Allocator} allocator
+ * @param {number} [start] where reads begin in each block
+ * @param {number} [spare] bytes at the end of each block that are not read into
  * @returns {AsyncGenerator<Block, void, void>}
  */
-export async function* blocksOf(file, size, allocator) {
+export async function* blocksOf(file, size, allocator, start = 0, spare = 0) {
+  const most = BLOCK - start - spare;
   /** @type {{ holding: Holding, done: Promise<number> }[]} */
   const inFlight = [];
   let offset = 0;
   try {
     while (offset < size || inFlight.length > 0) {
       while (offset < size && inFlight.length < AHEAD) {
-        const length = Math.min(BLOCK, size - offset);
+        const length = Math.min(most, size - offset);
         const holding = allocator.acquire(BLOCK);
-        inFlight.push({ holding, done: fill(file, holding.bytes, length, offset) });
+        inFlight.push({ holding, done: fill(file, holding.bytes.subarray(start, start + length), offset) });
         offset += length;
       }
       const length = await inFlight[0].done;
       const { holding } = /** @type {{ holding: Holding }} */ (inFlight.shift());
-      yield { holding, length };
+      yield { holding, start, end: start + length };
     }
   } finally {
     // An I/O thread may still be writing into these: they are released only when it has finished.
@@ -46,13 +50,12 @@ export async function* blocksOf(file, size, allocator) {
 /**
  * @param {import('node:fs/promises').FileHandle} file
  * @param {Buffer} bytes
- * @param {number} length
  * @param {number} offset
  */
-async function fill(file, bytes, length, offset) {
+async function fill(file, bytes, offset) {
   let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await file.read(bytes, filled, length - filled, offset + filled);
+  while (filled < bytes.length) {
+    const { bytesRead } = await file.read(bytes, filled, bytes.length - filled, offset + filled);
     if (bytesRead === 0) throw new DemoError('the file became shorter while it was read: run again when it is at rest');
     filled += bytesRead;
   }

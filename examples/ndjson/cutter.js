@@ -1,17 +1,20 @@
-/** @import { Allocator, Holding } from './allocator.js' */
+/** @import { Allocator } from './allocator.js' */
 /** @import { Block } from './blocks.js' */
 /** @import { FileHandle } from 'node:fs/promises' */
-import { BLOCK, fill } from './blocks.js';
+import { blocksOf } from './blocks.js';
 import { MAX_RECORD, tooLong } from './splitter.js';
 
 const NEWLINE = 10;
+
+/** Room before what is read, for the beginning of a record whose end is in the block. */
+const HEADROOM = 4096;
 
 /** Bytes that a block may grow to. */
 export const LARGEST_BLOCK = 2 * MAX_RECORD;
 
 /**
- * The file, block by block, each of whole records: it is cut after its last newline, and what follows is carried over to the
- * start of the next block. So any thread can parse any block, and nothing else is copied. One read is always ahead.
+ * The file, block by block, each of whole records that end with a newline: any thread can parse any block. What follows a
+ * block's last newline is copied in front of the next block; nothing else is copied.
  *
  * @param {FileHandle} file
  * @param {number} size bytes in the file
@@ -19,24 +22,58 @@ export const LARGEST_BLOCK = 2 * MAX_RECORD;
  * @returns {AsyncGenerator<Block, void, void>} whoever takes a block from the generator releases it
  */
 export async function* recordBlocksOf(file, size, allocator) {
-  let reading = new Reading(file, size, allocator.acquire(BLOCK), 0, 0);
+  /** @type {Block | undefined} read, but not yet known to be complete; owned here */
+  let before;
   try {
-    for (;;) {
-      await reading.done;
-      const { holding, used, offset } = reading;
-      const end = offset === size ? used : holding.bytes.lastIndexOf(NEWLINE, used - 1) + 1;
-      if (offset === size) break;
-      if (end > 0) {
-        reading = new Reading(file, size, following(allocator, holding, end, used), used - end, offset);
-        yield { holding, length: end };
-      } else {
-        // Still inside one record: the block grows.
-        if (used > MAX_RECORD) throw tooLong();
-        reading = new Reading(file, size, following(allocator, holding, 0, used), used, offset);
-        holding.release();
+    // One spare byte: the last record of a file may lack its newline.
+    for await (const read of blocksOf(file, size, allocator, HEADROOM, 1)) {
+      if (before === undefined) {
+        before = read;
+        continue;
       }
+      const { holding, start, end } = before;
+      const cut = Math.max(start, holding.bytes.lastIndexOf(NEWLINE, end - 1) + 1);
+      before = behind(holding.bytes, cut, end, read, allocator);
+      if (cut > start) yield { holding, start, end: cut };
+      else holding.release();
+    }
+    if (before === undefined) return;
+    const { holding, start, end } = before;
+    before = undefined;
+    if (holding.bytes[end - 1] === NEWLINE) {
+      yield { holding, start, end };
+    } else {
+      holding.bytes[end] = NEWLINE;
+      yield { holding, start, end: end + 1 };
     }
   } finally {
-    await reading.done.catch(() => {});
+    before?.holding.release();
   }
+}
+
+/**
+ * Copies the bytes from `from` to `to` in front of a block, or both into a larger one where there is no room.
+ *
+ * @param {Buffer} bytes
+ * @param {number} from
+ * @param {number} to
+ * @param {Block} block
+ * @param {Allocator} allocator
+ * @returns {Block}
+ */
+function behind(bytes, from, to, { holding, start, end }, allocator) {
+  const length = to - from;
+  if (length <= start) {
+    bytes.copy(holding.bytes, start - length, from, to);
+    return { holding, start: start - length, end };
+  }
+  if (length > MAX_RECORD) {
+    holding.release();
+    throw tooLong();
+  }
+  const larger = allocator.acquire(length + (end - start) + 1);
+  bytes.copy(larger.bytes, 0, from, to);
+  holding.bytes.copy(larger.bytes, length, start, end);
+  holding.release();
+  return { holding: larger, start: 0, end: length + (end - start) };
 }

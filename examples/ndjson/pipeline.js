@@ -21,11 +21,11 @@ export async function aggregate(path, allocator, onBytes) {
   const file = await open(path);
   try {
     let done = 0;
-    for await (const { holding, length } of blocksOf(file, (await file.stat()).size, allocator)) {
-      splitter.push(holding.bytes, length);
+    for await (const { holding, end } of blocksOf(file, (await file.stat()).size, allocator)) {
+      splitter.push(holding.bytes, end);
       holding.release();
       tally.endBlock();
-      done += length;
+      done += end;
       onBytes(done);
     }
     splitter.end();

@@ -2,7 +2,6 @@
 /** @import { Way } from './rounds.js' */
 /** @import { Summary } from './summary.js' */
 import Table from 'cli-table3';
-import { LABELS } from './rounds.js';
 import { ratio } from './summary.js';
 
 const TOP = 5;
@@ -58,16 +57,16 @@ export function countsLine({ records, countries, withoutCountry, malformed, blan
   return over.length > 0 ? `${line}; lines counted apart: ${over.join(', ')}` : line;
 }
 
-/** @param {Map<Way, Summary>} summaries */
+/** @param {Map<Way, Summary>} summaries the first is what the others are compared with */
 export function waysTable(summaries) {
-  const fresh = /** @type {Summary} */ (summaries.get('fresh'));
+  const [own] = summaries.values();
   return table(
-    ['', 'MB/s', 'range', 'vs fresh', 'scavenges', 'full GCs', 'GC ms', 'RSS MiB', 'external MiB', 'hit rate'],
+    ['', 'MB/s', 'range', 'of slabpool', 'scavenges', 'full GCs', 'GC ms', 'RSS MiB', 'external MiB', 'hit rate'],
     [...summaries].map(([way, summary]) => [
-      summary.backend ? `${LABELS[way]} (${summary.backend.kind})` : LABELS[way],
+      summary.backend ? `${way.label} (${summary.backend.kind})` : way.label,
       summary.speed.toFixed(0),
       `${Math.min(...summary.speeds).toFixed(0)}-${Math.max(...summary.speeds).toFixed(0)}`,
-      `${ratio(summary, fresh).median.toFixed(2)}x`,
+      `${ratio(summary, own).median.toFixed(2)}x`,
       summary.scavenges.toFixed(0),
       summary.fullCollections.toFixed(0),
       summary.gcMs.toFixed(1),

@@ -6,16 +6,26 @@ import { DemoError } from './errors.js';
 
 const runner = fileURLToPath(new URL('./runner.js', import.meta.url));
 
-/** @typedef {'slabpool' | 'fair' | 'fresh'} Way */
+/**
+ * @typedef {object} Way
+ * @property {string} label
+ * @property {string[]} args what runner.js gets after the file
+ */
 
-/** @type {Record<Way, string>} */
-export const LABELS = {
-  slabpool: 'slabpool',
-  fair: 'plain JS pool',
-  fresh: 'fresh buffers',
-};
+/** On one thread. The first is what the others are compared with. @type {readonly Way[]} */
+export const WAYS = [
+  { label: 'slabpool', args: ['slabpool'] },
+  { label: 'plain JS pool', args: ['fair'] },
+  { label: 'fresh buffers', args: ['fresh'] },
+];
 
-export const WAYS = /** @type {Way[]} */ (Object.keys(LABELS));
+/** @param {number} workers @returns {readonly Way[]} */
+export const waysOn = (workers) => [
+  { label: 'slabpool Channel', args: ['slabpool', `${workers}`] },
+  { label: 'plain JS pool, buffers transferred there and back', args: ['recycled', `${workers}`] },
+  { label: 'fresh buffers, transferred', args: ['fresh', `${workers}`] },
+  { label: 'slabpool, one thread', args: ['slabpool'] },
+];
 
 /**
  * @typedef {object} Run
@@ -31,15 +41,16 @@ export const WAYS = /** @type {Way[]} */ (Object.keys(LABELS));
  * @param {string} file
  * @param {number} size bytes in the file
  * @param {number} rounds
+ * @param {readonly Way[]} ways
  * @param {(done: number, way: Way) => void} onProgress runs done, in fractions, and the way that is running
  * @returns {Promise<Map<Way, Run[]>>}
  */
-export async function race(file, size, rounds, onProgress) {
-  const runs = new Map(WAYS.map((way) => [way, /** @type {Run[]} */ ([])]));
+export async function race(file, size, rounds, ways, onProgress) {
+  const runs = new Map(ways.map((way) => [way, /** @type {Run[]} */ ([])]));
   let done = 0;
   for (let round = 0; round < rounds; round++) {
-    for (let i = 0; i < WAYS.length; i++) {
-      const way = WAYS[(round + i) % WAYS.length];
+    for (let i = 0; i < ways.length; i++) {
+      const way = ways[(round + i) % ways.length];
       onProgress(done, way);
       const run = await runAlone(way, file, (bytes) => onProgress(done + bytes / size, way));
       runs.get(way)?.push(run);
@@ -57,7 +68,7 @@ export async function race(file, size, rounds, onProgress) {
  */
 function runAlone(way, file, onBytes) {
   return new Promise((resolve, reject) => {
-    const child = fork(runner, [way, file]);
+    const child = fork(runner, [file, ...way.args]);
     /** @type {Run | undefined} */
     let run;
     /** @type {string | undefined} */
@@ -70,7 +81,7 @@ function runAlone(way, file, onBytes) {
     child.on('error', reject);
     child.on('close', (code, signal) => {
       if (run && code === 0) resolve(run);
-      else reject(new DemoError(`${LABELS[way]}: ${reason ?? `ended early (${signal ?? `exit code ${code}`})`}`));
+      else reject(new DemoError(`${way.label}: ${reason ?? `ended early (${signal ?? `exit code ${code}`})`}`));
     });
   });
 }

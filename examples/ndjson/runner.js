@@ -1,27 +1,31 @@
 /**
- * One way, one pass over the file, in a process of its own: `node runner.js WAY FILE`, started by rounds.js with an IPC
- * channel. Only that way's code is loaded, so that memory and collections are its own.
+ * One way, one pass over the file, in a process of its own, started by rounds.js with an IPC channel:
+ * `node runner.js FILE WAY`, or `node runner.js FILE CROSSING WORKERS` on several threads. Only that way's code is loaded,
+ * so that memory and collections are its own.
  */
 import { explain } from './errors.js';
 import { Meter } from './meter.js';
 import { aggregate } from './pipeline.js';
+import { aggregateOnThreads } from './threads.js';
 
 const SAMPLE_EVERY = 4 * 1024 * 1024;
 const REPORT_EVERY = 32 * 1024 * 1024;
 
-const [way, file] = process.argv.slice(2);
+const [file, way, workers] = process.argv.slice(2);
 
 /** @param {object} message */
 const tell = (message) => new Promise((resolve) => process.send?.(message, resolve));
 
 try {
-  /** @type {{ open: () => import('./allocator.js').Allocator }} */
-  const { open } = await import(`./ways/${way}.js`);
-  const allocator = open();
+  const { open } = await import(`./${workers === undefined ? 'ways' : 'crossings'}/${way}.js`);
+  /** @type {import('./crossings/crossing.js').Sender | undefined} */
+  const sender = workers === undefined ? undefined : open(Number(workers));
+  /** @type {import('./allocator.js').Allocator} */
+  const allocator = sender?.allocator ?? open();
   const meter = new Meter();
   let sampled = 0;
   let reported = 0;
-  const result = await aggregate(file, allocator, (bytes) => {
+  const onBytes = (/** @type {number} */ bytes) => {
     if (bytes - sampled >= SAMPLE_EVERY) {
       sampled = bytes;
       meter.sample();
@@ -30,7 +34,10 @@ try {
       reported = bytes;
       void tell({ bytes });
     }
-  });
+  };
+  const result = sender
+    ? await aggregateOnThreads(file, way, Number(workers), sender, onBytes)
+    : await aggregate(file, allocator, onBytes);
   const reading = await meter.stop();
   const hitRate = allocator.hitRate();
   allocator.close();

@@ -4,7 +4,7 @@ import { DemoError } from './errors.js';
 const NEWLINE = 10;
 
 /** A "line" longer than this means a file without lines, not a long record. */
-const MAX_RECORD = 16 * 1024 * 1024;
+export const MAX_RECORD = 16 * 1024 * 1024;
 
 /**
  * Cuts blocks at newlines. Whole records are passed on where they lie in the block; only the one that crosses into the
@@ -58,9 +58,7 @@ export class Splitter {
    */
   #append(bytes, from, to) {
     const needed = this.#carried + to - from;
-    if (needed > MAX_RECORD) {
-      throw new DemoError(`a line is longer than ${MAX_RECORD} bytes: expected NDJSON, one JSON object a line`);
-    }
+    if (needed > MAX_RECORD) throw tooLong();
     if (needed > this.#room) {
       // Doubling only pays for a record over several blocks; the usual one is joined once, so it gets its exact size.
       const room = this.#carried > bytes.length ? needed * 2 : needed;
@@ -82,4 +80,8 @@ export class Splitter {
     this.#carried = 0;
     this.#room = 0;
   }
+}
+
+export function tooLong() {
+  return new DemoError(`a line is longer than ${MAX_RECORD} bytes: expected NDJSON, one JSON object a line`);
 }

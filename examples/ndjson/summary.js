@@ -1,5 +1,4 @@
 /** @import { Run, Way } from './rounds.js' */
-import { LABELS, WAYS } from './rounds.js';
 
 const MIB = 1024 * 1024;
 
@@ -57,24 +56,23 @@ function median(values) {
 /**
  * What was seen, in plain words, whichever way it came out.
  *
- * @param {Map<Way, Summary>} summaries
+ * @param {Map<Way, Summary>} summaries the first is what the others are compared with
  * @param {number} rounds
  * @returns {string}
  */
 export function inWords(summaries, rounds) {
-  const own = /** @type {Summary} */ (summaries.get('slabpool'));
+  const [[{ label: name }, own], ...others] = summaries;
   if (own.seconds < SHORTEST) {
     return `A pass took ${(own.seconds * 1000).toFixed(0)} ms: too short to compare anything but the results.`;
   }
   if (rounds < 2) return 'One round cannot tell a difference from chance: only the results were compared.';
-  const parts = WAYS.filter((way) => way !== 'slabpool').map((way) => {
-    const other = /** @type {Summary} */ (summaries.get(way));
+  const parts = others.map(([{ label }, other]) => {
     const [speed, memory, collector] = [speedWords(own, other), memoryWords(own, other), collectorWords(own, other)];
-    return `Against ${LABELS[way]}: ${speed}; peak memory ${memory}; garbage collection ${collector}.`;
+    return `Against ${label}: ${speed}; peak memory ${memory}; garbage collection ${collector}.`;
   });
   const { backend } = own;
   const without = backend && backend.kind !== 'native' ? ` without its native core (${backend.reason})` : '';
-  return [`Seen here: slabpool${without} read ${own.speed.toFixed(0)} MB/s.`, ...parts].join('\n');
+  return [`Seen here: ${name}${without} read ${own.speed.toFixed(0)} MB/s.`, ...parts].join('\n');
 }
 
 /**

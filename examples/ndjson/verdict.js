@@ -1,7 +1,6 @@
 /** @import { CountryTotal } from './totals.js' */
 /** @import { Result } from './tally.js' */
 /** @import { Run, Way } from './rounds.js' */
-import { LABELS } from './rounds.js';
 
 const COUNTS = /** @type {const} */ (['records', 'withoutCountry', 'malformed', 'blank']);
 const SUMS = /** @type {const} */ (['records', 'bytes', 'located', 'lat', 'lng']);
@@ -16,7 +15,7 @@ export function difference(runs) {
   const [[firstWay, [{ result: expected }]]] = [...runs];
   for (const [way, list] of runs) {
     for (const [round, { result }] of list.entries()) {
-      const names = { expected: `${LABELS[firstWay]}, round 1`, actual: `${LABELS[way]}, round ${round + 1}` };
+      const names = { expected: `${firstWay.label}, round 1`, actual: `${way.label}, round ${round + 1}` };
       const found = countsDiffer(expected, result, names) ?? totalsDiffer(expected.countries, result.countries, names);
       if (found) return found;
     }

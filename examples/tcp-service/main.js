@@ -1,7 +1,7 @@
-/** @import { BufferPool } from 'slabpool' */
 import { parseArgs } from 'node:util';
-import { BufferPool as ClientPool } from 'slabpool';
+import { BufferPool } from 'slabpool';
 import { runClient } from './client.js';
+import { explain, Failure } from './errors.js';
 import { startService } from './server.js';
 import { openPool } from './shares.js';
 
@@ -31,9 +31,6 @@ const COUNTS = /** @type {const} */ ({
   port: ['0', 0, 65_535],
   grace: ['5000', 0, 3_600_000],
 });
-
-/** Its message says all there is, so it is told without a stack. */
-class Failure extends Error {}
 
 /** @typedef {{ [name in keyof typeof COUNTS]: number }} Counts */
 
@@ -94,7 +91,7 @@ function poolLine(pool) {
  * @param {Counts} counts
  */
 async function runClients(port, { connections, records }) {
-  const pool = new ClientPool({ name: 'clients', maxBytes: 64 * MIB });
+  const pool = new BufferPool({ name: 'clients', maxBytes: 64 * MIB });
   const started = performance.now();
   const results = await Promise.allSettled(
     Array.from({ length: connections }, (_, i) => runClient(pool, { port, seed: i + 1, records })),
@@ -106,7 +103,7 @@ async function runClients(port, { connections, records }) {
   let sent = 0;
   let received = 0;
   for (const result of results) {
-    if (result.status === 'rejected') throw new Failure(result.reason.message);
+    if (result.status === 'rejected') throw result.reason;
     sent += result.value.sent;
     received += result.value.received;
   }
@@ -116,6 +113,23 @@ async function runClients(port, { connections, records }) {
     `${connections} connections: ${connections * records} records, ${(sent / 1e6).toFixed(1)} MB sent, ` +
       `${(received / 1e6).toFixed(1)} MB of replies, all as expected; ${seconds.toFixed(2)} s, ${rate} records/s`,
   );
+}
+
+/** @param {Awaited<ReturnType<typeof startService>>} service */
+function runUntilSignal(service) {
+  // The first signal asks for an end, the second for a quick one.
+  const hurry = new AbortController();
+  const asked = new Promise((/** @type {(value: void) => void} */ resolve) => {
+    let times = 0;
+    for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
+      process.on(name, () => {
+        if (++times > 1) hurry.abort();
+        else console.log(`${name}: shutting down, ${service.connections} connections open`);
+        resolve();
+      });
+    }
+  });
+  return { asked, hurry: hurry.signal };
 }
 
 async function main() {
@@ -131,24 +145,11 @@ async function main() {
     maxRecord: counts['max-record'] * KIB,
   });
   console.log(`listening on 127.0.0.1:${service.port}, ${counts.workers} workers`);
+  const { asked, hurry } = runUntilSignal(service);
 
-  // The first signal asks for an end, the second for a quick one.
-  const hurry = new AbortController();
-  const asked = new Promise((/** @type {(signal: string) => void} */ resolve) => {
-    for (const name of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
-      let times = 0;
-      process.on(name, () => (++times === 1 ? resolve(name) : hurry.abort()));
-    }
-  });
-  let problem;
-  try {
-    const work = serve ? new Promise(() => {}) : runClients(service.port, counts);
-    const signal = await Promise.race([work, asked, service.failed.then((reason) => Promise.reject(reason))]);
-    if (signal) console.log(`${signal}: shutting down, ${service.connections} connections open`);
-  } catch (error) {
-    problem = error;
-  }
-  const tally = await service.close(counts.grace, hurry.signal);
+  const clients = serve ? asked : runClients(service.port, counts);
+  await Promise.race([clients.catch(() => {}), asked, service.failed]);
+  const tally = await service.close(counts.grace, hurry);
   console.log(
     `served ${tally.connections} connections, ${tally.records} records; refused ${tally.refused}; ` +
       `stopped reading ${tally.pauses} times; waited for a block ${tally.waits} times`,
@@ -156,8 +157,8 @@ async function main() {
   const out = left(pool);
   console.log(`${poolLine(pool)}${out || 'nothing out'}`);
   pool.close();
-  if (problem) throw problem;
   if (out) throw new Failure(`the service has shut down, but its pool still has ${out}`);
+  await clients;
   const expected = counts.connections * counts.records;
   if (!serve && tally.records !== expected) {
     throw new Failure(`the clients sent ${expected} records, the workers answered ${tally.records}`);
@@ -167,6 +168,6 @@ async function main() {
 try {
   await main();
 } catch (error) {
-  console.error(`tcp-service: ${error instanceof Failure ? error.message : /** @type {Error} */ (error).stack}`);
+  console.error(`tcp-service: ${explain(error)}`);
   process.exitCode = 1;
 }

@@ -145,7 +145,9 @@ class Service {
         else lease.release();
       }
     } catch (error) {
-      this.#fail(/** @type {Error} */ (error));
+      // Every worker is gone: the first one's reason tells more.
+      const reasons = await Promise.all(this.#lanes.map(({ exit }) => exit));
+      this.#fail(reasons.find((reason) => reason !== undefined) ?? /** @type {Error} */ (error));
     }
   }
 

@@ -1,4 +1,5 @@
 import { BufferPool } from 'slabpool';
+import { Failure } from './errors.js';
 import { BLOCK } from './protocol.js';
 
 /**
@@ -33,8 +34,8 @@ export function sharesOf(maxBytes, workers) {
   if (shares) return shares;
   let enough = 1;
   while (!divide(enough, workers) || enough * BLOCK < maxBytes) enough++;
-  throw new RangeError(
-    `${workers} workers need a larger budget: expected maxBytes of at least ${enough * BLOCK}, got ${maxBytes}`,
+  throw new Failure(
+    `the budget is too small for ${workers} workers: expected at least ${enough * BLOCK} bytes, got ${maxBytes}`,
   );
 }
 

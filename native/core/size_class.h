@@ -13,11 +13,11 @@
 
 namespace slabpool {
 
-inline constexpr size_t kBlockAlignment = 64;       // a cache line; kernel copies into such memory take the fast path
-inline constexpr size_t kBatchBytes = 128 << 10;    // what a batch aims at, so that large classes cache few blocks
-inline constexpr size_t kShortBatch = 4;            // a batch of fewer blocks may have twice as many bytes, up to this many
-inline constexpr uint64_t kBudgetBatches = 16;      // a batch is at most this fraction of the budget (or one block)
-inline constexpr uint32_t kMaxBatch = 32;           // blocks
+inline constexpr size_t kBlockAlignment = 64;     // a cache line; kernel copies into such memory take the fast path
+inline constexpr size_t kBatchBytes = 128 << 10;  // what a batch aims at, so that large classes cache few blocks
+inline constexpr size_t kShortBatch = 4;        // a batch of fewer blocks may have twice as many bytes, up to this many
+inline constexpr uint64_t kBudgetBatches = 16;  // a batch is at most this fraction of the budget (or one block)
+inline constexpr uint32_t kMaxBatch = 32;       // blocks
 inline constexpr size_t kLargeSlabBytes = 2 << 20;  // one huge page, and aligned to it
 inline constexpr size_t kMaxCapacity = 1 << 30;     // bytes
 

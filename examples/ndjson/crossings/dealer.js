@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { MessageChannel } from 'node:worker_threads';
 import { AHEAD } from './crossing.js';
 
-/** @typedef {{ id: number, length: number, buffer: ArrayBuffer }} Message */
+/** @import { Block } from '../blocks.js' */
+
+/** @typedef {{ id: number, start: number, end: number, buffer: ArrayBuffer }} Message */
 
 /**
  * Posts buffers to threads: each to the one that has the fewest of them. A thread answers each with its id.
@@ -37,11 +39,10 @@ export class Dealer {
   }
 
   /**
-   * @param {Buffer<ArrayBuffer>} bytes all of their ArrayBuffer; detached when this resolves
-   * @param {number} length
+   * @param {Block} block all of an ArrayBuffer, which is detached when this resolves
    * @param {(id: number) => void} [onId] before it is posted
    */
-  async deal(bytes, length, onId) {
+  async deal({ holding, start, end }, onId) {
     let hand = this.#lightest();
     while (hand.unanswered === AHEAD) {
       await new Promise((resolve) => {
@@ -52,7 +53,8 @@ export class Dealer {
     hand.unanswered++;
     const id = ++this.#dealt;
     onId?.(id);
-    hand.port.postMessage({ id, length, buffer: bytes.buffer }, [bytes.buffer]);
+    const buffer = /** @type {ArrayBuffer} */ (holding.bytes.buffer);
+    hand.port.postMessage({ id, start, end, buffer }, [buffer]);
   }
 
   #lightest() {

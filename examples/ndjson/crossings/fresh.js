@@ -12,7 +12,7 @@ export function open() {
   return {
     allocator: openFresh(),
     invite: () => dealer.invite(),
-    send: (holding, length) => dealer.deal(/** @type {Buffer<ArrayBuffer>} */ (holding.bytes), length),
+    send: (block) => dealer.deal(block),
     end: () => dealer.end(),
   };
 }
@@ -25,8 +25,8 @@ export function join(port) {
   return {
     allocator: openFresh(),
     receive: (take) =>
-      listen(port, ({ id, length, buffer }) => {
-        take(Buffer.from(buffer), length);
+      listen(port, ({ id, start, end, buffer }) => {
+        take(Buffer.from(buffer), start, end);
         port.postMessage({ id });
       }),
   };

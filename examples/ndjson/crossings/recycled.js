@@ -22,8 +22,7 @@ export function open() {
   return {
     allocator,
     invite: () => dealer.invite(),
-    send: (holding, length) =>
-      dealer.deal(/** @type {Buffer<ArrayBuffer>} */ (holding.bytes), length, (id) => away.set(id, holding)),
+    send: (block) => dealer.deal(block, (id) => away.set(id, block.holding)),
     end: () => dealer.end(),
   };
 }
@@ -36,8 +35,8 @@ export function join(port) {
   return {
     allocator: openFair(),
     receive: (take) =>
-      listen(port, ({ id, length, buffer }) => {
-        take(Buffer.from(buffer), length);
+      listen(port, ({ id, start, end, buffer }) => {
+        take(Buffer.from(buffer), start, end);
         port.postMessage({ id, buffer }, [buffer]);
       }),
   };

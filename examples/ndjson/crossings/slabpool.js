@@ -17,7 +17,7 @@ export function open(threads) {
   return {
     allocator: allocatorOf(pool),
     invite: () => ({ data }),
-    send: (lease, length) => channel.send(/** @type {import('slabpool').Lease} */ (lease), length),
+    send: ({ holding, start, end }) => channel.send(/** @type {import('slabpool').Lease} */ (holding), start, end),
     end: () => channel.close(),
   };
 }
@@ -33,7 +33,7 @@ export function join(data) {
     allocator: allocatorOf(pool),
     async receive(take) {
       for await (const lease of channel) {
-        take(lease.bytes, lease.meta);
+        take(lease.bytes, lease.meta, lease.meta2);
         lease.release();
       }
     },
