@@ -25,7 +25,10 @@ const short = (n: number) => Array.from({ length: n }, (_, i) => 80 + (i % 97));
 test.each<[string, string]>([
   ['records across every border of blocks', file('short', short(3000))],
   ['a last record without its newline', file('open', short(1500), '')],
-  ['records longer than what is carried over', file('long', [5000, 100, 61_440, 61_439, 61_441, 70_000, 100, 9000, 200])],
+  [
+    'records longer than what is carried over',
+    file('long', [5000, 100, 61_440, 61_439, 61_441, 70_000, 100, 9000, 200]),
+  ],
   ['a record of many blocks at the end', file('longest', [100, 100, 3_000_000], '')],
   ['blank and malformed lines', file('odd', short(900), '\n\n \n[1]\n{"country":\n{"country":"A0"}\n')],
 ])('the demo finds the same on one thread and on several: %s', async (_, path) => {

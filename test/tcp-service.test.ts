@@ -16,7 +16,7 @@ const REPLY = '{"id":1,"sum":-3,"chars":2,"bytes":37}\n';
 /** `main.js --serve` in a process of its own. */
 class Service {
   readonly #child: ChildProcess;
-  readonly #ended: Promise<Ended>;
+  readonly ended: Promise<Ended>;
   #output = { stdout: '', stderr: '' };
   port = 0;
 
@@ -28,8 +28,8 @@ class Service {
         this.#output[name] += chunk;
       });
     }
-    this.#ended = once(this.#child, 'close').then(([code, signal]) => ({ code, signal, ...this.#output }));
-    onTestFinished(() => void this.#child.kill('SIGKILL'));
+    this.ended = once(this.#child, 'close').then(([code, signal]) => ({ code, signal, ...this.#output }));
+    onTestFinished(() => this.signal('SIGKILL'));
   }
 
   static async start(...options: string[]): Promise<Service> {
@@ -41,7 +41,7 @@ class Service {
 
   async says(words: RegExp): Promise<void> {
     while (!words.test(this.#output.stdout)) {
-      await Promise.race([once(this.#child.stdout as NodeJS.EventEmitter, 'data'), this.#ended]);
+      await Promise.race([once(this.#child.stdout as NodeJS.EventEmitter, 'data'), this.ended]);
       if (this.#child.exitCode !== null) throw new Error(`it ended: ${this.#output.stderr}`);
     }
   }
@@ -50,9 +50,13 @@ class Service {
     return connect({ port: this.port, host: '127.0.0.1', allowHalfOpen: true });
   }
 
-  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ended> {
-    this.#child.kill(signal);
-    return this.#ended;
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  stop(): Promise<Ended> {
+    this.signal('SIGTERM');
+    return this.ended;
   }
 }
 
@@ -133,23 +137,43 @@ test('blocks are shared out so that there is always one to reply in', () => {
 
 // Elsewhere a signal ends a process without asking it.
 describe.skipIf(process.platform === 'win32')('a service of its own', () => {
-  test.each(['SIGTERM', 'SIGINT'] as const)(
-    '%s: clients finish, silent ones are hung up on, code 0',
-    async (signal) => {
-      const service = await Service.start('--grace', '300');
-      const silent = service.connect();
-      const busy = service.connect();
-      busy.write(RECORD.slice(0, 5));
-      await Promise.all([once(silent, 'connect'), once(busy, 'connect'), runs(service.port)]);
-      const hungUp = once(silent.resume(), 'end');
-      const ended = service.stop(signal);
-      await service.says(/shutting down, 2 connections open/);
-      expect(await talk(busy, RECORD.slice(5))).toBe(REPLY);
-      await hungUp;
-      silent.end();
-      expectCleanEnd(await ended);
-    },
-  );
+  test('SIGTERM: clients may finish; a second one: who has not is hung up on; code 0', async () => {
+    const service = await Service.start('--grace', '3600000');
+    const [silent, busy] = [service.connect(), service.connect()];
+    busy.write(RECORD.slice(0, 5));
+    await Promise.all([once(silent, 'connect'), once(busy, 'connect'), runs(service.port)]);
+    service.signal('SIGTERM');
+    await service.says(/SIGTERM: shutting down, 2 connections open/);
+    expect(await talk(busy, RECORD.slice(5))).toBe(REPLY);
+    const hungUp = once(silent.resume(), 'end');
+    service.signal('SIGTERM');
+    await hungUp;
+    silent.end();
+    expectCleanEnd(await service.ended);
+  });
+
+  test('SIGINT: who has not finished when the grace is over is hung up on, code 0', async () => {
+    const service = await Service.start('--grace', '50');
+    const silent = service.connect();
+    expect(await talk(service.connect(), RECORD)).toBe(REPLY);
+    const hungUp = once(silent.resume(), 'end');
+    service.signal('SIGINT');
+    await hungUp;
+    silent.end();
+    expectCleanEnd(await service.ended);
+  });
+
+  test('clients that never read take all blocks: they are hung up on, and the others go on', async () => {
+    const service = await Service.start('--budget', '240', '--stall', '300');
+    const slow = new Set(Array.from({ length: 8 }, () => service.connect()));
+    for (const socket of slow) {
+      socket.on('error', () => {}).on('close', () => slow.delete(socket));
+      socket.pause().write(RECORD.repeat(200_000));
+    }
+    // Otherwise these would wait for ever for the blocks with the slow ones' replies.
+    for (let seed = 1; slow.size > 0; seed++) await runs(service.port, seed, 100);
+    expectCleanEnd(await service.stop());
+  });
 
   test('clients that vanish midway: the others are served, and nothing is left out', async () => {
     const service = await Service.start('--budget', '1024');

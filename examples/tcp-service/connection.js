@@ -12,8 +12,8 @@ const LINGER_MS = 1000;
 /**
  * A client's socket, between its worker's channel and the replies.
  *
- * Bounded: at most one block, one chunk of the socket's, and what its worker still has to answer when it stops reading.
- * It stops while a chunk is not copied (no block, or the channel is full) and while the client does not read its replies.
+ * It stops reading while a chunk is not copied (no block, or the channel is full) and while the client does not read its
+ * replies. So it holds at most one block to fill, what Node.js has read meanwhile, and the replies to what was sent before.
  */
 export class Connection {
   #socket;
@@ -45,10 +45,10 @@ export class Connection {
    * @param {number} stream its number
    * @param {Lane} lane of the worker that gets all of it, so that its bytes stay in order
    * @param {Intake} intake
-   * @param {number} idleMs
+   * @param {number} stallMs
    * @param {() => void} onDone the socket is closed, the worker has forgotten the stream, and no block is held
    */
-  constructor(socket, stream, lane, intake, idleMs, onDone) {
+  constructor(socket, stream, lane, intake, stallMs, onDone) {
     this.#socket = socket;
     this.#stream = stream;
     this.#lane = lane;
@@ -66,9 +66,9 @@ export class Connection {
         this.#finish(ABORT);
         this.#settle();
       });
-    socket.setTimeout(idleMs, () => {
-      // Not while it is us who keep it waiting.
-      if (this.#rest.length === 0) socket.destroy();
+    socket.setTimeout(stallMs, () => {
+      // It does not read, and so keeps blocks from all others. One that is silent keeps nothing.
+      if (this.#writing > 0) socket.destroy();
     });
   }
 
@@ -110,13 +110,6 @@ export class Connection {
     if (this.#last !== 0) return;
     this.#rest = chunk;
     this.#advance();
-    if (this.#flushing) return;
-    // All chunks of this turn of the event loop share a block; what comes later should not have to wait for them.
-    this.#flushing = true;
-    setImmediate(() => {
-      this.#flushing = false;
-      if (this.#rest.length === 0 && this.#used > 0 && !this.#sending) this.#send(this.#used);
-    });
   }
 
   /** @param {number} notice END or ABORT */
@@ -142,9 +135,20 @@ export class Connection {
         this.#send(this.#last);
       }
     }
+    if (this.#used > 0 && !this.#sending) this.#flushLater();
     const full = this.#rest.length > 0 || this.#socket.writableNeedDrain;
     if (full && this.#last === 0) this.#lane.pause(this.#socket);
     else this.#socket.resume();
+  }
+
+  /** All chunks of this turn of the event loop share a block, which does not wait for those of the next. */
+  #flushLater() {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      if (this.#used > 0 && !this.#sending) this.#send(this.#used);
+    });
   }
 
   /** @param {Lease} lease */

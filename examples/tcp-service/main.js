@@ -20,6 +20,7 @@ down, and fails if a reply was wrong or a block of the pool was not given back.
   --max-record KIB  the longest record (default 64)
   --serve           no clients: serve until SIGINT or SIGTERM
   --port N          of the server (default: one that is free)
+  --stall MS        how long a client may leave replies unread (default 30000)
   --grace MS        how long a shutdown waits for clients to finish (default 5000)`;
 
 const COUNTS = /** @type {const} */ ({
@@ -29,6 +30,7 @@ const COUNTS = /** @type {const} */ ({
   budget: ['16384', 4, 2 ** 30],
   'max-record': ['64', 1, 65_536],
   port: ['0', 0, 65_535],
+  stall: ['30000', 1, 3_600_000],
   grace: ['5000', 0, 3_600_000],
 });
 
@@ -143,6 +145,7 @@ async function main() {
     workers: counts.workers,
     port: counts.port,
     maxRecord: counts['max-record'] * KIB,
+    stallMs: counts.stall,
   });
   console.log(`listening on 127.0.0.1:${service.port}, ${counts.workers} workers`);
   const { asked, hurry } = runUntilSignal(service);

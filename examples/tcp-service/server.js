@@ -16,7 +16,7 @@ const HOST = '127.0.0.1';
  * @property {number} [port] default: one that is free
  * @property {number} [maxRecord] bytes of the longest record; default 64 KiB
  * @property {number} [maxConnections] at once; more are refused. Default 1024
- * @property {number} [idleMs] a client that neither sends nor reads for so long is hung up on; default 30 s
+ * @property {number} [stallMs] a client that does not read its replies for so long is hung up on; default 30 s
  */
 
 /**
@@ -40,7 +40,7 @@ class Service {
   #replies;
   #lanes;
   #intake;
-  #idleMs;
+  #stallMs;
   /** @type {Map<number, Connection>} by stream */
   #connections = new Map();
   #streams = 0;
@@ -59,12 +59,12 @@ class Service {
    * @param {BufferPool} pool
    * @param {ServiceOptions} options
    */
-  constructor(pool, { workers = 2, maxRecord = 64 * 1024, maxConnections = 1024, idleMs = 30_000 }) {
+  constructor(pool, { workers = 2, maxRecord = 64 * 1024, maxConnections = 1024, stallMs = 30_000 }) {
     const shares = sharesOf(pool.maxBytes, workers);
     this.#replies = new Channel(pool);
     this.#lanes = Array.from({ length: workers }, () => new Lane(pool, this.#replies, shares.queue, maxRecord));
     this.#intake = new Intake(pool, shares.filling);
-    this.#idleMs = idleMs;
+    this.#stallMs = stallMs;
     this.failed = new Promise((/** @type {(reason: Error) => void} */ resolve) => {
       this.#onFailed = resolve;
     });
@@ -74,7 +74,7 @@ class Service {
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       const stream = ++this.#streams;
       const lane = this.#lanes[stream % this.#lanes.length];
-      const connection = new Connection(socket, stream, lane, this.#intake, this.#idleMs, () => this.#done(stream));
+      const connection = new Connection(socket, stream, lane, this.#intake, this.#stallMs, () => this.#done(stream));
       this.#connections.set(stream, connection);
       if (this.#failure) connection.abandon();
     });

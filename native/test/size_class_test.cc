@@ -8,13 +8,16 @@ namespace {
 
 const char* wrong_with(const SizeClass& k, size_t capacity, uint64_t max_bytes, size_t page) {
   const size_t block = (capacity + kBlockAlignment - 1) / kBlockAlignment * kBlockAlignment;
-  const uint64_t batch_bytes = std::min<uint64_t>(kBatchBytes, max_bytes / kBudgetBatches);
+  // A short batch may have twice as many bytes.
+  const auto most_bytes = [&](uint64_t blocks) {
+    return std::min<uint64_t>(blocks <= kShortBatch ? 2 * kBatchBytes : kBatchBytes, max_bytes / kBudgetBatches);
+  };
 
   if (k.capacity != capacity) return "capacity changed";
   if (k.stride < capacity || k.stride % kBlockAlignment != 0) return "stride";
   if (!std::has_single_bit(k.batch) || k.batch > kMaxBatch) return "batch is no power of two in 1..32";
-  if (k.batch > 1 && k.batch * block > batch_bytes) return "batch is larger than its share of the budget";
-  if (k.batch < kMaxBatch && 2 * k.batch * block <= batch_bytes) return "batch could be twice as large";
+  if (k.batch > 1 && k.batch * block > most_bytes(k.batch)) return "batch is larger than its share of the budget";
+  if (k.batch < kMaxBatch && 2 * k.batch * block <= most_bytes(2 * k.batch)) return "batch could be twice as large";
 
   if (k.slab_bytes == 0 || k.slab_bytes % page != 0) return "slab is not whole pages";
   if (k.slab_blocks == 0 || k.slab_blocks * k.stride > k.slab_bytes) return "blocks do not fit in the slab";
