@@ -71,17 +71,43 @@ describe('what a dead thread had', () => {
   });
 
   test('handed over can be adopted by anybody, with every byte of it', async () => {
-    const pool = make(0);
+    const pool = make(2 ** 31);
     const [dead, alive] = [await Member.start(pool), await Member.start(pool)];
     const tickets = await dead.call('transfer', await dead.call('acquire', 64 * KiB, 8, 40));
     await dead.terminate();
     pool.trim();
-    expect(pool.stats()).toMatchObject({ transitBytes: 8 * 64 * KiB, restingBytes: 0 });
+    expect(pool.stats()).toMatchObject({ transitBytes: 8 * 64 * KiB });
     const others = pool.acquireMany(64 * KiB, 8);
     for (const { bytes } of others) bytes.fill(0xff);
     await alive.call('check', await alive.call('adopt', tickets.slice(0, 4)), 40);
     for (const [i, ticket] of tickets.slice(4).entries()) check(pool.adopt(ticket).bytes, 44 + i);
     checkBooks(pool, { alone: false });
+    pool.close();
+  });
+
+  test('handed over is free again when an epoch has passed and nobody has adopted it', async () => {
+    const pool = make(0);
+    const dead = await Member.start(pool);
+    const tickets = await dead.call('transfer', await dead.call('acquire', 64 * KiB, 8, 40));
+    check(pool.adopt(tickets[0]).bytes, 40);
+    await dead.terminate();
+    check(pool.adopt(tickets[1]).bytes, 41);
+    pool.trim();
+    expect(pool.stats()).toMatchObject({ transitBytes: 0, restingBytes: 0, outBytes: 2 * 64 * KiB });
+    for (const ticket of tickets.slice(2)) expect(() => pool.adopt(ticket)).toThrow(coded('ERR_SLABPOOL_STALE_TICKET'));
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('handed over by a thread that closed its pool before it ended is good for ever', async () => {
+    const pool = make(0);
+    const gone = await Member.start(pool);
+    const tickets = await gone.call('transfer', await gone.call('acquire', 64 * KiB, 2, 40));
+    await gone.call('close');
+    await gone.terminate();
+    pool.trim();
+    for (const [i, ticket] of tickets.entries()) check(pool.adopt(ticket).bytes, 40 + i);
+    checkBooks(pool);
     pool.close();
   });
 

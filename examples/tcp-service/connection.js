@@ -58,6 +58,10 @@ export class Connection {
       .on('data', (chunk) => this.#take(/** @type {Buffer} */ (chunk)))
       .on('end', () => this.#finish(END))
       .on('drain', () => this.#advance())
+      .on('timeout', () => {
+        // It does not read, and so keeps blocks from all others. One that is silent keeps nothing.
+        if (this.#writing > 0) socket.destroy();
+      })
       // A reset, mostly. What follows is 'close'.
       .on('error', () => {})
       .on('close', () => {
@@ -66,10 +70,7 @@ export class Connection {
         this.#finish(ABORT);
         this.#settle();
       });
-    socket.setTimeout(stallMs, () => {
-      // It does not read, and so keeps blocks from all others. One that is silent keeps nothing.
-      if (this.#writing > 0) socket.destroy();
-    });
+    socket.setTimeout(stallMs);
   }
 
   /** @param {ReceivedLease} lease from the worker; ours from here on */

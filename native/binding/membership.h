@@ -20,13 +20,13 @@ class Membership {
   Membership(Membership&& other) noexcept
       : handle_(other.handle_), pool_(std::exchange(other.pool_, nullptr)), thread_(other.thread_) {}
   Membership& operator=(Membership&& other) noexcept {
-    leave();
+    leave(Departure::death);
     handle_ = other.handle_;
     pool_ = std::exchange(other.pool_, nullptr);
     thread_ = other.thread_;
     return *this;
   }
-  ~Membership() { leave(); }
+  ~Membership() { leave(Departure::death); }
 
   // Both false when there is no memory, no slot or no such pool.
   [[nodiscard]] bool create(std::unique_ptr<Pool> pool) {
@@ -44,9 +44,9 @@ class Membership {
   [[nodiscard]] static Pool* retain(Handle handle) { return pools().join(handle); }
   static void release(Handle handle) { pools().leave(handle); }
 
-  void leave() {
+  void leave(Departure departure) {
     if (pool_ == nullptr) return;
-    pool_->detach(*thread_);
+    pool_->detach(*thread_, departure);
     pool_ = nullptr;
     pools().leave(handle_);
   }

@@ -63,7 +63,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // 2^46 bytes: half of what a process can address; sums of a few budgets stay exact in a double.
   static constexpr double kMaxBudget = 70368744177664.0;
 
-  static void on_environment_exit(void* self) { static_cast<PoolBinding*>(self)->pool_.leave(); }
+  static void on_environment_exit(void* self) { static_cast<PoolBinding*>(self)->pool_.leave(Departure::death); }
 
   bool create(const Napi::CallbackInfo& info) {
     const Napi::Env env = info.Env();
@@ -229,7 +229,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
     uint32_t generation;
     if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
     if (!argument(call.env, call.arguments[1], kNoIndex, &block)) return nullptr;
-    const Status result = pool_->transfer(pool_.thread(), size_class, block, generation);
+    const Status result = pool_->transfer(pool_.thread(), size_class, block, Carrier::ticket, generation);
     if (result != Status::ok) return call.number(status(result));
     const uint64_t ticket =
         (ticket_pool() << kTicketBlockBits | block) << kTicketGenerationBits | (generation & kGenerationMask);
@@ -262,7 +262,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value close(const Napi::CallbackInfo& info) {
     if (pool_) {
       napi_remove_env_cleanup_hook(info.Env(), &on_environment_exit, this);
-      pool_.leave();
+      pool_.leave(Departure::farewell);
     }
     return info.Env().Undefined();
   }

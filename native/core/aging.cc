@@ -1,4 +1,7 @@
 // The part of Pool that epochs drive: blocks turn victim, lose their pages, and wake from their rest.
+#include <memory>
+#include <utility>
+
 #include "batch_builder.h"
 #include "os.h"
 #include "pool.h"
@@ -20,6 +23,7 @@ uint64_t Pool::age() {
   if (!begin_aging()) return 0;
   uint64_t bytes = 0;
   for (uint32_t c = 0; c < class_count_; ++c) free_rested(c);
+  recall_orphans();
   for (uint32_t h = 0; h < heap_slots(); ++h) {
     Heap* heap = heap_at(h);
     if (heap == nullptr) continue;
@@ -97,11 +101,32 @@ uint64_t Pool::decommit(Heap& heap, uint32_t c) {
 }
 
 bool Pool::wake(uint32_t c) {
-  // Relaxed: a hint; batches that are being laid down are found the next time.
-  if (totals_[c].resting.load(std::memory_order_relaxed) == 0 || !begin_aging()) return false;
+  // Relaxed: hints; what is being laid down is found the next time.
+  const bool any =
+      totals_[c].resting.load(std::memory_order_relaxed) != 0 || orphans_.load(std::memory_order_relaxed) != nullptr;
+  if (!any || !begin_aging()) return false;
   const bool woken = free_rested(c);
+  const bool recalled = recall_orphans();
   end_aging();
-  return woken;
+  return woken || recalled;
+}
+
+// By the aging thread. True if there were any.
+bool Pool::recall_orphans() {
+  bool recalled = false;
+  // Acquire: pairs with the release of add_orphan().
+  Orphan* orphan = orphans_.exchange(nullptr, std::memory_order_acquire);
+  const uint32_t now = os::now_ms();
+  while (orphan != nullptr) {
+    const std::unique_ptr<Orphan> taken(std::exchange(orphan, orphan->next));
+    if (now - taken->since >= epoch_ms_) {
+      recall(taken->block, taken->generation);
+      recalled = true;
+    } else {
+      add_orphan(taken->block, taken->generation, taken->since);
+    }
+  }
+  return recalled;
 }
 
 // By the aging thread. True if there were any.

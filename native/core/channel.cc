@@ -41,7 +41,9 @@ Channel::Result Channel::try_send(Attachment& from, uint32_t size_class, uint32_
   if (closed()) return Result::closed;
   if (alone()) return Result::alone;
   Message message{block, 0, {meta[0], meta[1]}};
-  if (pool_.transfer(from, size_class, block, message.generation) != Status::ok) return Result::not_held;
+  if (pool_.transfer(from, size_class, block, Carrier::channel, message.generation) != Status::ok) {
+    return Result::not_held;
+  }
   if (!ring_.try_push(message)) {
     // Nobody else knows the generation, so the block is still there.
     (void)pool_.adopt(from, block, message.generation);

@@ -25,7 +25,7 @@ enum class BlockState : uint8_t { cold = 0, free = 1, out = 2, transit = 3, rest
 // The word's value.
 struct Life {
   BlockState state;
-  uint16_t owner;  // index of the attachment that holds it, while out
+  uint16_t owner;  // index of the attachment that holds it, while out; that has sent it, while in transit
   uint32_t generation;
 
   static constexpr Life of(uint64_t word) {
@@ -47,6 +47,12 @@ class BasicLifeWord {
     return life.state == BlockState::out && life.owner == owner;
   }
 
+  // Whether the ticket is out that `sender` gave.
+  [[nodiscard]] bool sent_by(uint16_t sender) const {
+    const Life life = get();
+    return life.state == BlockState::transit && life.owner == sender;
+  }
+
   // To `owner`. By the block's owner so far.
   void hand_out(uint16_t owner) { set({BlockState::out, owner, get().generation + 1}); }
 
@@ -54,10 +60,10 @@ class BasicLifeWord {
   void lay_down(BlockState state) { set({state, 0, get().generation}); }
 
   // Out to transit: the generation that adopt() has to name. By the block's owner, who owns it no longer.
-  uint32_t transfer() {
+  uint32_t transfer(uint16_t sender) {
     const uint32_t generation = get().generation + 1;
     // Release: pairs with the acquire of adopt(); publishes every byte that the sender wrote into the block.
-    word_.store(Life{BlockState::transit, 0, generation}.word(), std::memory_order_release);
+    word_.store(Life{BlockState::transit, sender, generation}.word(), std::memory_order_release);
     return generation;
   }
 

@@ -16,6 +16,10 @@ namespace {
 
 StdSync::atomic<uint32_t> pools_made{0};
 
+// In life words: of no attachment.
+constexpr uint16_t kNobodysIndex = UINT16_MAX;
+static_assert(kMaxAttachments <= kNobodysIndex);
+
 }  // namespace
 
 std::unique_ptr<Pool> Pool::create(const uint32_t* capacities, uint32_t count, uint64_t max_bytes, uint32_t epoch_ms) {
@@ -53,6 +57,9 @@ Pool::~Pool() {
   }
   for (const auto& attachment : attachments_) delete attachment.load(std::memory_order_relaxed);
   for (const auto& heap : heaps_) delete heap.load(std::memory_order_relaxed);
+  for (Orphan* orphan = orphans_.load(std::memory_order_relaxed); orphan != nullptr;) {
+    delete std::exchange(orphan, orphan->next);
+  }
 }
 
 Attachment* Pool::attach() {
@@ -72,7 +79,7 @@ Attachment* Pool::attach() {
   return nullptr;
 }
 
-void Pool::detach(Attachment& thread) {
+void Pool::detach(Attachment& thread, Departure departure) {
   const uint32_t now = os::now_ms();
   const uint32_t blocks = blocks_.size();
   uint32_t reclaimed[kMaxClasses] = {};
@@ -81,7 +88,10 @@ void Pool::detach(Attachment& thread) {
     uint32_t slab = kNoIndex;
     for (uint32_t b = 0; b < blocks; ++b) {
       Block& block = blocks_[b];
-      // Other threads move the life words of other blocks; none of those can come to be held by this thread now.
+      // Other threads move the life words of other blocks; none of those can come to be held or sent by this thread now.
+      if (departure == Departure::death && block.life.sent_by(thread.index)) {
+        add_orphan(b, block.life.get().generation, now);
+      }
       if (!block.life.held_by(thread.index)) continue;
       const uint32_t c = class_of(b);
       if (block.slab != slab) {
@@ -101,6 +111,15 @@ void Pool::detach(Attachment& thread) {
   }
   // Release: pairs with the acquire in attach(); the next thread with this index goes on with the counters.
   attached_[thread.index / 64].fetch_and(~(uint64_t{1} << thread.index % 64), std::memory_order_release);
+}
+
+void Pool::add_orphan(uint32_t block, uint32_t generation, uint32_t now) {
+  auto* orphan = new (std::nothrow) Orphan{block, generation, now, nullptr};
+  if (orphan == nullptr) return;                            // stays in transit
+  orphan->next = orphans_.load(std::memory_order_relaxed);  // only a guess: the CAS checks it
+  // Release: pairs with the acquire of recall_orphans().
+  while (!orphans_.compare_exchange_weak(orphan->next, orphan, std::memory_order_release, std::memory_order_relaxed)) {
+  }
 }
 
 // The caller owns the index.
@@ -310,10 +329,10 @@ Status Pool::retire(Attachment& thread, uint32_t c, uint32_t block) {
   return Status::ok;
 }
 
-Status Pool::transfer(Attachment& thread, uint32_t c, uint32_t block, uint32_t& generation) {
+Status Pool::transfer(Attachment& thread, uint32_t c, uint32_t block, Carrier carrier, uint32_t& generation) {
   if (!holds(thread, c, block)) return Status::not_held;
   thread.classes[c].sent.add(1);
-  generation = blocks_[block].life.transfer();
+  generation = blocks_[block].life.transfer(carrier == Carrier::ticket ? thread.index : kNobodysIndex);
   return Status::ok;
 }
 
@@ -327,7 +346,7 @@ Status Pool::adopt(Attachment& thread, uint32_t block, uint32_t generation) {
 
 void Pool::recall(uint32_t block, uint32_t generation) {
   // Out with nobody for a moment.
-  if (!blocks_[block].life.adopt(generation, kTicketGenerationBits, UINT16_MAX)) return;
+  if (!blocks_[block].life.adopt(generation, kTicketGenerationBits, kNobodysIndex)) return;
   const uint32_t c = class_of(block);
   blocks_[block].life.lay_down(BlockState::free);
   totals_[c].recalled.fetch_add(1, std::memory_order_relaxed);

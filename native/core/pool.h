@@ -41,6 +41,13 @@ struct RefillResult {
   uint32_t count;  // blocks handed out: at least 1 with Status::ok
 };
 
+// What a block in transit travels with. A ticket is good as long as its sender lives, and an epoch more: then nobody may
+// know it any more. A channel keeps what is in it.
+enum class Carrier : uint8_t { ticket, channel };
+
+// How a thread leaves a pool. One that says goodbye has left its tickets to others: they are good for ever.
+enum class Departure : uint8_t { farewell, death };
+
 // Blocks of one class, process-wide. Exact at quiescence; in between each figure is one that was true lately.
 struct ClassStats {
   uint64_t carved;    // in slabs, cold ones included
@@ -65,8 +72,9 @@ class Pool {
   [[nodiscard]] Attachment* attach();
 
   // Ends a membership, in the name of a thread that is gone or will not use it any more. What it held rests for an
-  // epoch, since the operating system may still be writing to it, and is free then.
-  void detach(Attachment& thread);
+  // epoch, since the operating system may still be writing to it, and is free then. So does, with `death`, what it sent by
+  // tickets that nobody has adopted by then.
+  void detach(Attachment& thread, Departure departure);
 
   // Up to one batch of `size_class` into `out` (room for kMaxBatch). By the attached thread.
   [[nodiscard]] RefillResult refill(Attachment& thread, uint32_t size_class, uint32_t* out);
@@ -79,13 +87,14 @@ class Pool {
   [[nodiscard]] Status retire(Attachment& thread, uint32_t size_class, uint32_t block);
 
   // The block leaves the thread: `generation` is what adopt() needs. By the attached thread.
-  [[nodiscard]] Status transfer(Attachment& thread, uint32_t size_class, uint32_t block, uint32_t& generation);
+  [[nodiscard]] Status transfer(Attachment& thread, uint32_t size_class, uint32_t block, Carrier carrier,
+                                uint32_t& generation);
 
   // The block comes to the thread, if it is in transit and the low kTicketGenerationBits of its generation are those of
   // `generation`; otherwise stale. By the attached thread, which sees all that was written before transfer().
   [[nodiscard]] Status adopt(Attachment& thread, uint32_t block, uint32_t generation);
 
-  // The block of a message that will never be received goes home, if it is still in transit with this generation. Any thread.
+  // A block that nobody will adopt goes home, if it is still in transit with this generation. Any thread.
   void recall(uint32_t block, uint32_t generation);
 
   // One epoch: what is in the victim stacks loses its pages, what is in the depots becomes victim. Returns the bytes
@@ -128,9 +137,12 @@ class Pool {
   uint32_t hand_out(Attachment& thread, uint32_t c, uint32_t batch, uint32_t* out);
   void push_cold(const Slab& slab, uint32_t from);
   uint64_t decommit(Heap& heap, uint32_t c);
-  // Frees the resting batches of the class whose epoch has passed, unless another thread is aging. True if there were any.
+  // Frees the resting batches of the class, and the orphans of all, whose epoch has passed, unless another thread is aging.
+  // True if there were any.
   bool wake(uint32_t c);
   bool free_rested(uint32_t c);
+  bool recall_orphans();
+  void add_orphan(uint32_t block, uint32_t generation, uint32_t now);
   // False while another thread is at it.
   bool begin_aging();
   void end_aging();
@@ -168,6 +180,15 @@ class Pool {
     StdSync::atomic<uint64_t> carved{0}, resident{0}, recalled{0}, resting{0}, retired{0}, slabs{0};
   };
   ClassTotals totals_[kMaxClasses];
+
+  // Blocks in transit whose senders died: a stack that is only pushed to and emptied at once.
+  struct Orphan {
+    uint32_t block;
+    uint32_t generation;
+    uint32_t since;  // os::now_ms()
+    Orphan* next;
+  };
+  StdSync::atomic<Orphan*> orphans_{nullptr};
 
   // Odd while a thread is between begin_aging() and end_aging(), with blocks in hand that are in no stack.
   StdSync::atomic<uint32_t> ages_{0};

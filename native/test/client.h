@@ -31,7 +31,7 @@ struct Client {
   explicit Client(Pool& p) : pool(p), thread(p.attach()) { CHECK(thread != nullptr); }
 
   // What it holds rests. The client is of no use then.
-  void detach() { pool.detach(*std::exchange(thread, nullptr)); }
+  void detach(Departure departure = Departure::death) { pool.detach(*std::exchange(thread, nullptr), departure); }
 
   // Appends a batch to `to`.
   Status refill(uint32_t c, Blocks& to) {
@@ -71,7 +71,7 @@ struct Client {
 
   uint32_t transfer(uint32_t c, uint32_t block) {
     uint32_t generation = 0;
-    CHECK_EQ(pool.transfer(*thread, c, block, generation), Status::ok);
+    CHECK_EQ(pool.transfer(*thread, c, block, Carrier::ticket, generation), Status::ok);
     return generation;
   }
 

@@ -142,6 +142,60 @@ TEST(blocks_in_transit_outlive_their_sender) {
   CHECK_SOUND(*pool);
 }
 
+TEST(tickets_of_a_dead_thread_are_good_for_an_epoch) {
+  const auto pool = make_pool({4096}, 8 * kMiB, 0);
+  Client sender(*pool);
+  Client adopter(*pool);
+  const Blocks blocks = sender.refill(0);
+  const uint32_t adopted = sender.transfer(0, blocks[0]);
+  const uint32_t sent_on = sender.transfer(0, blocks[1]);
+  const uint32_t forgotten = sender.transfer(0, blocks[2]);
+  CHECK_EQ(adopter.adopt(blocks[1], sent_on), Status::ok);
+  const uint32_t again = adopter.transfer(0, blocks[1]);
+  sender.detach(Departure::death);
+  CHECK_EQ(adopter.adopt(blocks[0], adopted), Status::ok);  // before anybody looked at the clock
+  CHECK_SOUND(*pool);
+  pool->age();
+  CHECK_EQ(pool->stats(0).transit, uint64_t{1});
+  CHECK_EQ(adopter.adopt(blocks[2], forgotten), Status::stale);
+  CHECK_EQ(adopter.adopt(blocks[1], again), Status::ok);  // its sender is alive
+  CHECK_EQ(adopter.flush(0, {blocks[0], blocks[1]}), Status::ok);
+  CHECK_SOUND(*pool);
+  for (int epoch = 0; epoch < 2; ++epoch) pool->age();
+  CHECK_EQ(pool->budget().used(), uint64_t{0});
+}
+
+TEST(refill_recalls_what_the_dead_have_sent_before_it_is_refused) {
+  const auto pool = make_pool({4096}, 64 * kKiB, 0);
+  Client sender(*pool);
+  Client living(*pool);
+  for (const uint32_t b : sender.refill_all(0)) (void)sender.transfer(0, b);
+  sender.detach(Departure::death);
+  CHECK_EQ(living.refill_all(0).size(), size_t{16});
+  CHECK_SOUND(*pool);
+}
+
+TEST(tickets_of_a_thread_that_said_goodbye_are_good_for_ever) {
+  const auto pool = make_pool({4096}, 8 * kMiB, 0);
+  Client sender(*pool);
+  Client adopter(*pool);
+  const uint32_t b = sender.refill(0)[0];
+  const uint32_t ticket = sender.transfer(0, b);
+  sender.detach(Departure::farewell);
+  for (int epoch = 0; epoch < 3; ++epoch) pool->age();
+  CHECK_EQ(adopter.adopt(b, ticket), Status::ok);
+  CHECK_SOUND(*pool);
+}
+
+TEST(pool_ends_with_orphans) {
+  const auto pool = make_pool({4096}, 8 * kMiB, kNever);
+  Client sender(*pool);
+  for (const uint32_t b : sender.refill(0)) (void)sender.transfer(0, b);
+  sender.detach(Departure::death);
+  pool->age();  // too early
+  CHECK_SOUND(*pool);
+}
+
 TEST(ticket_to_a_thread_that_died_with_the_block_is_stale) {
   const auto pool = make_pool({4096}, 8 * kMiB, kNever);
   Client sender(*pool);

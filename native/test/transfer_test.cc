@@ -157,7 +157,7 @@ TEST(transfer_of_what_is_not_held_is_refused_and_changes_nothing) {
   const Blocks foreign = other.refill(0);
   uint32_t generation = 77;
   const auto check_refused = [&](uint32_t c, uint32_t b) {
-    CHECK_EQ(pool->transfer(*client.thread, c, b, generation), Status::not_held);
+    CHECK_EQ(pool->transfer(*client.thread, c, b, Carrier::ticket, generation), Status::not_held);
     CHECK_EQ(generation, 77u);
     CHECK_EQ(pool->stats(0).transit + pool->stats(1).transit, uint64_t{0});
     CHECK_SOUND(*pool);
@@ -169,7 +169,7 @@ TEST(transfer_of_what_is_not_held_is_refused_and_changes_nothing) {
   CHECK_EQ(client.flush(0, {mine[0]}), Status::ok);
   check_refused(0, mine[0]);
   const uint32_t ticket = client.transfer(0, mine[1]);
-  CHECK_EQ(pool->transfer(*client.thread, 0, mine[1], generation), Status::not_held);  // twice
+  CHECK_EQ(pool->transfer(*client.thread, 0, mine[1], Carrier::ticket, generation), Status::not_held);  // twice
   CHECK_EQ(pool->retire(*client.thread, 0, mine[1]), Status::not_held);
   CHECK_EQ(client.flush(0, {mine[1], mine[2]}), Status::not_held);
   CHECK_EQ(client.adopt(mine[1], ticket), Status::ok);

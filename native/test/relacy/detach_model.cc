@@ -37,7 +37,7 @@ struct DeathAmongThreads : rl::test_suite<DeathAmongThreads<Sync, rest, reclaims
       lives[b].lay_down(BlockState::free);
       lives[b].hand_out(b == 2 ? kOther : kDead);
     }
-    ticket = lives[1].transfer();
+    ticket = lives[1].transfer(kDead);
   }
 
   void thread(unsigned index) {

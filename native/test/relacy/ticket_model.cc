@@ -25,7 +25,7 @@ struct TwoAdopters : rl::test_suite<TwoAdopters<Sync, bits>, 3> {
   void thread(unsigned index) {
     if (index == kSender) {
       bytes(RL_INFO) = 1;
-      RL_ASSERT(life.transfer() == kTicket);
+      RL_ASSERT(life.transfer(kSender) == kTicket);
       return;
     }
     // A ticket that overtakes its block looks stale at first: nothing but the word orders the threads here.
@@ -38,7 +38,7 @@ struct TwoAdopters : rl::test_suite<TwoAdopters<Sync, bits>, 3> {
     RL_ASSERT(++adopted == 1);
     RL_ASSERT(int{bytes(RL_INFO)} == 1);
     bytes(RL_INFO) = 2;
-    second_ticket = life.transfer();
+    second_ticket = life.transfer(kSender);
     RL_ASSERT(second_ticket == kTicket + 2);
   }
   void after() {
