@@ -285,16 +285,27 @@ export class Heap {
 
   #refusal({ capacity }: Magazine, status: number): SlabPoolError {
     const maxBytes = this.#options.maxBytes;
-    let residentBytes = 0;
     let outBytes = 0;
+    let transitBytes = 0;
+    let restingBytes = 0;
     let retiredBytes = 0;
-    for (const { resident, out, retired, stride } of this.#core.stats()) {
-      residentBytes += resident * stride;
+    let cachedBytes = 0;
+    for (const { resident, out, transit, resting, retired, stride } of this.#core.stats()) {
       outBytes += out * stride;
+      transitBytes += transit * stride;
+      restingBytes += resting * stride;
       retiredBytes += retired * stride;
+      cachedBytes += (resident - out - transit - resting - retired) * stride;
     }
-    const cachedBytes = residentBytes - outBytes - retiredBytes;
-    const details = { capacityBytes: capacity, maxBytes, outBytes, cachedBytes, retiredBytes };
+    const details = {
+      capacityBytes: capacity,
+      maxBytes,
+      outBytes,
+      transitBytes,
+      cachedBytes,
+      restingBytes,
+      retiredBytes,
+    };
     if (status !== EXHAUSTED) {
       return new SlabPoolError(
         'ERR_SLABPOOL_OUT_OF_MEMORY',
@@ -309,7 +320,7 @@ export class Heap {
     return new SlabPoolError(
       'ERR_SLABPOOL_EXHAUSTED',
       `a block of ${capacity} bytes does not fit the budget: of maxBytes ${maxBytes}, ${outBytes} are out, ` +
-        `${cachedBytes} cached and ${retiredBytes} retired. Release leases sooner, or raise maxBytes`,
+        `${transitBytes} in transit, ${cachedBytes} cached, ${restingBytes} resting and ${retiredBytes} retired. Release leases sooner, or raise maxBytes`,
       { pool: this.name, details },
     );
   }

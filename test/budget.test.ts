@@ -13,14 +13,16 @@ describe.each(BACKENDS)('the budget on the %s core', (backend) => {
     expect(() => pool.acquire(512 * KiB)).toThrow(
       coded(
         'ERR_SLABPOOL_EXHAUSTED',
-        /pool 'small': a block of 524288 bytes .*maxBytes 4194304, 2883584 are out, 0 cached and 1048576 retired.*raise/,
+        /pool 'small': a block of 524288 bytes .*maxBytes 4194304, 2883584 are out, 0 in transit, 0 cached, 0 resting and 1048576 retired.*raise/,
         {
           pool: 'small',
           details: {
             capacityBytes: 512 * KiB,
             maxBytes: 4 * MiB,
             outBytes: 2 * MiB + 768 * KiB,
+            transitBytes: 0,
             cachedBytes: 0,
+            restingBytes: 0,
             retiredBytes: MiB,
           },
         },

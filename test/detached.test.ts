@@ -187,7 +187,7 @@ describe.each(BACKENDS)('blocks whose ArrayBuffer is taken away, on the %s core'
     const taken = leases.map(({ bytes }) => detach(bytes));
     pool.releaseMany(leases);
     expect(() => pool.acquire(SIZE)).toThrow(
-      coded('ERR_SLABPOOL_EXHAUSTED', /0 are out, 0 cached and 6553600 retired/),
+      coded('ERR_SLABPOOL_EXHAUSTED', /0 are out, 0 in transit, 0 cached, 0 resting and 6553600 retired/),
     );
     expect(pool.trim()).toBe(0);
     expect(pool.stats()).toMatchObject({ mappedBlocks: 0, outBytes: 0, cachedBytes: 0 });

@@ -28,7 +28,8 @@ export class Replies {
       if (!reply) return `got bytes that nothing was asked for: ${bytes.toString('utf8', at, length)}`;
       const count = Math.min(length - at, reply.length - this.#compared);
       if (bytes.compare(reply, this.#compared, this.#compared + count, at, at + count) !== 0) {
-        return `expected ${reply.toString().trim()}, got ${bytes.toString('utf8', at - Math.min(at, this.#compared), length).split('\n')[0]}`;
+        const [line] = bytes.toString('utf8', Math.max(0, at - this.#compared), length).split('\n');
+        return `expected ${reply.toString().trim()}, got ${line}`;
       }
       at += count;
       this.#compared += count;

@@ -179,9 +179,13 @@ class HandOver {
 
 TEST(tickets_between_four_threads_on_a_roomy_budget) { HandOver({4, 64 * kMiB, 0, 1, Departure::farewell}).run(); }
 
-TEST(tickets_between_eight_threads_that_die_on_a_tight_budget) { HandOver({8, 4 * kMiB, 0, 40, Departure::death}).run(); }
+TEST(tickets_between_eight_threads_that_die_on_a_tight_budget) {
+  HandOver({8, 4 * kMiB, 0, 40, Departure::death}).run();
+}
 
-TEST(tickets_between_four_threads_that_leave_blocks_behind_for_5_ms) { HandOver({4, 16 * kMiB, 5, 40, Departure::farewell}).run(); }
+TEST(tickets_between_four_threads_that_leave_blocks_behind_for_5_ms) {
+  HandOver({4, 16 * kMiB, 5, 40, Departure::farewell}).run();
+}
 
 // The ticket itself carries no order here, so that ThreadSanitizer sees whether the life word publishes the bytes.
 TEST(bytes_come_with_the_ticket_even_if_nothing_else_orders_them) {
