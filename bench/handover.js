@@ -8,16 +8,20 @@ const SIZE = 64 * 1024;
 const IN_FLIGHT = 256;
 /** How often a receiver that has nothing to send back says how far it is. */
 const CREDIT = 16;
+/** Leases that are sent at once where they are sent many at once. */
+const BATCH = 16;
 
 export const title = `${SIZE / 1024} KiB buffers from the main thread to a worker, a byte touched on both sides; per buffer`;
 
 /** @param {import('./index.js').Context} context */
 export async function run({ effort, progress, report, facts }) {
   const scale = effort.seconds / 0.2;
-  const ways = [channel('receive'), tickets(), channel('receiveSync'), recycled(), fresh(), number()].map((way) => ({
-    ...way,
-    count: Math.ceil(way.count * scale),
-  }));
+  const ways = [channel('receive'), tickets(), channel('receiveSync'), batched(), recycled(), fresh(), number()].map(
+    (way) => ({
+      ...way,
+      count: Math.ceil(way.count * scale),
+    }),
+  );
   const results = await takeTurns(ways, effort.rounds, progress);
   report(`${SIZE / 1024} KiB`, results);
   const [, byTickets] = results;
@@ -40,6 +44,29 @@ function channel(how) {
           const lease = pool.acquire(SIZE);
           lease.bytes[0] = i;
           if (!channel.trySend(lease)) await channel.send(lease);
+        }
+        await received;
+      }),
+    end: () => thread.end(),
+  };
+}
+
+/** @returns {import('./threads.js').Way} */
+function batched() {
+  const pool = new BufferPool();
+  const channel = new Channel(pool, { capacity: IN_FLIGHT });
+  const thread = new Thread('handover', { kind: 'receiveMany', pool: pool.handle, channel: channel.handle });
+  return {
+    name: `slabpool Channel, sendMany of ${BATCH}`,
+    count: 400_000,
+    run: (wanted) =>
+      timed(async () => {
+        const count = Math.ceil(wanted / BATCH) * BATCH;
+        const received = thread.ask(count);
+        for (let sent = 0; sent < count; sent += BATCH) {
+          const leases = pool.acquireMany(SIZE, BATCH);
+          for (const lease of leases) lease.bytes[0] = sent;
+          await channel.sendMany(leases);
         }
         await received;
       }),

@@ -1,5 +1,5 @@
 import type { Block } from './block.js';
-import type { CoreAddress } from './core.js';
+import { type CoreAddress, MAX_BATCH } from './core.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import { isAddress } from './handle.js';
 import type { Heap } from './heap.js';
@@ -52,7 +52,7 @@ export class ReceivedLease extends Lease {
  */
 function small(n: number): number {
   const integer = n | 0;
-  return integer === n ? integer : n;
+  return Object.is(integer, n) ? integer : n;
 }
 
 interface Waiter {
@@ -176,6 +176,71 @@ export class Channel {
     return false;
   }
 
+  /**
+   * Hands over as many of the leases as there is room for, in their order; the others are still the caller's. Takes about half
+   * the time of single ones.
+   * @param metas a number for each lease
+   * @returns how many
+   * @throws as {@link trySend}, and then has handed over none
+   */
+  trySendMany(leases: readonly Lease[], metas?: readonly number[]): number {
+    this.#assertOpen();
+    this.#assertMany(leases, metas);
+    return this.#sendMany(leases, metas, 0);
+  }
+
+  /** As {@link trySendMany}, but waits until all are handed over; those that are not yet are the caller's if it is aborted. */
+  sendMany(leases: readonly Lease[], metas?: readonly number[], { signal }: WaitOptions = {}): Promise<void> {
+    let sent = 0;
+    return this.#wait(this.#senders, signal, () => {
+      this.#assertOpen();
+      if (sent === 0) this.#assertMany(leases, metas);
+      sent += this.#sendMany(leases, metas, sent);
+      return sent === leases.length ? { value: undefined } : null;
+    });
+  }
+
+  #assertMany(leases: readonly Lease[], metas: readonly number[] | undefined): void {
+    if (!Array.isArray(leases))
+      throw invalidArg('sendMany(leases, metas)', 'an array of leases', leases, this.#pool.name);
+    if (metas === undefined) return;
+    if (!Array.isArray(metas) || metas.length !== leases.length || !metas.every((meta) => typeof meta === 'number')) {
+      throw invalidArg('sendMany(leases, metas), metas', `${leases.length} numbers`, metas, this.#pool.name);
+    }
+  }
+
+  /** Hands over those from index `from` on. */
+  #sendMany(leases: readonly Lease[], metas: readonly number[] | undefined, from: number): number {
+    const blocks: Block[] = [];
+    let sent = 0;
+    try {
+      for (let i = from; i < leases.length; i++) {
+        this.#heap.assertMovable(Lease.blockOf(leases[i] as Lease, this.#heap));
+        blocks.push(Lease.end(leases[i] as Lease, this.#heap));
+      }
+      while (sent < blocks.length) {
+        const count = Math.min(MAX_BATCH, blocks.length - sent);
+        for (let i = 0; i < count; i++) {
+          this.#meta[2 * i] = metas?.[from + sent + i] ?? 0;
+          this.#meta[2 * i + 1] = 0;
+        }
+        const result = this.#heap.sendMany(this.#channel, blocks, sent, count);
+        if (result === CLOSED && sent === 0) throw this.#closed();
+        if (result === ALONE && sent === 0) throw this.#alone();
+        if (result <= 0) break;
+        sent += result;
+        for (let i = 0; i < result; i++) {
+          const blocked = this.#heap.core.exchange[MAX_BATCH + i] as number;
+          if (blocked > 0) this.#wakeBlocked(blocked - 1);
+        }
+        if (result < count) break;
+      }
+    } finally {
+      for (let i = sent; i < blocks.length; i++) Lease.resume(leases[from + i] as Lease, blocks[i] as Block);
+    }
+    return sent;
+  }
+
   /** As {@link trySend}, but waits while the channel is full. The lease is the caller's until the promise is fulfilled. */
   send(lease: Lease, meta = 0, meta2 = 0, { signal }: WaitOptions = {}): Promise<void> {
     return this.#wait(this.#senders, signal, () => (this.trySend(lease, meta, meta2) ? { value: undefined } : null));
@@ -195,7 +260,7 @@ export class Channel {
     const result = this.#channel.tryReceive();
     if (result === 0) {
       const meta = this.#meta;
-      return new ReceivedLease(this.#heap.received(), meta[0] as number, meta[1] as number);
+      return new ReceivedLease(this.#heap.received(0), meta[0] as number, meta[1] as number);
     }
     if (result === ALONE) throw this.#alone();
     return result === CLOSED ? null : undefined;
@@ -207,6 +272,52 @@ export class Channel {
       const lease = this.#take();
       return lease === undefined ? null : { value: lease };
     });
+  }
+
+  /**
+   * Up to `most` leases that are there now; takes about half the time of single ones. A thread that takes more than it can
+   * soon deal with keeps them from others.
+   * @throws as {@link tryReceive}
+   */
+  tryReceiveMany(most = MAX_BATCH): ReceivedLease[] {
+    this.#assertOpen();
+    this.#assertMost(most);
+    return this.#takeMany(most) ?? [];
+  }
+
+  /** Up to `most` leases; waits until there is one. None when the channel is closed and empty. */
+  receiveMany(most = MAX_BATCH, { signal }: WaitOptions = {}): Promise<ReceivedLease[]> {
+    return this.#wait(this.#receivers, signal, () => {
+      this.#assertOpen();
+      this.#assertMost(most);
+      const leases = this.#takeMany(most);
+      return leases === null ? { value: [] } : leases.length > 0 ? { value: leases } : null;
+    });
+  }
+
+  #assertMost(most: number): void {
+    if (!Number.isSafeInteger(most) || most < 1) {
+      throw invalidArg('receiveMany(most)', 'an integer from 1', most, this.#pool.name);
+    }
+  }
+
+  /** Null when there never will be any more. */
+  #takeMany(most: number): ReceivedLease[] | null {
+    const leases: ReceivedLease[] = [];
+    const meta = this.#meta;
+    while (leases.length < most) {
+      const wanted = Math.min(MAX_BATCH, most - leases.length);
+      const count = this.#channel.tryReceiveMany(wanted);
+      if (leases.length === 0) {
+        if (count === ALONE) throw this.#alone();
+        if (count === CLOSED) return null;
+      }
+      for (let i = 0; i < count; i++) {
+        leases.push(new ReceivedLease(this.#heap.received(i), meta[2 * i] as number, meta[2 * i + 1] as number));
+      }
+      if (count < wanted) break;
+    }
+    return leases;
   }
 
   /**

@@ -4,7 +4,7 @@ export const OUT_OF_MEMORY = -2;
 export const NOT_HELD = -3;
 export const STALE = -4;
 
-/** Blocks that one batch has at the most, and the length of {@link Core.exchange}. */
+/** Blocks that one batch has at the most, and half the length of {@link Core.exchange}. */
 export const MAX_BATCH = 32;
 
 /** What one class occupies in all threads, in blocks, and how this thread's refills were served. */

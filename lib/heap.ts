@@ -1,6 +1,6 @@
 import { Block, BlockTable } from './block.js';
 import type { Channel } from './channel.js';
-import { type Core, type CoreAddress, EXHAUSTED } from './core.js';
+import { type Core, type CoreAddress, EXHAUSTED, MAX_BATCH } from './core.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import { Magazine } from './magazine.js';
 import { type CoreChannel, NativeCore } from './native-core.js';
@@ -135,7 +135,7 @@ export class Heap {
 
   /** The block leaves this thread: a ticket. */
   transfer(block: Block): number {
-    this.#assertMovable(block);
+    this.assertMovable(block);
     const ticket = this.#core.transfer(block.magazine.sizeClass, block.index);
     block.magazine.held--;
     return ticket;
@@ -143,13 +143,26 @@ export class Heap {
 
   /** The block leaves this thread through a channel; its answer. */
   send(channel: CoreChannel, block: Block): number {
-    this.#assertMovable(block);
+    this.assertMovable(block);
     const woken = channel.trySend(block.magazine.sizeClass, block.index);
     if (woken >= 0) block.magazine.held--;
     return woken;
   }
 
-  #assertMovable({ magazine, bytes, capacity }: Block): void {
+  /** As {@link send}, for up to {@link MAX_BATCH} blocks from index `from` on. */
+  sendMany(channel: CoreChannel, blocks: readonly Block[], from: number, count: number): number {
+    const { exchange } = this.#core;
+    for (let i = 0; i < count; i++) {
+      const { index, magazine } = blocks[from + i] as Block;
+      exchange[i] = index;
+      exchange[MAX_BATCH + i] = magazine.sizeClass;
+    }
+    const sent = channel.trySendMany(count);
+    for (let i = 0; i < sent; i++) (blocks[from + i] as Block).magazine.held--;
+    return sent;
+  }
+
+  assertMovable({ magazine, bytes, capacity }: Block): void {
     this.assertOpen();
     if (magazine === this.oversize.magazine) {
       throw new SlabPoolError(
@@ -204,14 +217,14 @@ export class Heap {
         { pool: this.name, details: { ticket } },
       );
     }
-    return this.received();
+    return this.received(0);
   }
 
-  /** The block that the core has just given to this thread by itself, named in `exchange`. */
-  received(): Block {
+  /** A block that the core has just given to this thread: number `at` in `exchange`. */
+  received(at: number): Block {
     const { exchange } = this.#core;
-    const index = exchange[0] as number;
-    const magazine = this.magazines[exchange[1] as number] as Magazine;
+    const index = exchange[at] as number;
+    const magazine = this.magazines[exchange[MAX_BATCH + at] as number] as Magazine;
     magazine.held++;
     const block = this.#blockAt(index, magazine);
     if (block.bytes.length === magazine.capacity) return block;

@@ -61,7 +61,7 @@ class JsClass {
  * blocks, give pages back while their views stay valid, or show one block to several threads.
  */
 export class JsCore implements Core {
-  readonly exchange = new Uint32Array(MAX_BATCH);
+  readonly exchange = new Uint32Array(2 * MAX_BATCH);
   readonly address = null;
   readonly #classes: JsClass[];
   readonly #blocks: JsBlock[] = [];
@@ -183,7 +183,7 @@ export class JsCore implements Core {
     k.transit--;
     k.out++;
     this.exchange[0] = block;
-    this.exchange[1] = it.sizeClass;
+    this.exchange[MAX_BATCH] = it.sizeClass;
     return 0;
   }
 

@@ -14,7 +14,7 @@ export interface Addon {
     /** Joins a channel; throws when it is gone, of another pool, or full. */
     new (pool: NativePool, onWake: () => void, slot: number, serial: number): CoreChannel;
   };
-  /** The two numbers of the message that is sent or was received last. Absent like `exchange`. */
+  /** The two numbers of each message that is sent or was received last. Absent like `exchange`. */
   meta?: Float64Array;
   detach(buffer: ArrayBuffer): void;
   /** Differs between copies of the addon in one process. */
@@ -38,6 +38,13 @@ export interface CoreChannel {
   trySend(sizeClass: number, block: number): number;
   /** 0, with the block and its class in `exchange`; or below 0. */
   tryReceive(): number;
+  /**
+   * The first `count` of `exchange`: how many were sent, each with 0, or 1 + the endpoint of a blocked thread to wake, in the
+   * place of its class; or below 0.
+   */
+  trySendMany(count: number): number;
+  /** How many there are in `exchange`, or below 0. */
+  tryReceiveMany(most: number): number;
   /** From now on a message wakes this endpoint: by its `onWake`, or by the thread that sends if this one will block. */
   armReceiver(blocking: boolean): void;
   armSender(): void;

@@ -33,6 +33,22 @@ const kinds = {
       parentPort?.postMessage(sink);
     });
   },
+  receiveMany() {
+    const pool = BufferPool.attach(workerData.pool);
+    const channel = Channel.attach(pool, workerData.channel);
+    parentPort?.on('message', async (count) => {
+      for (let received = 0; received < count; ) {
+        const leases = await channel.receiveMany();
+        if (leases.length === 0) throw new Error('the channel was closed');
+        for (const lease of leases) {
+          sink += lease.bytes[0];
+          lease.release();
+        }
+        received += leases.length;
+      }
+      parentPort?.postMessage(sink);
+    });
+  },
   tickets() {
     const pool = BufferPool.attach(workerData.pool);
     const ring = new TicketRing(workerData.memory);

@@ -25,17 +25,19 @@ const kinds = {
   },
   async proxy(_, first, second) {
     for (;;) {
-      const lease = first.tryReceive() ?? (await first.receive());
-      if (lease === null) return;
-      if (!second.trySend(lease)) await second.send(lease);
+      const leases = await first.receiveMany();
+      if (leases.length === 0) return;
+      await second.sendMany(leases);
     }
   },
   async consumer(_pool, _first, second) {
     for (;;) {
-      const lease = second.tryReceive() ?? (await second.receive());
-      if (lease === null) return;
-      consumed(/** @type {number} */ (lease.bytes[0]));
-      lease.release();
+      const leases = await second.receiveMany();
+      if (leases.length === 0) return;
+      for (const lease of leases) {
+        consumed(/** @type {number} */ (lease.bytes[0]));
+        lease.release();
+      }
     }
   },
 };

@@ -26,9 +26,7 @@ const kinds = {
           leases[i] = lease;
           if (accounted) peak = Math.max(peak, Atomics.add(live, 0, lease.capacity) + lease.capacity);
         }
-        for (let i = 0; i < batch; i++) {
-          if (!channel.trySend(leases[i])) await channel.send(leases[i]);
-        }
+        await channel.sendMany(leases);
       }
       parentPort?.postMessage({ hitRate: pool.stats().hitRate, peak });
     });
@@ -38,12 +36,15 @@ const kinds = {
     const channel = Channel.attach(pool, workerData.channel);
     const live = new Int32Array(workerData.live);
     parentPort?.on('message', async ({ count, accounted }) => {
-      for (let i = 0; i < count; i++) {
-        const lease = channel.tryReceive() ?? (await channel.receive());
-        if (lease === null) throw new Error('the channel was closed');
-        sink += lease.bytes[0];
-        if (accounted) Atomics.sub(live, 0, lease.capacity);
-        lease.release();
+      for (let received = 0; received < count; ) {
+        const leases = await channel.receiveMany(Math.min(batch, count - received));
+        if (leases.length === 0) throw new Error('the channel was closed');
+        for (const lease of leases) {
+          sink += lease.bytes[0];
+          if (accounted) Atomics.sub(live, 0, lease.capacity);
+          lease.release();
+        }
+        received += leases.length;
       }
       parentPort?.postMessage({ hitRate: 1, peak: 0, sink });
     });

@@ -18,12 +18,13 @@ void add_exchanges(Napi::Env env, Napi::Object exports, Environment& environment
   napi_value exchange;
   if (napi_create_external_arraybuffer(env, environment.exchange, sizeof environment.exchange, do_nothing, nullptr,
                                        &memory) == napi_ok &&
-      napi_create_typedarray(env, napi_uint32_array, kMaxBatch, memory, 0, &exchange) == napi_ok) {
+      napi_create_typedarray(env, napi_uint32_array, std::size(environment.exchange), memory, 0, &exchange) ==
+          napi_ok) {
     exports.Set("exchange", exchange);
   }
   if (napi_create_external_arraybuffer(env, environment.meta, sizeof environment.meta, do_nothing, nullptr, &memory) ==
           napi_ok &&
-      napi_create_typedarray(env, napi_float64_array, 2, memory, 0, &exchange) == napi_ok) {
+      napi_create_typedarray(env, napi_float64_array, std::size(environment.meta), memory, 0, &exchange) == napi_ok) {
     exports.Set("meta", exchange);
   }
 }

@@ -106,6 +106,8 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
       : Napi::ObjectWrap<ChannelBinding>(info), environment_(info.Env().GetInstanceData<Environment>()) {
     bind_method<ChannelBinding, &ChannelBinding::try_send>(info, "trySend", this);
     bind_method<ChannelBinding, &ChannelBinding::try_receive>(info, "tryReceive", this);
+    bind_method<ChannelBinding, &ChannelBinding::try_send_many>(info, "trySendMany", this);
+    bind_method<ChannelBinding, &ChannelBinding::try_receive_many>(info, "tryReceiveMany", this);
     bind_method<ChannelBinding, &ChannelBinding::arm_receiver>(info, "armReceiver", this);
     bind_method<ChannelBinding, &ChannelBinding::arm_sender>(info, "armSender", this);
     bind_method<ChannelBinding, &ChannelBinding::disarm_receiver>(info, "disarmReceiver", this);
@@ -202,9 +204,10 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
 
   // Negative: -1 - Result; else the blocked endpoint that JavaScript has to wake, + 1, or 0.
   static napi_value answer(const HotCall& call, Channel::Result result, uint32_t blocked) {
-    if (result != Channel::Result::ok) return call.number(-1 - static_cast<int32_t>(result));
-    return call.number(blocked == kNobody ? 0 : static_cast<int32_t>(blocked) + 1);
+    return call.number(result == Channel::Result::ok ? to_wake(blocked) : failure(result));
   }
+  static int32_t failure(Channel::Result result) { return -1 - static_cast<int32_t>(result); }
+  static int32_t to_wake(uint32_t blocked) { return blocked == kNobody ? 0 : static_cast<int32_t>(blocked) + 1; }
 
   // trySend(sizeClass, block), with `meta` filled in.
   napi_value try_send(const HotCall& call) {
@@ -214,29 +217,65 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
         napi_get_value_uint32(call.env, call.arguments[1], &block) != napi_ok) {
       return nullptr;
     }
-    uint32_t to_wake;
-    const auto result =
-        (*shared_)->try_send(pool_->membership().thread(), size_class, block, environment_->meta, to_wake);
-    return answer(call, result, shared_->wake_receiver(to_wake));
+    uint32_t rung;
+    const auto result = (*shared_)->try_send(pool_->membership().thread(), size_class, block, environment_->meta, rung);
+    return answer(call, result, shared_->wake_receiver(rung));
+  }
+
+  // trySendMany(count): the first `count` of `exchange`, with their classes and metas. How many were sent, each with the
+  // blocked endpoint to wake, + 1, or 0, in the place of its class; or -1 - Result.
+  napi_value try_send_many(const HotCall& call) {
+    uint32_t count;
+    if (!usable(call.env) || napi_get_value_uint32(call.env, call.arguments[0], &count) != napi_ok ||
+        count > kMaxBatch) {
+      return nullptr;
+    }
+    uint32_t* const classes = environment_->exchange + kMaxBatch;
+    for (uint32_t i = 0; i < count; ++i) {
+      uint32_t rung;
+      const auto result = (*shared_)->try_send(pool_->membership().thread(), classes[i], environment_->exchange[i],
+                                               environment_->meta + size_t{2} * i, rung);
+      if (result != Channel::Result::ok) return call.number(i == 0 ? failure(result) : static_cast<int32_t>(i));
+      classes[i] = static_cast<uint32_t>(to_wake(shared_->wake_receiver(rung)));
+    }
+    return call.number(static_cast<int32_t>(count));
   }
 
   // tryReceive(): with 0, the block and its class are in `exchange`, and `meta` is filled in.
   napi_value try_receive(const HotCall& call) {
     if (!usable(call.env)) return nullptr;
+    return answer(call, take(0), kNobody);
+  }
+
+  // tryReceiveMany(most): how many there are in `exchange` and `meta`; or -1 - Result.
+  napi_value try_receive_many(const HotCall& call) {
+    uint32_t most;
+    if (!usable(call.env) || napi_get_value_uint32(call.env, call.arguments[0], &most) != napi_ok || most > kMaxBatch) {
+      return nullptr;
+    }
+    for (uint32_t i = 0; i < most; ++i) {
+      const auto result = take(i);
+      if (result != Channel::Result::ok) return call.number(i == 0 ? failure(result) : static_cast<int32_t>(i));
+    }
+    return call.number(static_cast<int32_t>(most));
+  }
+
+  // A message into the places of number `i`.
+  Channel::Result take(uint32_t i) {
     Message message;
     Channel::Result result;
     do {
-      uint32_t to_wake;
-      result = (*shared_)->try_receive(pool_->membership().thread(), message, to_wake);
-      shared_->wake(to_wake);
+      uint32_t rung;
+      result = (*shared_)->try_receive(pool_->membership().thread(), message, rung);
+      shared_->wake(rung);
     } while (result == Channel::Result::stale);
     if (result == Channel::Result::ok) {
-      environment_->exchange[0] = message.block;
-      environment_->exchange[1] = pool_->membership()->class_of(message.block);
-      environment_->meta[0] = message.meta[0];
-      environment_->meta[1] = message.meta[1];
+      environment_->exchange[i] = message.block;
+      environment_->exchange[kMaxBatch + i] = pool_->membership()->class_of(message.block);
+      environment_->meta[2 * i] = message.meta[0];
+      environment_->meta[2 * i + 1] = message.meta[1];
     }
-    return answer(call, result, kNobody);
+    return result;
   }
 
   // armReceiver(blocking: boolean)

@@ -14,8 +14,10 @@
 namespace slabpool {
 
 struct Environment {
-  uint32_t exchange[kMaxBatch] = {};
-  double meta[2] = {};
+  // Blocks, and in its second half their classes where they are of several.
+  uint32_t exchange[2 * kMaxBatch] = {};
+  // Two for each message.
+  double meta[2 * kMaxBatch] = {};
   // Pools that were garbage-collected without close(): views of their blocks may still be about, so that only what the
   // core holds went back to the OS. The rest goes with the environment.
   std::vector<Membership> abandoned;

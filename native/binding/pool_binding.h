@@ -238,7 +238,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
     return number;
   }
 
-  // adopt(ticket): 0, and the block and its class in the first two places of `exchange`; or a negative status.
+  // adopt(ticket): 0, and the block and its class in `exchange`; or a negative status.
   napi_value adopt(const HotCall& call) {
     double number;
     if (!pool_ || napi_get_value_double(call.env, call.arguments[0], &number) != napi_ok ||
@@ -253,7 +253,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
     const Status result = pool_->adopt(pool_.thread(), block, generation);
     if (result == Status::ok) {
       environment_->exchange[0] = block;
-      environment_->exchange[1] = pool_->class_of(block);
+      environment_->exchange[kMaxBatch] = pool_->class_of(block);
     }
     return call.number(status(result));
   }
