@@ -7,6 +7,7 @@
         "native/core/accounts.cc",
         "native/core/aging.cc",
         "native/core/channel.cc",
+        "native/core/janitor.cc",
         "native/core/os_posix.cc",
         "native/core/os_windows.cc",
         "native/core/pool.cc"

@@ -126,6 +126,21 @@ const TARGETS = [
     fact: 'steady-state/external bytes per operation',
     most: 0.001,
   },
+  {
+    what: 'decay: at most 5 % of a burst left after two idle epochs',
+    fact: 'decay/left after two epochs, of the burst',
+    most: 0.05,
+  },
+  {
+    what: 'decay: no page is given back between bursts every half epoch',
+    fact: 'decay/page faults over pages',
+    most: 0.01,
+  },
+  {
+    what: 'decay: event loop delayed at most 2 ms more than when idle',
+    fact: 'decay/longest delay above idle, ms',
+    most: 2,
+  },
   { what: 'core: refill + flush of 32 at most 150 ns', fact: 'core/ns, one batch out', most: 150 },
   ...THREADS,
 ];

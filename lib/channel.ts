@@ -346,7 +346,7 @@ export class Channel {
     this.#channel.armReceiver(true);
     try {
       const lease = this.#take();
-      if (lease === undefined) Atomics.wait(this.#sleepers, endpoint, 1, ms);
+      if (lease === undefined && Atomics.wait(this.#sleepers, endpoint, 1, ms) === 'timed-out') this.#heap.blocked();
       return lease;
     } finally {
       Atomics.store(this.#sleepers, endpoint, 0);

@@ -66,6 +66,8 @@ export interface Core {
   readonly address: CoreAddress | null;
   /** Takes the memory away from under an ArrayBuffer that {@link map} made. */
   detach(buffer: ArrayBuffer): void;
+  /** All that is free gives its memory up: two epochs at once. The bytes given back. */
+  trim(): number;
   /** One epoch: what was not used since the last one loses its memory. The bytes given back. */
   age(): number;
   stats(): CoreClassStats[];

@@ -8,6 +8,9 @@ import type { ResolvedOptions } from './options.js';
 import { Oversize } from './oversize.js';
 import { BUCKETS, bucketOf, firstOfBucket } from './size-classes.js';
 
+/** What `setTimeout` takes, in milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /**
  * This thread's share of a pool: a magazine per tier in front of the core, and the ArrayBuffers of the blocks that came by.
  * Everything here but the two lookups of {@link magazineFor} is off the hot path.
@@ -21,6 +24,8 @@ export class Heap {
   /** For each bucket of sizes the smallest tier that holds some of them. */
   readonly #byBucket: readonly Magazine[];
   readonly #table = new BlockTable();
+  #timer: NodeJS.Timeout | null = null;
+  #watchedSince = 0;
   /** Acquires that the budget refused. */
   exhausted = 0;
   closed = false;
@@ -60,6 +65,7 @@ export class Heap {
     const core = this.#core;
     const { sizeClass, blocks } = magazine;
     magazine.grow();
+    if (this.#timer === null) this.#watch();
     let count = core.refill(sizeClass);
     // Before it refuses, a pool has tried everything it may: idle blocks of other classes give their memory up.
     if (count === EXHAUSTED && this.trim() > 0) count = core.refill(sizeClass);
@@ -86,6 +92,42 @@ export class Heap {
     return block;
   }
 
+  /** While this thread has blocks, it looks at its magazines once an epoch. */
+  #watch(): void {
+    const { epochMs } = this.#options;
+    if (epochMs === 0) return;
+    this.#watchedSince = performance.now();
+    this.#timer = setTimeout(() => this.#tick(), Math.min(epochMs, LONGEST_TIMER)).unref();
+  }
+
+  /**
+   * Magazines in which nothing was acquired for an epoch go to the core, where their blocks age like all others: the native
+   * core's by the janitor thread, the TypeScript one's here.
+   */
+  #tick(): void {
+    this.#timer = null;
+    if (this.closed) return;
+    let held = 0;
+    for (const magazine of this.magazines) {
+      if (magazine.quiet()) this.#flushOf(magazine);
+      held += magazine.held;
+    }
+    let kept = false;
+    if (!(this.#core instanceof NativeCore)) {
+      this.#core.age();
+      kept = this.#core.stats().some(({ resident }) => resident > 0);
+    }
+    if (held > 0 || kept) this.#watch();
+  }
+
+  /** For a thread that blocks, whose timers do not run: what they would do. */
+  blocked(): void {
+    const { epochMs } = this.#options;
+    if (this.#timer === null || performance.now() - this.#watchedSince < epochMs) return;
+    clearTimeout(this.#timer);
+    this.#tick();
+  }
+
   #blockAt(index: number, magazine: Magazine): Block {
     const known = this.#table.get(index);
     if (known !== undefined) return known;
@@ -108,9 +150,8 @@ export class Heap {
     if (this.#options.zero === 'release') block.bytes.fill(0);
     if (magazine.count === magazine.size) {
       // Of no use to a thread that only releases: it keeps one batch at most, and none of it when that is full.
-      const unused = magazine.shrinks();
-      do this.#flush(magazine, magazine.batch);
-      while (unused && magazine.count > 0);
+      if (magazine.shrinks()) this.#flushOf(magazine);
+      else this.#flush(magazine, magazine.batch);
     }
     magazine.blocks[magazine.count++] = block;
   }
@@ -226,6 +267,7 @@ export class Heap {
     const index = exchange[at] as number;
     const magazine = this.magazines[exchange[MAX_BATCH + at] as number] as Magazine;
     magazine.held++;
+    if (this.#timer === null) this.#watch();
     const block = this.#blockAt(index, magazine);
     if (block.bytes.length === magazine.capacity) return block;
     // An earlier holder in this thread kept a view and detached it. On the native core the memory is there all the same.
@@ -244,17 +286,20 @@ export class Heap {
 
   #flushAll(): void {
     for (const magazine of this.magazines) {
-      while (magazine.count > 0) this.#flush(magazine, Math.min(magazine.count, magazine.batch));
+      this.#flushOf(magazine);
       magazine.blocks.length = 0;
     }
+  }
+
+  #flushOf(magazine: Magazine): void {
+    while (magazine.count > 0) this.#flush(magazine, Math.min(magazine.count, magazine.batch));
   }
 
   /** Everything that is free goes back to the OS. The bytes given back. */
   trim(): number {
     this.assertOpen();
     this.#flushAll();
-    // Two epochs: depot to victim, victim to cold.
-    const bytes = this.#core.age() + this.#core.age();
+    const bytes = this.#core.trim();
     this.#table.retain(({ index, magazine }) => this.#core.holds(magazine.sizeClass, index));
     return bytes;
   }
@@ -280,6 +325,7 @@ export class Heap {
     for (const channel of this.channels) channel.leave();
     this.#flushAll();
     this.closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
     // Every acquire and release now takes the slow path, which finds the pool closed.
     for (const magazine of [...this.magazines, this.oversize.magazine]) magazine.limit = 0;
     // Other threads will use the blocks of leases that are out, so this thread's views must not show them.

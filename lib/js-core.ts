@@ -191,6 +191,10 @@ export class JsCore implements Core {
     structuredClone(buffer, { transfer: [buffer] });
   }
 
+  trim(): number {
+    return this.age() + this.age();
+  }
+
   age(): number {
     let bytes = 0;
     for (const k of this.#classes) {

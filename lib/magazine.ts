@@ -29,6 +29,7 @@ export class Magazine {
   /** Leases taken. Minus zero is a double: counting on from 2^31 then changes no representation, so deoptimises nothing. */
   acquires = -0;
   #acquiresBefore = -0;
+  #acquiresAtTick = -0;
 
   constructor(heap: Heap, sizeClass: number, capacity: number, batch: number, byItself: boolean) {
     this.heap = heap;
@@ -51,6 +52,13 @@ export class Magazine {
     this.#acquiresBefore = this.acquires;
     if (unused) this.#resize(this.batch);
     return unused;
+  }
+
+  /** Once an epoch: whether nothing was acquired since the last time. */
+  quiet(): boolean {
+    const quiet = this.acquires === this.#acquiresAtTick;
+    this.#acquiresAtTick = this.acquires;
+    return quiet;
   }
 
   #resize(size: number): void {

@@ -153,6 +153,10 @@ export class NativeCore implements Core {
     return this.#pool.age();
   }
 
+  trim(): number {
+    return this.#pool.trim();
+  }
+
   stats(): CoreClassStats[] {
     const numbers = new Float64Array(FIELDS * this.#classes);
     this.#pool.stats(numbers);

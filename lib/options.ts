@@ -37,8 +37,9 @@ export interface BufferPoolOptions {
    */
   zero?: 'never' | 'acquire' | 'release';
   /**
-   * Milliseconds for which the blocks of a thread that died rest before they are used again, since the operating system may
-   * still be writing to them. Default: 5000.
+   * Milliseconds. What nobody used for two epochs gives its memory back to the operating system; 0: only {@link BufferPool.trim}
+   * does that. And for one epoch the blocks of a thread that died rest before they are used again, since the operating system
+   * may still be writing to them. Default: 5000.
    */
   epochMs?: number;
   /**

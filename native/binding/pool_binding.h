@@ -18,7 +18,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
                        {InstanceMethod<&PoolBinding::batch>("batch"), InstanceMethod<&PoolBinding::retire>("retire"),
                         InstanceMethod<&PoolBinding::is_like>("isLike"), InstanceAccessor<&PoolBinding::slot>("slot"),
                         InstanceAccessor<&PoolBinding::serial>("serial"), InstanceMethod<&PoolBinding::age>("age"),
-                        InstanceMethod<&PoolBinding::stats>("stats"),
+                        InstanceMethod<&PoolBinding::trim>("trim"), InstanceMethod<&PoolBinding::stats>("stats"),
                         InstanceMethod<&PoolBinding::check_invariants>("checkInvariants"),
                         InstanceMethod<&PoolBinding::close>("close")});
   }
@@ -41,8 +41,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   ~PoolBinding() override {
     if (!pool_) return;
     napi_remove_env_cleanup_hook(Env(), &on_environment_exit, this);
-    pool_->age();
-    pool_->age();
+    (void)pool_->trim();
     environment_->abandoned.push_back(std::move(pool_));
   }
 
@@ -86,6 +85,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
     }
     if (pool_.create(Pool::create(capacities.Data(), static_cast<uint32_t>(capacities.ElementLength()),
                                   static_cast<uint64_t>(max_bytes), info[2].As<Napi::Number>().Uint32Value()))) {
+      if (info[2].As<Napi::Number>().Uint32Value() != 0) pool_->enroll();
       return true;
     }
     Napi::Error::New(env, "no address space, or too many pools").ThrowAsJavaScriptException();
@@ -175,6 +175,11 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // age(): bytes given back to the OS.
   Napi::Value age(const Napi::CallbackInfo& info) {
     return Napi::Number::New(info.Env(), pool_ ? static_cast<double>(pool_->age()) : 0);
+  }
+
+  // trim(): bytes given back to the OS.
+  Napi::Value trim(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), pool_ ? static_cast<double>(pool_->trim()) : 0);
   }
 
   // stats(into: Float64Array): per class kStatsFields numbers in the order of ClassStats, bytes for blocks.

@@ -1,5 +1,6 @@
 // The part of Pool that epochs drive: blocks turn victim, lose their pages, and wake from their rest.
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "batch_builder.h"
@@ -21,6 +22,21 @@ void Pool::end_aging() { ages_.fetch_add(1, std::memory_order_release); }
 
 uint64_t Pool::age() {
   if (!begin_aging()) return 0;
+  const uint64_t bytes = age_once();
+  end_aging();
+  return bytes;
+}
+
+uint64_t Pool::trim() {
+  while (!begin_aging()) std::this_thread::yield();
+  uint64_t bytes = age_once();
+  bytes += age_once();
+  end_aging();
+  return bytes;
+}
+
+// By the aging thread.
+uint64_t Pool::age_once() {
   uint64_t bytes = 0;
   for (uint32_t c = 0; c < class_count_; ++c) free_rested(c);
   recall_orphans();
@@ -38,7 +54,6 @@ uint64_t Pool::age() {
       }
     }
   }
-  end_aging();
   return bytes;
 }
 

@@ -1,4 +1,4 @@
-// The only door to the operating system: memory, and a clock. Implementations: os_posix.cc, os_windows.cc.
+// The only door to the operating system: memory, a clock, and a thread. Implementations: os_posix.cc, os_windows.cc.
 //
 // A range goes through: reserve (address space only) -> commit (readable and writable, zero-filled, a page is allocated
 // on its first touch) -> decommit (pages go back to the OS, the range stays readable and writable and reads zeros).
@@ -26,5 +26,11 @@ void release(void* address, size_t bytes);
 
 // A clock for intervals, in milliseconds; wraps after 49 days. It never jumps.
 [[nodiscard]] uint32_t now_ms();
+
+using Thread = uintptr_t;
+
+// False when the OS refuses. The thread gets no signals.
+[[nodiscard]] bool start_thread(Thread& thread, void (*run)(void*), void* argument);
+void join_thread(Thread thread);
 
 }  // namespace slabpool::os

@@ -1,10 +1,14 @@
 #if !defined(_WIN32)
 
+#include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <cstdint>
+#include <memory>
+#include <new>
 
 #include "os.h"
 
@@ -58,6 +62,42 @@ uint32_t now_ms() {
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<uint32_t>(now.tv_sec * 1000 + now.tv_nsec / 1000000);
 }
+
+namespace {
+
+struct Start {
+  void (*run)(void*);
+  void* argument;
+};
+
+void* run_thread(void* start) {
+  const std::unique_ptr<Start> taken(static_cast<Start*>(start));
+#if defined(__linux__)
+  pthread_setname_np(pthread_self(), "slabpool");
+#endif
+  taken->run(taken->argument);
+  return nullptr;
+}
+
+}  // namespace
+
+bool start_thread(Thread& thread, void (*run)(void*), void* argument) {
+  std::unique_ptr<Start> start(new (std::nothrow) Start{run, argument});
+  if (!start) return false;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  pthread_t made;
+  const bool started = pthread_create(&made, nullptr, run_thread, start.get()) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (!started) return false;
+  (void)start.release();
+  // A number on Linux, a pointer on macOS.
+  thread = (Thread)made;
+  return true;
+}
+
+void join_thread(Thread thread) { pthread_join((pthread_t)thread, nullptr); }
 
 }  // namespace slabpool::os
 

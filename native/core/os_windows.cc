@@ -5,6 +5,8 @@
 #include <windows.h>
 
 #include <cstdint>
+#include <memory>
+#include <new>
 
 #include "os.h"
 
@@ -44,6 +46,37 @@ void release(void* address, size_t) {
 }
 
 uint32_t now_ms() { return static_cast<uint32_t>(GetTickCount64()); }
+
+namespace {
+
+struct Start {
+  void (*run)(void*);
+  void* argument;
+};
+
+DWORD WINAPI run_thread(void* start) {
+  const std::unique_ptr<Start> taken(static_cast<Start*>(start));
+  taken->run(taken->argument);
+  return 0;
+}
+
+}  // namespace
+
+bool start_thread(Thread& thread, void (*run)(void*), void* argument) {
+  std::unique_ptr<Start> start(new (std::nothrow) Start{run, argument});
+  if (!start) return false;
+  HANDLE const made = CreateThread(nullptr, 0, run_thread, start.get(), 0, nullptr);
+  if (made == nullptr) return false;
+  (void)start.release();
+  thread = reinterpret_cast<Thread>(made);
+  return true;
+}
+
+void join_thread(Thread thread) {
+  HANDLE const handle = reinterpret_cast<HANDLE>(thread);
+  WaitForSingleObject(handle, INFINITE);
+  CloseHandle(handle);
+}
 
 }  // namespace slabpool::os
 

@@ -50,6 +50,7 @@ Pool::Pool(const uint32_t* capacities, uint32_t count, uint64_t max_bytes, uint3
 }
 
 Pool::~Pool() {
+  janitor_.reset();
   const uint32_t slabs = slabs_.size();
   for (uint32_t s = 0; s < slabs; ++s) {
     // Null: a carve() that found no address space for its blocks. Locked memory stays; there is nobody left to tell.
@@ -238,6 +239,7 @@ uint32_t Pool::take_cold(const Heap& heap, uint32_t c, uint32_t limit, Step& ste
   if (tail != kNoIndex) home_of(tail, c).cold.push(*this, tail);
   budget_.give_back((limit - taken) * classes_[c].stride);
   totals_[c].resident.fetch_add(taken, std::memory_order_relaxed);
+  if (janitor_) janitor_->wake();
   return batch;
 }
 

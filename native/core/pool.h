@@ -12,11 +12,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "attachment.h"
 #include "block.h"
 #include "budget.h"
 #include "heap.h"
+#include "janitor.h"
 #include "size_class.h"
 #include "stable_array.h"
 
@@ -97,6 +99,13 @@ class Pool {
   // A block that nobody will adopt goes home, if it is still in transit with this generation. Any thread.
   void recall(uint32_t block, uint32_t generation);
 
+  // From now on the janitor ages the pool, once an epoch. By its maker, once.
+  void enroll() { janitor_.emplace(*this, epoch_ms_); }
+
+  // All that is free loses its pages: two epochs at once. Returns the bytes given back to the OS. Any thread; waits while
+  // another is aging the pool.
+  uint64_t trim();
+
   // One epoch: what is in the victim stacks loses its pages, what is in the depots becomes victim. Returns the bytes
   // given back to the OS. Any thread; while one is at it, others return 0 at once.
   uint64_t age();
@@ -146,6 +155,7 @@ class Pool {
   // False while another thread is at it.
   bool begin_aging();
   void end_aging();
+  uint64_t age_once();
 
   // Null while the slot has no heap yet.
   [[nodiscard]] Heap* heap_at(uint32_t slot) const;
@@ -192,6 +202,8 @@ class Pool {
 
   // Odd while a thread is between begin_aging() and end_aging(), with blocks in hand that are in no stack.
   StdSync::atomic<uint32_t> ages_{0};
+
+  std::optional<Enrollment> janitor_;
 };
 
 }  // namespace slabpool

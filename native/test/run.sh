@@ -48,7 +48,7 @@ run() {  # run <variant>/<program>
 have make make --version
 have g++ g++ --version
 have relacy-dev test -e /usr/include/relacy/relacy.hpp
-have g++-mingw-w64-x86-64 x86_64-w64-mingw32-g++ --version
+have g++-mingw-w64-x86-64 x86_64-w64-mingw32-g++-posix --version
 
 mkdir -p "$out"
 log=$out/build.log

@@ -1,0 +1,70 @@
+import { readFileSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout } from 'node:timers/promises';
+import { BufferPool } from 'slabpool';
+
+const MiB = 2 ** 20;
+const EPOCH_MS = 1000;
+const BURST = 256 * MiB;
+const SIZE = 64 * 1024;
+
+export const title = `a burst of ${BURST / MiB} MiB in ${SIZE / 1024} KiB buffers, and what comes back when nobody uses it; epochs of ${EPOCH_MS} ms`;
+
+/** @param {import('./index.js').Context} context */
+export async function run({ effort, progress, facts }) {
+  const bursts = effort.rounds < 7 ? 4 : 12;
+  const pool = new BufferPool({ maxBytes: BURST, epochMs: EPOCH_MS });
+  const burst = () => {
+    const leases = pool.acquireMany(SIZE, BURST / SIZE);
+    for (const { bytes } of leases) for (let at = 0; at < SIZE; at += 4096) bytes[at] = 1;
+    pool.releaseMany(leases);
+  };
+  progress('an idle process');
+  const idleDelay = await longestDelay(() => setTimeout(2.2 * EPOCH_MS));
+
+  // Once before, so that the objects of the blocks are there already: what is measured is the blocks' memory.
+  burst();
+  pool.trim();
+  const start = residentBytes();
+  burst();
+  const peak = residentBytes() - start;
+  progress('the burst decays');
+  const decayDelay = await longestDelay(() => setTimeout(2.2 * EPOCH_MS));
+  const left = residentBytes() - start;
+
+  burst();
+  const before = process.resourceUsage().minorPageFault;
+  for (let i = 0; i < bursts; i++) {
+    progress(`burst ${i + 1} of ${bursts}, one every half epoch`);
+    await setTimeout(EPOCH_MS / 2);
+    burst();
+  }
+  const faults = process.resourceUsage().minorPageFault - before;
+  pool.close();
+  facts({
+    'RSS above its start after the burst, MiB': peak / MiB,
+    'and two epochs later, MiB': left / MiB,
+    'left after two epochs, of the burst': left / BURST,
+    'page faults a burst, one every half epoch': faults / bursts,
+    'pages of a burst': BURST / 4096,
+    'page faults over pages': faults / bursts / (BURST / 4096),
+    'longest event-loop delay, idle, ms': idleDelay,
+    'longest event-loop delay while it decays, ms': decayDelay,
+    'longest delay above idle, ms': decayDelay - idleDelay,
+  });
+}
+
+/** RSS as the kernel counts it exactly: the figure of /proc/self/statm lags behind by some pages a thread. */
+function residentBytes() {
+  const rollup = readFileSync('/proc/self/smaps_rollup', 'utf8');
+  return Number(/^Rss:\s+(\d+) kB$/m.exec(rollup)?.[1]) * 1024;
+}
+
+/** @param {() => Promise<unknown>} meanwhile @returns {Promise<number>} milliseconds */
+async function longestDelay(meanwhile) {
+  const histogram = monitorEventLoopDelay({ resolution: 1 });
+  histogram.enable();
+  await meanwhile();
+  histogram.disable();
+  return histogram.max / 1e6;
+}

@@ -1,0 +1,49 @@
+// Janitor: one thread for the process, which ages each pool that is enrolled once an epoch, so that no other thread has to give
+// pages back. (The idea is that of the background threads of jemalloc and mimalloc's purge delay.)
+//
+// Callers     Any thread. Enrolling and leaving take a lock, and leaving waits while its pool is being aged; wake() takes it
+//             only if the janitor has stopped looking after the pool.
+// Sleep       A pool without pages is asleep: nothing in it can age. The janitor sleeps until the next epoch of a pool that is
+//             not, and it ends with the last enrollment.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "sync.h"
+
+namespace slabpool {
+
+class Pool;
+
+// A pool's place with the janitor, for as long as it lives.
+class Enrollment {
+ public:
+  // `epoch_ms` at least 1.
+  Enrollment(Pool& pool, uint32_t epoch_ms);
+  ~Enrollment();
+  Enrollment(const Enrollment&) = delete;
+  Enrollment& operator=(const Enrollment&) = delete;
+
+  // By a thread that has claimed bytes of the pool's budget.
+  void wake() {
+    // A read-modify-write on both sides: if the janitor's comes first, this one sees that it sleeps; if this one comes first,
+    // the janitor acquires it, and with it the claim.
+    if (asleep_.exchange(false, std::memory_order_acq_rel)) awake();
+  }
+
+ private:
+  friend class Janitor;
+  using Clock = std::chrono::steady_clock;
+
+  void awake();
+
+  Pool& pool_;
+  const std::chrono::milliseconds epoch_;
+  // The janitor's, under its lock.
+  Clock::time_point due_;
+  bool being_aged_ = false;
+  StdSync::atomic<bool> asleep_{true};
+};
+
+}  // namespace slabpool
