@@ -6,8 +6,8 @@ import Table from 'cli-table3';
 import { DRAWN, SEED } from './sizes.js';
 import { verdicts } from './targets.js';
 
-const ONE_THREAD = ['steady', 'burst', 'live-set', 'read-file', 'steady-state', 'core', 'decay'];
-const THREADS = ['handover', 'latency', 'xmalloc', 'larson', 'msgpass', 'scaling', 'churn'];
+const ONE_THREAD = ['steady', 'burst', 'live-set', 'read-file', 'steady-state', 'core', 'jagged', 'decay'];
+const THREADS = ['handover', 'latency', 'xmalloc', 'larson', 'msgpass', 'scaling', 'budget', 'churn'];
 const NAMES = [...ONE_THREAD, ...THREADS];
 
 /**

@@ -127,6 +127,13 @@ const TARGETS = [
     most: 0.001,
   },
   {
+    what: 'jagged: one growable tier takes at least 5x the memory',
+    fact: 'jagged/peak memory of one growable tier over ours',
+    least: 5,
+  },
+  { what: 'jagged: one growable tier is not faster', ratio: 'jagged/jagged/one tier, growable', least: 1 },
+  { what: 'budget: resident never above maxBytes', fact: 'budget/most resident over maxBytes', most: 1 },
+  {
     what: 'decay: at most 5 % of a burst left after two idle epochs',
     fact: 'decay/left after two epochs, of the burst',
     most: 0.05,

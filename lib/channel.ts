@@ -167,7 +167,7 @@ export class Channel {
     this.#meta[1] = meta2;
     const woken = this.#heap.send(this.#channel, block);
     if (woken >= 0) {
-      Lease.end(lease, this.#heap);
+      Lease.sent(lease);
       if (woken > 0) this.#wakeBlocked(woken - 1);
       return true;
     }

@@ -70,6 +70,8 @@ export interface Core {
   trim(): number;
   /** One epoch: what was not used since the last one loses its memory. The bytes given back. */
   age(): number;
+  /** What the budget is charged: at no moment above it, also while other threads work. */
+  readonly residentBytes: number;
   stats(): CoreClassStats[];
   /** `null`, or the first thing that is wrong with the core's books. */
   checkInvariants(): string | null;

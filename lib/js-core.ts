@@ -191,6 +191,10 @@ export class JsCore implements Core {
     structuredClone(buffer, { transfer: [buffer] });
   }
 
+  get residentBytes(): number {
+    return this.#residentBytes;
+  }
+
   trim(): number {
     return this.age() + this.age();
   }

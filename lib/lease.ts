@@ -83,6 +83,14 @@ export class Lease {
   }
 
   /**
+   * Ends a lease whose block {@link blockOf} gave and that is no longer this thread's.
+   * @internal
+   */
+  static sent(lease: Lease): void {
+    lease.#block = null;
+  }
+
+  /**
    * Undoes {@link end}.
    * @internal
    */

@@ -157,6 +157,10 @@ export class NativeCore implements Core {
     return this.#pool.trim();
   }
 
+  get residentBytes(): number {
+    return this.#pool.residentBytes;
+  }
+
   stats(): CoreClassStats[] {
     const numbers = new Float64Array(FIELDS * this.#classes);
     this.#pool.stats(numbers);

@@ -27,7 +27,8 @@ export interface ClassStats {
 /**
  * A snapshot of a pool. Bytes and slabs are those of all threads, counts are this thread's.
  *
- * `residentBytes == outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes`, and `residentBytes <= maxBytes`.
+ * `residentBytes <= maxBytes` at every moment, and
+ * `residentBytes == outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes` while no other thread moves blocks.
  */
 export interface PoolStats {
   readonly name: string;
@@ -109,16 +110,22 @@ export function takeStats(
   // More refills than acquires: some brought only blocks that had been detached meanwhile.
   const magazine = Math.max(0, pooled - refills.reduce((total, [, n]) => total + n, 0));
   const acquires = pooled + oversize.magazine.acquires;
+  // The budget's own figure: tiers that are read one after the other may count a block's memory twice.
+  const { residentBytes } = heap.core;
+  const outBytes = sum((k) => k.outBytes);
+  const transitBytes = sum((k) => k.transitBytes);
+  const restingBytes = sum((k) => k.restingBytes);
+  const retiredBytes = sum((k) => k.retiredBytes);
   return {
     name,
     backend,
     maxBytes,
-    residentBytes: sum((k) => k.residentBytes),
-    outBytes: sum((k) => k.outBytes),
-    transitBytes: sum((k) => k.transitBytes),
-    cachedBytes: sum((k) => k.cachedBytes),
-    restingBytes: sum((k) => k.restingBytes),
-    retiredBytes: sum((k) => k.retiredBytes),
+    residentBytes,
+    outBytes,
+    transitBytes,
+    cachedBytes: Math.max(0, residentBytes - outBytes - transitBytes - restingBytes - retiredBytes),
+    restingBytes,
+    retiredBytes,
     coldBytes: sum((k) => k.coldBytes),
     acquires,
     outstanding: heap.outstanding(),

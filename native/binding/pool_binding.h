@@ -19,6 +19,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
                         InstanceMethod<&PoolBinding::is_like>("isLike"), InstanceAccessor<&PoolBinding::slot>("slot"),
                         InstanceAccessor<&PoolBinding::serial>("serial"), InstanceMethod<&PoolBinding::age>("age"),
                         InstanceMethod<&PoolBinding::trim>("trim"), InstanceMethod<&PoolBinding::stats>("stats"),
+                        InstanceAccessor<&PoolBinding::resident_bytes>("residentBytes"),
                         InstanceMethod<&PoolBinding::check_invariants>("checkInvariants"),
                         InstanceMethod<&PoolBinding::close>("close")});
   }
@@ -201,6 +202,11 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
       *into++ = static_cast<double>(pool_->size_class(c).stride);
     }
     return env.Undefined();
+  }
+
+  // residentBytes: what the budget is charged now.
+  Napi::Value resident_bytes(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), pool_ ? static_cast<double>(pool_->budget().used()) : 0);
   }
 
   // checkInvariants(): null, or what is wrong. For tests.

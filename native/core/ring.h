@@ -18,7 +18,9 @@ namespace slabpool {
 template <class T, class Sync = StdSync>
 class Ring {
  public:
-  struct Cell {
+  // On a line of its own: with two to a line, producer and consumer of a short queue took it from each other (a tenth of a
+  // hand-over).
+  struct alignas(64) Cell {
     typename Sync::template atomic<uint64_t> sequence;
     T message;
   };
