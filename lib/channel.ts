@@ -191,12 +191,15 @@ export class Channel {
 
   /** As {@link trySendMany}, but waits until all are handed over; those that are not yet are the caller's if it is aborted. */
   sendMany(leases: readonly Lease[], metas?: readonly number[], { signal }: WaitOptions = {}): Promise<void> {
+    // Copies: the caller's arrays may change while it waits.
+    const all = Array.isArray(leases) ? [...leases] : leases;
+    const numbers = Array.isArray(metas) ? [...metas] : metas;
     let sent = 0;
     return this.#wait(this.#senders, signal, () => {
       this.#assertOpen();
-      if (sent === 0) this.#assertMany(leases, metas);
-      sent += this.#sendMany(leases, metas, sent);
-      return sent === leases.length ? { value: undefined } : null;
+      this.#assertMany(all, numbers);
+      sent += this.#sendMany(all, numbers, sent);
+      return sent === all.length ? { value: undefined } : null;
     });
   }
 
@@ -332,8 +335,13 @@ export class Channel {
     let lease = this.#take();
     if (lease !== undefined) return lease;
     const until = performance.now() + timeoutMs;
-    for (let left = timeoutMs; lease === undefined && left > 0; left = until - performance.now()) {
-      lease = this.#sleep(Math.min(left, LOOK_MS)) ?? this.#take();
+    try {
+      for (let left = timeoutMs; lease === undefined && left > 0; left = until - performance.now()) {
+        lease = this.#sleep(Math.min(left, LOOK_MS)) ?? this.#take();
+      }
+    } finally {
+      // The bell of this thread's other receivers was disarmed with its own.
+      this.#pump();
     }
     this.#passOn();
     return lease ?? null;
@@ -380,6 +388,7 @@ export class Channel {
     this.#open = false;
     this.#heap.channels.delete(this);
     this.#channel.leave();
+    for (let endpoint = 0; endpoint < MAX_ENDPOINTS; endpoint++) this.#wakeBlocked(endpoint);
     for (const { reject } of [...this.#receivers.splice(0), ...this.#senders.splice(0)]) reject(this.#closed());
   }
 

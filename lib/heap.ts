@@ -68,7 +68,11 @@ export class Heap {
     if (this.#timer === null) this.#watch();
     let count = core.refill(sizeClass);
     // Before it refuses, a pool has tried everything it may: idle blocks of other classes give their memory up.
-    if (count === EXHAUSTED && this.trim() > 0) count = core.refill(sizeClass);
+    // Tried again in any case: another thread may have given it back meanwhile.
+    if (count === EXHAUSTED) {
+      this.trim();
+      count = core.refill(sizeClass);
+    }
     if (count < 0) throw this.#refusal(magazine, count);
 
     const { exchange } = core;
@@ -97,14 +101,16 @@ export class Heap {
     const { epochMs } = this.#options;
     if (epochMs === 0) return;
     this.#watchedSince = performance.now();
-    this.#timer = setTimeout(() => this.#tick(), Math.min(epochMs, LONGEST_TIMER)).unref();
+    // A pool that was dropped with a lease out is not to be kept by its own timer.
+    const heap = new WeakRef(this);
+    this.#timer = setTimeout(() => heap.deref()?.tick(), Math.min(epochMs, LONGEST_TIMER)).unref();
   }
 
   /**
    * Magazines in which nothing was acquired for an epoch go to the core, where their blocks age like all others: the native
    * core's by the janitor thread, the TypeScript one's here.
    */
-  #tick(): void {
+  tick(): void {
     this.#timer = null;
     if (this.closed) return;
     let held = 0;
@@ -125,7 +131,7 @@ export class Heap {
     const { epochMs } = this.#options;
     if (this.#timer === null || performance.now() - this.#watchedSince < epochMs) return;
     clearTimeout(this.#timer);
-    this.#tick();
+    this.tick();
   }
 
   #blockAt(index: number, magazine: Magazine): Block {

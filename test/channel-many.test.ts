@@ -81,6 +81,16 @@ describe('many at once', () => {
     await all;
   });
 
+  test('sendMany keeps to what it was given, whatever becomes of the arrays', async () => {
+    const leases = stamped(70);
+    const metas = numbers(70);
+    const sending = channel.sendMany(leases, metas);
+    leases.length = 3;
+    metas.fill(-1);
+    for (let received = 0; received < 70; ) received += receive(64, received, await channel.receiveMany(64));
+    await sending;
+  });
+
   test('an aborted sendMany leaves what was not sent to the caller', async () => {
     const abort = new AbortController();
     const leases = stamped(70);

@@ -57,6 +57,17 @@ async function pends(promise: Promise<unknown>): Promise<boolean> {
   return (await Promise.race([promise.catch(() => 'rejected'), turns()])) === 'pending';
 }
 
+test('receiveSync() leaves an earlier receive() of the same thread awake', async () => {
+  const other = join();
+  const waiting = channel.receive();
+  expect(channel.receiveSync(20)).toBeNull();
+  other.trySend(lease(7), 7);
+  const received = await waiting;
+  expect(received?.meta).toBe(7);
+  received?.release();
+  other.leave();
+});
+
 describe('messages', () => {
   test('come out in the order of sending, each once, with every byte and both numbers', () => {
     const other = join();

@@ -84,11 +84,11 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
       Napi::RangeError::New(env, "capacities or maxBytes out of range").ThrowAsJavaScriptException();
       return false;
     }
-    if (pool_.create(Pool::create(capacities.Data(), static_cast<uint32_t>(capacities.ElementLength()),
-                                  static_cast<uint64_t>(max_bytes), info[2].As<Napi::Number>().Uint32Value()))) {
-      if (info[2].As<Napi::Number>().Uint32Value() != 0) pool_->enroll();
-      return true;
-    }
+    const uint32_t epoch_ms = info[2].As<Napi::Number>().Uint32Value();
+    auto pool = Pool::create(capacities.Data(), static_cast<uint32_t>(capacities.ElementLength()),
+                             static_cast<uint64_t>(max_bytes), epoch_ms);
+    if (pool && epoch_ms != 0) pool->enroll();  // before other threads can join it
+    if (pool_.create(std::move(pool))) return true;
     Napi::Error::New(env, "no address space, or too many pools").ThrowAsJavaScriptException();
     return false;
   }

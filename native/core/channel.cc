@@ -21,7 +21,8 @@ uint32_t Channel::join() {
     // Acquire: pairs with the release in leave(); what belonged to the number's former owner is cleared away.
     if (endpoints_.compare_exchange_weak(taken, taken | uint64_t{1} << free, std::memory_order_acquire,
                                          std::memory_order_relaxed)) {
-      joins_.fetch_add(1, std::memory_order_relaxed);
+      // Release: pairs with the acquire in alone(), which then sees the bit as well.
+      joins_.fetch_add(1, std::memory_order_release);
       return free;
     }
   }
@@ -55,14 +56,15 @@ Channel::Result Channel::try_send(Attachment& from, uint32_t size_class, uint32_
 
 Channel::Result Channel::try_receive(Attachment& to, Message& message, uint32_t& to_wake) {
   to_wake = kNobody;
-  // Looked at first: what was sent before the channel was closed is then found below.
+  // Looked at first: what was sent before the channel was closed, or before the last peer left, is then found below.
   const bool was_closed = closed();
+  const bool was_alone = alone();
   if (ring_.try_pop(message)) {
     to_wake = senders_.ring();
     return pool_.adopt(to, message.block, message.generation) == Status::ok ? Result::ok : Result::stale;
   }
   if (was_closed) return Result::closed;
-  return alone() ? Result::alone : Result::would_block;
+  return was_alone ? Result::alone : Result::would_block;
 }
 
 Channel::~Channel() {

@@ -57,9 +57,11 @@ class Channel {
   [[nodiscard]] uint32_t capacity() const { return capacity_; }
 
  private:
-  // Relaxed: whoever leaves wakes the others afterwards, and then they look again.
+  // Acquire, twice: pairs with the releases in join() and leave(). Whoever has joined is seen, and what was sent by those that
+  // have left.
   [[nodiscard]] bool alone() const {
-    return joins() > 1 && std::has_single_bit(endpoints_.load(std::memory_order_relaxed));
+    return joins_.load(std::memory_order_acquire) > 1 &&
+           std::has_single_bit(endpoints_.load(std::memory_order_acquire));
   }
 
   explicit Channel(Pool& pool, uint32_t capacity) : pool_(pool), capacity_(capacity) {}

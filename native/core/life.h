@@ -22,6 +22,9 @@ namespace slabpool {
 
 enum class BlockState : uint8_t { cold = 0, free = 1, out = 2, transit = 3, resting = 4, retired = 5 };
 
+// In life words: of no attachment.
+inline constexpr uint16_t kNobodysIndex = UINT16_MAX;
+
 // The word's value.
 struct Life {
   BlockState state;
@@ -47,12 +50,6 @@ class BasicLifeWord {
     return life.state == BlockState::out && life.owner == owner;
   }
 
-  // Whether the ticket is out that `sender` gave.
-  [[nodiscard]] bool sent_by(uint16_t sender) const {
-    const Life life = get();
-    return life.state == BlockState::transit && life.owner == sender;
-  }
-
   // To `owner`. By the block's owner so far.
   void hand_out(uint16_t owner) { set({BlockState::out, owner, get().generation + 1}); }
 
@@ -70,13 +67,27 @@ class BasicLifeWord {
   // Transit to out, if the block is in transit and the low `bits` bits of its generation are those of `generation`. Any
   // thread; of several that try with one ticket, one succeeds.
   [[nodiscard]] bool adopt(uint32_t generation, uint32_t bits, uint16_t owner) {
+    const uint32_t mask = (uint32_t{1} << bits) - 1;
+    uint64_t seen = word_.load(std::memory_order_relaxed);  // only a guess: the CAS checks it
+    for (;;) {
+      const Life life = Life::of(seen);
+      if (life.state != BlockState::transit || ((life.generation ^ generation) & mask) != 0) return false;
+      const uint64_t adopted = Life{BlockState::out, owner, life.generation + 1}.word();
+      // Acquire: pairs with the release of transfer(); the adopter reads what the sender wrote. It fails when another was
+      // faster, or when the sender disowned the ticket meanwhile: then once more.
+      if (word_.compare_exchange_strong(seen, adopted, std::memory_order_acquire, std::memory_order_relaxed))
+        return true;
+    }
+  }
+
+  // The ticket that `sender` gave, if it is out, is nobody's from now on, and as good as before.
+  void disown(uint16_t sender) {
     uint64_t seen = word_.load(std::memory_order_relaxed);  // only a guess: the CAS checks it
     const Life life = Life::of(seen);
-    const uint32_t mask = (uint32_t{1} << bits) - 1;
-    if (life.state != BlockState::transit || ((life.generation ^ generation) & mask) != 0) return false;
-    const uint64_t adopted = Life{BlockState::out, owner, life.generation + 1}.word();
-    // Acquire: pairs with the release of transfer(); the adopter reads what the sender wrote.
-    return word_.compare_exchange_strong(seen, adopted, std::memory_order_acquire, std::memory_order_relaxed);
+    if (life.state != BlockState::transit || life.owner != sender) return;
+    // Relaxed: a read-modify-write continues the release sequence of transfer(). It fails when the block was adopted.
+    (void)word_.compare_exchange_strong(seen, Life{BlockState::transit, kNobodysIndex, life.generation}.word(),
+                                        std::memory_order_relaxed, std::memory_order_relaxed);
   }
 
  private:

@@ -16,8 +16,6 @@ namespace {
 
 StdSync::atomic<uint32_t> pools_made{0};
 
-// In life words: of no attachment.
-constexpr uint16_t kNobodysIndex = UINT16_MAX;
 static_assert(kMaxAttachments <= kNobodysIndex);
 
 }  // namespace
@@ -90,10 +88,17 @@ void Pool::detach(Attachment& thread, Departure departure) {
     for (uint32_t b = 0; b < blocks; ++b) {
       Block& block = blocks_[b];
       // Other threads move the life words of other blocks; none of those can come to be held or sent by this thread now.
-      if (departure == Departure::death && block.life.sent_by(thread.index)) {
-        add_orphan(b, block.life.get().generation, now);
+      // Read once: what was sent may be adopted, and sent on by others, at any moment.
+      const Life life = block.life.get();
+      if (life.owner != thread.index) continue;
+      if (life.state == BlockState::transit) {
+        if (departure == Departure::death) {
+          add_orphan(b, life.generation, now);
+        } else {
+          block.life.disown(thread.index);  // or the death of the next thread with this index would orphan it
+        }
       }
-      if (!block.life.held_by(thread.index)) continue;
+      if (life.state != BlockState::out) continue;
       const uint32_t c = class_of(b);
       if (block.slab != slab) {
         slab = block.slab;
@@ -166,7 +171,7 @@ uint32_t Pool::attachment_count() const { return attachment_count_.load(std::mem
 uint32_t Pool::heap_slots() const { return std::min(attachment_count(), kMaxHeaps); }
 
 RefillResult Pool::refill(Attachment& thread, uint32_t c, uint32_t* out) {
-  // Acquire, three times: pairs with age()'s release at its end; what it gave back is then seen.
+  // Acquire, three times: pairs with end_aging()'s release; what was given back is then seen.
   const uint32_t before = ages_.load(std::memory_order_acquire);
   const RefillResult result = try_refill(thread, c, out);
   if (result.status != Status::exhausted) return result;

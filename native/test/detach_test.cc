@@ -187,6 +187,22 @@ TEST(tickets_of_a_thread_that_said_goodbye_are_good_for_ever) {
   CHECK_SOUND(*pool);
 }
 
+TEST(ticket_of_a_thread_that_said_goodbye_survives_the_next_one_with_its_index) {
+  const auto pool = make_pool({4096}, 8 * kMiB, 0);
+  Client adopter(*pool);
+  Client sender(*pool);
+  const uint16_t index = sender.thread->index;
+  const uint32_t b = sender.refill(0)[0];
+  const uint32_t ticket = sender.transfer(0, b);
+  sender.detach(Departure::farewell);
+  Client next(*pool);
+  CHECK_EQ(next.thread->index, index);
+  next.detach(Departure::death);
+  pool->age();
+  CHECK_EQ(adopter.adopt(b, ticket), Status::ok);
+  CHECK_SOUND(*pool);
+}
+
 TEST(pool_ends_with_orphans) {
   const auto pool = make_pool({4096}, 8 * kMiB, kNever);
   Client sender(*pool);

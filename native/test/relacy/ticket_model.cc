@@ -26,6 +26,7 @@ struct TwoAdopters : rl::test_suite<TwoAdopters<Sync, bits>, 3> {
     if (index == kSender) {
       bytes(RL_INFO) = 1;
       RL_ASSERT(life.transfer(kSender) == kTicket);
+      life.disown(kSender);  // it says goodbye at once
       return;
     }
     // A ticket that overtakes its block looks stale at first: nothing but the word orders the threads here.
