@@ -5,4 +5,5 @@ export type { Lease } from './lease.js';
 export type { BackendInfo } from './loader.js';
 export type { Backend, BufferPoolOptions } from './options.js';
 export { BufferPool } from './pool.js';
-export type { ClassStats, PoolStats } from './stats.js';
+export type { Pressure, PressureLevel } from './pressure.js';
+export type { ClassStats, Hits, PoolStats, ThreadStats } from './stats.js';

@@ -1,9 +1,13 @@
 import { STEPS, type Step } from './core.js';
 import type { Heap } from './heap.js';
 import type { Backend, ResolvedOptions } from './options.js';
+import type { Pressure } from './pressure.js';
 
 /** Bytes that V8 and Node spend on one mapped block: its ArrayBuffer, its Buffer and what frees them (measured, Node 20). */
 const OVERHEAD_PER_MAPPED_BLOCK = 880;
+
+/** Acquires by the place that served them, nearest first. A refill serves one acquire; the rest of its batch is magazine hits. */
+export type Hits = Readonly<Record<'magazine' | Step, number>>;
 
 /** One tier. `residentBytes == outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes`. */
 export interface ClassStats {
@@ -15,17 +19,40 @@ export interface ClassStats {
   readonly outBytes: number;
   readonly transitBytes: number;
   readonly cachedBytes: number;
+  /** Of the cached ones, those in magazines of threads. */
+  readonly magazineBytes: number;
+  /** Of the cached ones, those unused for an epoch. The rest is in depots. */
+  readonly victimBytes: number;
   readonly restingBytes: number;
   readonly retiredBytes: number;
   /** Address space without memory behind it. */
   readonly coldBytes: number;
+  /** The most that were resident at once so far. */
+  readonly peakResidentBytes: number;
   readonly slabs: number;
   readonly acquires: number;
   readonly outstanding: number;
+  readonly hits: Hits;
+}
+
+/** One thread that has the pool now. */
+export interface ThreadStats {
+  /** Its number in the pool, which the next thread takes over when it is gone. */
+  readonly thread: number;
+  /** Whether it is the one that asks. */
+  readonly here: boolean;
+  /** Pooled ones. */
+  readonly acquires: number;
+  /** Pooled leases that it has out. */
+  readonly outstanding: number;
+  readonly outBytes: number;
+  readonly magazineBytes: number;
+  readonly hits: Hits;
 }
 
 /**
- * A snapshot of a pool. Bytes and slabs are those of all threads, counts are this thread's.
+ * A snapshot of a pool, of all threads that have it, unless "this thread" is said. What other threads acquired or put into their
+ * magazines since they last crossed into the core, or since their last epoch, is not in it yet.
  *
  * `residentBytes <= maxBytes` at every moment, and
  * `residentBytes == outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes` while no other thread moves blocks.
@@ -33,32 +60,91 @@ export interface ClassStats {
 export interface PoolStats {
   readonly name: string;
   readonly backend: Backend;
+  /** Milliseconds since this thread made the pool, or attached to it. */
+  readonly ageMs: number;
   /** Bytes of the budget. */
   readonly maxBytes: number;
   /** Bytes charged to the budget. */
   readonly residentBytes: number;
-  /** Of these, leased; of other threads also what is in their magazines. */
+  /** Of these, leased. */
   readonly outBytes: number;
   /** Of these, handed over by one thread and not yet adopted by another. */
   readonly transitBytes: number;
-  /** Of these, free: in this thread's magazines and in depots. */
+  /** Of these, free: in magazines, depots and victims. */
   readonly cachedBytes: number;
-  /** Of these, held by threads that died, and free again after `epochMs`. */
+  /** Of the cached ones, those in magazines of threads. */
+  readonly magazineBytes: number;
+  /** Of the cached ones, those unused for an epoch. The rest is in depots. */
+  readonly victimBytes: number;
+  /** Of the resident ones, held by threads that died, and free again after `epochMs`. */
   readonly restingBytes: number;
   /** Of these, lost: their ArrayBuffers were detached by holders. */
   readonly retiredBytes: number;
   /** Bytes of address space that were carved but have no memory behind them now. */
   readonly coldBytes: number;
-  /** Leases taken, oversize ones included. */
+  /** The most so far. */
+  readonly peak: {
+    readonly residentBytes: number;
+    readonly waiting: number;
+    /** Of this thread. */
+    readonly oversizeBytes: number;
+  };
+  /** Leases taken, oversize ones of this thread included. */
   readonly acquires: number;
-  /** Leases out now, oversize ones included. */
+  /** Leases out now, oversize ones of this thread included. */
   readonly outstanding: number;
-  /** Acquires that the budget refused. */
-  readonly exhausted: number;
-  /** Pooled acquires by the place that served them, nearest first. A refill serves one acquire; the rest of its batch is magazine hits. */
-  readonly hits: Readonly<Record<'magazine' | Step, number>>;
+  readonly hits: Hits;
+  /** Pooled acquires that found no block with memory: `cold` and `slab`. */
+  readonly misses: number;
   /** Share of all acquires, oversize ones included, that neither `cold` nor `slab` nor the runtime had to serve; 1 before the first. */
   readonly hitRate: number;
+  /** Acquires that the budget refused. */
+  readonly exhausted: number;
+  /** Of `acquireAsync()`. */
+  readonly waits: {
+    /** Those that have waited or wait. */
+    readonly total: number;
+    readonly waiting: number;
+    /** Of this thread, those that gave up: their time was up, or they were aborted. */
+    readonly timedOut: number;
+    readonly aborted: number;
+    /** Milliseconds that those of this thread that were served have waited, all together. */
+    readonly totalMs: number;
+  };
+  /** What was given back to the operating system, or lost, and why. */
+  readonly drops: {
+    /** Unused for two epochs. */
+    readonly decayBytes: number;
+    /** By `trim()`. */
+    readonly trimBytes: number;
+    /** To make room in the budget for another tier. */
+    readonly exhaustedBytes: number;
+    /** Because memory was short. */
+    readonly pressureBytes: number;
+    /** Oversize leases of this thread that were released. */
+    readonly oversize: number;
+    /** Blocks whose ArrayBuffers were detached by holders. */
+    readonly retired: number;
+  };
+  /**
+   * Requests of this thread by size, ascending: `count` of them asked for at most `size` bytes, and more than the entry before.
+   * Four to sixteen entries per doubling. Estimated: the first 64 of a tier are counted, later ones sampled; oversize ones are counted.
+   */
+  readonly requests: readonly { readonly size: number; readonly count: number }[];
+  /** How long leases of this thread were out: those that were tracked. */
+  readonly holds: { readonly samples: number; readonly totalMs: number };
+  readonly leaks: {
+    readonly detection: 'off' | 'sampled' | 'full';
+    /** One in so many is tracked. */
+    readonly sampleRate: number;
+    /** Leases of this thread that are out and tracked. */
+    readonly tracked: number;
+    /** Tracked leases of this thread that were collected without a release. */
+    readonly collected: number;
+  };
+  /** What the janitor last saw of the system's memory. */
+  readonly pressure: Pressure;
+  /** Of this thread. */
   readonly oversize: {
     readonly maxBytes: number;
     readonly outBytes: number;
@@ -70,6 +156,7 @@ export interface PoolStats {
   readonly mappedBlocks: number;
   /** What these cost V8 and Node, in bytes; an estimate, and outside the budget. */
   readonly overheadBytes: number;
+  readonly threads: readonly ThreadStats[];
   readonly classes: readonly ClassStats[];
 }
 
@@ -81,7 +168,7 @@ export function takeStats(
   const { oversize, magazines } = heap;
   const core = heap.core.stats();
 
-  const classes = core.map(({ carved, resident, out, transit, resting, retired, slabs, stride }, c): ClassStats => {
+  const classes = core.map(({ carved, resident, out, transit, resting, retired, slabs, stride, refills }, c): ClassStats => {
     const { capacity, held, count, acquires } = magazines[c] as (typeof magazines)[number];
     // The core counts as out what is in this thread's magazine too.
     const leased = out - count;
@@ -92,24 +179,27 @@ export function takeStats(
       outBytes: leased * stride,
       transitBytes: transit * stride,
       cachedBytes: (resident - leased - transit - resting - retired) * stride,
+      magazineBytes: count * stride,
+      victimBytes: 0,
       restingBytes: resting * stride,
       retiredBytes: retired * stride,
       coldBytes: (carved - resident) * stride,
+      peakResidentBytes: resident * stride,
       slabs,
       acquires: acquires + 0,
       outstanding: held - count,
+      hits: hitsOf(acquires, refills),
     };
   });
   const sum = (figure: (k: ClassStats) => number) => classes.reduce((total, k) => total + figure(k), 0);
 
   const pooled = sum((k) => k.acquires);
-  const refills = STEPS.map(
-    (step, i) => [step, core.reduce((total, k) => total + (k.refills[i] as number), 0)] as const,
+  const hits = hitsOf(
+    pooled,
+    STEPS.map((_, i) => core.reduce((total, k) => total + (k.refills[i] as number), 0)),
   );
-  const served = Object.fromEntries(refills) as Record<Step, number>;
-  // More refills than acquires: some brought only blocks that had been detached meanwhile.
-  const magazine = Math.max(0, pooled - refills.reduce((total, [, n]) => total + n, 0));
   const acquires = pooled + oversize.magazine.acquires;
+  const misses = hits.cold + hits.slab;
   // The budget's own figure: tiers that are read one after the other may count a block's memory twice.
   const { residentBytes } = heap.core;
   const outBytes = sum((k) => k.outBytes);
@@ -119,19 +209,30 @@ export function takeStats(
   return {
     name,
     backend,
+    ageMs: performance.now(),
     maxBytes,
     residentBytes,
     outBytes,
     transitBytes,
     cachedBytes: Math.max(0, residentBytes - outBytes - transitBytes - restingBytes - retiredBytes),
+    magazineBytes: sum((k) => k.magazineBytes),
+    victimBytes: sum((k) => k.victimBytes),
     restingBytes,
     retiredBytes,
     coldBytes: sum((k) => k.coldBytes),
+    peak: { residentBytes, waiting: 0, oversizeBytes: oversize.outBytes },
     acquires,
     outstanding: heap.outstanding(),
+    hits,
+    misses,
+    hitRate: acquires === 0 ? 1 : (pooled - misses) / acquires,
     exhausted: heap.exhausted,
-    hits: { magazine, ...served },
-    hitRate: acquires === 0 ? 1 : (pooled - served.cold - served.slab) / acquires,
+    waits: { total: 0, waiting: 0, timedOut: 0, aborted: 0, totalMs: 0 },
+    drops: { decayBytes: 0, trimBytes: 0, exhaustedBytes: 0, pressureBytes: 0, oversize: 0, retired: 0 },
+    requests: [],
+    holds: { samples: 0, totalMs: 0 },
+    leaks: { detection: 'off', sampleRate: 0, tracked: 0, collected: 0 },
+    pressure: { source: 'none', level: 'none', usedBytes: 0, limitBytes: 0 },
     oversize: {
       maxBytes: maxOversizeBytes,
       outBytes: oversize.outBytes,
@@ -141,6 +242,13 @@ export function takeStats(
     },
     mappedBlocks: heap.mapped,
     overheadBytes: heap.mapped * OVERHEAD_PER_MAPPED_BLOCK,
+    threads: [],
     classes,
   };
+}
+
+function hitsOf(acquires: number, refills: readonly number[]): Hits {
+  const served = Object.fromEntries(STEPS.map((step, i) => [step, refills[i]])) as Record<Step, number>;
+  // More refills than acquires: some brought only blocks that had been detached meanwhile.
+  return { magazine: Math.max(0, acquires - refills.reduce((total, n) => total + n, 0)), ...served };
 }
