@@ -10,7 +10,8 @@
         "native/core/janitor.cc",
         "native/core/os_posix.cc",
         "native/core/os_windows.cc",
-        "native/core/pool.cc"
+        "native/core/pool.cc",
+        "native/core/waiting.cc"
       ],
       "include_dirs": ["native", "<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": [

@@ -44,6 +44,17 @@ export class BlockTable {
     this.#size++;
   }
 
+  /** The numbers of the blocks in the `at`th part of the table, of {@link parts}. */
+  part(at: number): number[] {
+    const numbers: number[] = [];
+    for (const block of this.#chunks[at] ?? []) if (block !== undefined) numbers.push(block.index);
+    return numbers;
+  }
+
+  get parts(): number {
+    return this.#chunks.length;
+  }
+
   /** Drops the blocks that do not pass. */
   retain(passes: (block: Block) => boolean): void {
     for (const [at, chunk] of this.#chunks.entries()) {

@@ -7,7 +7,27 @@ export const STALE = -4;
 /** Blocks that one batch has at the most, and half the length of {@link Core.exchange}. */
 export const MAX_BATCH = 32;
 
-/** What one class occupies in all threads, in blocks, and how this thread's refills were served. */
+/**
+ * Where in {@link Core.exchange} a thread tells of its magazine with each refill and flush: leases since it did so last (low and
+ * high word), and blocks in it, without what the refill itself brings. And where a refill says which of {@link STEPS} served it.
+ */
+export const REPORT = 2 * MAX_BATCH;
+export const STEP = REPORT + 3;
+export const EXCHANGE_LENGTH = REPORT + 4;
+
+/** What a flush says besides: somebody waits for budget; this thread is summoned. */
+export const WAITING = 1;
+export const SUMMONED = 2;
+
+/** What threads are asked to do. The greater includes the less. */
+export const SUMMONS_FLUSH = 1;
+export const SUMMONS_TRIM = 2;
+
+/** Why memory was given back, in the order of the native core's `Cause`. */
+export const CAUSES = ['decay', 'trim', 'exhausted', 'pressure'] as const;
+export type Cause = (typeof CAUSES)[number];
+
+/** What one class occupies in all threads, in blocks, and what they did. */
 export interface CoreClassStats {
   /** Blocks that have an address, cold ones included. */
   carved: number;
@@ -21,10 +41,45 @@ export interface CoreClassStats {
   resting: number;
   retired: number;
   slabs: number;
-  /** This thread's refills by the step that served them, in the order of {@link STEPS}. */
+  /** Blocks that are free, and unused for an epoch. */
+  victim: number;
+  /** The most blocks that were resident at once. */
+  peakResident: number;
+  /** Of the blocks out, those in magazines, as far as reported. */
+  cached: number;
+  /** Leases, as far as reported. */
+  acquires: number;
+  /** Refills by the step that served them, in the order of {@link STEPS}. */
   refills: number[];
   /** Bytes that one block is charged to the budget. */
   stride: number;
+}
+
+/** Figures of a pool, of all threads. */
+export interface CoreTotals {
+  /** Requests that ever waited. */
+  waits: number;
+  waiting: number;
+  peakWaiting: number;
+  peakResidentBytes: number;
+  /** Acquires that were refused. */
+  refused: number;
+  /** Bytes given back, in the order of {@link CAUSES}. */
+  dropped: number[];
+}
+
+/** Figures of one thread, over all classes. */
+export interface CoreThreadStats {
+  index: number;
+  out: number;
+  outBytes: number;
+  /** Of these, in magazines, as far as reported. */
+  cached: number;
+  cachedBytes: number;
+  acquires: number;
+  refills: number[];
+  /** Whether it is the one that asks. */
+  here: boolean;
 }
 
 /** Where a refill found its batch, nearest first (the steps of Go's `sync.Pool` behind its `private`). */
@@ -50,7 +105,7 @@ export interface Core {
   batch(sizeClass: number): number;
   /** Puts up to one batch into `exchange`: how many blocks, or {@link EXHAUSTED} or {@link OUT_OF_MEMORY}. */
   refill(sizeClass: number): number;
-  /** Takes the first `count` blocks of `exchange` back: 0, or {@link NOT_HELD}. */
+  /** Takes the first `count` blocks of `exchange` back: {@link WAITING} and {@link SUMMONED}, or {@link NOT_HELD}. */
   flush(sizeClass: number, count: number): number;
   /** A Buffer over exactly the capacity of a block that this thread holds. */
   map(sizeClass: number, block: number): Buffer<ArrayBuffer>;
@@ -66,13 +121,36 @@ export interface Core {
   readonly address: CoreAddress | null;
   /** Takes the memory away from under an ArrayBuffer that {@link map} made. */
   detach(buffer: ArrayBuffer): void;
+  /** Tells of a magazine. */
+  report(sizeClass: number): void;
+  /** How this thread is told that it has mail: grants, or a summons. Calls `mail()` in a turn of the event loop of its own. */
+  listen(listener: WeakRef<{ mail(): void }>): void;
+  /** Requests that wait, of all threads. While there are any, no refill gets anything. */
+  readonly waiting: number;
+  /** A place in the queue for one block, which this thread will find with {@link collect}: its number, or 0 for no memory. */
+  wait(sizeClass: number): number;
+  /** Gives a place up; false when it has been served. */
+  cancel(number: number): boolean;
+  /** The number of a request that was served, its block and class in `exchange`; negative: there is no memory; 0: none was. */
+  collect(): number;
+  /** What this thread was asked to do, once. */
+  takeSummons(): number;
+  summonOthers(what: number): void;
+  /** Whether mail is to keep the process alive. */
+  ref(): void;
+  unref(): void;
+  countRefusal(): void;
+  /** Of the first `count` blocks of `exchange`, those that have no memory now, put first: how many. */
+  areCold(count: number): number;
   /** All that is free gives its memory up: two epochs at once. The bytes given back. */
-  trim(): number;
+  trim(cause: Cause): number;
   /** One epoch: what was not used since the last one loses its memory. The bytes given back. */
   age(): number;
   /** What the budget is charged: at no moment above it, also while other threads work. */
   readonly residentBytes: number;
   stats(): CoreClassStats[];
+  totals(): CoreTotals;
+  threads(): CoreThreadStats[];
   /** `null`, or the first thing that is wrong with the core's books. */
   checkInvariants(): string | null;
   /**

@@ -4,6 +4,8 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_INVALID_ARG'
   /** The byte budget (`maxBytes`) is full, with all that is free given up. */
   | 'ERR_SLABPOOL_EXHAUSTED'
+  /** `acquireAsync()` has waited as long as it should. */
+  | 'ERR_SLABPOOL_TIMEOUT'
   /** A request above `maxPooledSize` does not fit below `maxOversizeBytes`. */
   | 'ERR_SLABPOOL_OVERSIZE'
   /** The operating system or the runtime has no memory to give. */

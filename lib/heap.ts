@@ -1,15 +1,29 @@
 import { Block, BlockTable } from './block.js';
 import type { Channel } from './channel.js';
-import { type Core, type CoreAddress, EXHAUSTED, MAX_BATCH } from './core.js';
+import {
+  type Cause,
+  type Core,
+  type CoreAddress,
+  EXHAUSTED,
+  MAX_BATCH,
+  REPORT,
+  SUMMONED,
+  SUMMONS_TRIM,
+  WAITING,
+} from './core.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import { Magazine } from './magazine.js';
 import { type CoreChannel, NativeCore } from './native-core.js';
 import type { ResolvedOptions } from './options.js';
 import { Oversize } from './oversize.js';
 import { BUCKETS, bucketOf, firstOfBucket } from './size-classes.js';
+import { Waiting } from './waiting.js';
 
 /** What `setTimeout` takes, in milliseconds. */
 const LONGEST_TIMER = 2 ** 31 - 1;
+/** Parts of the table that one tick looks through for cold blocks, and milliseconds until it goes on. */
+const SWEEP = 4;
+const SWEEP_MS = 10;
 
 /**
  * This thread's share of a pool: a magazine per tier in front of the core, and the ArrayBuffers of the blocks that came by.
@@ -26,9 +40,13 @@ export class Heap {
   readonly #table = new BlockTable();
   #timer: NodeJS.Timeout | null = null;
   #watchedSince = 0;
-  /** Acquires that the budget refused. */
-  exhausted = 0;
+  /** How far the table was looked through. */
+  #swept = 0;
+  /** Others wait for budget, so that what is released goes straight to the core. */
+  #pressed = false;
+  readonly waiting: Waiting;
   closed = false;
+  readonly since = performance.now();
   /** Open in this thread. */
   readonly channels = new Set<Channel>();
   /** Other threads may have joined, or may yet join. */
@@ -45,6 +63,8 @@ export class Heap {
       magazine.next = this.magazines[c + 1] ?? null;
     });
     this.oversize = new Oversize(this, options);
+    this.waiting = new Waiting(this, core);
+    core.listen(new WeakRef(this));
     this.#byBucket = Array.from(
       { length: Math.min(BUCKETS, bucketOf(options.maxPooledSize - 1) + 1) },
       (_, bucket) => this.magazines.find(({ capacity }) => capacity > firstOfBucket(bucket)) as Magazine,
@@ -61,22 +81,31 @@ export class Heap {
 
   /** A block from the core, which is in the caller's hands; the rest of its batch is in the magazine, which was empty. */
   refill(magazine: Magazine): Block {
+    return this.tryRefill(magazine) ?? this.#refuse(magazine);
+  }
+
+  /** As {@link refill}, but null when the budget is exhausted. */
+  tryRefill(magazine: Magazine): Block | null {
     this.assertOpen();
     const core = this.#core;
     const { sizeClass, blocks } = magazine;
     magazine.grow();
     if (this.#timer === null) this.#watch();
+    this.#report(magazine, 0);
     let count = core.refill(sizeClass);
     // Before it refuses, a pool has tried everything it may: idle blocks of other classes give their memory up.
     // Tried again in any case: another thread may have given it back meanwhile.
-    if (count === EXHAUSTED) {
-      this.trim();
+    if (count === EXHAUSTED && core.waiting === 0) {
+      this.#trim('exhausted');
+      this.#report(magazine, 0);
       count = core.refill(sizeClass);
     }
+    if (count === EXHAUSTED) return null;
     if (count < 0) throw this.#refusal(magazine, count);
 
     const { exchange } = core;
     magazine.held += count;
+    magazine.reported++; // the one that is about to be leased
     // The core names the warmest block first: it becomes the top of the stack.
     for (let i = 0; i < count; i++) blocks[count - 1 - i] = this.#blockAt(exchange[i] as number, magazine);
     magazine.count = count - 1;
@@ -101,9 +130,10 @@ export class Heap {
     const { epochMs } = this.#options;
     if (epochMs === 0) return;
     this.#watchedSince = performance.now();
+    const ms = this.#swept === 0 ? Math.min(epochMs, LONGEST_TIMER) : SWEEP_MS;
     // A pool that was dropped with a lease out is not to be kept by its own timer.
     const heap = new WeakRef(this);
-    this.#timer = setTimeout(() => heap.deref()?.tick(), Math.min(epochMs, LONGEST_TIMER)).unref();
+    this.#timer = setTimeout(() => heap.deref()?.tick(), ms).unref();
   }
 
   /**
@@ -113,30 +143,96 @@ export class Heap {
   tick(): void {
     this.#timer = null;
     if (this.closed) return;
-    let held = 0;
-    for (const magazine of this.magazines) {
-      if (magazine.quiet()) this.#flushOf(magazine);
-      held += magazine.held;
+    if (this.#swept === 0) {
+      for (const magazine of this.magazines) {
+        if (magazine.quiet()) this.#flushOf(magazine);
+        this.#tell(magazine);
+      }
+      if (!(this.#core instanceof NativeCore)) this.#core.age();
+      this.#press(this.#core.waiting > 0);
     }
-    let kept = false;
-    if (!(this.#core instanceof NativeCore)) {
-      this.#core.age();
-      kept = this.#core.stats().some(({ resident }) => resident > 0);
-    }
-    if (held > 0 || kept) this.#watch();
+    this.#sweep(SWEEP);
+    const kept = !(this.#core instanceof NativeCore) && this.#core.residentBytes > 0;
+    if (kept || this.#table.size > 0 || this.magazines.some(({ held }) => held > 0)) this.#watch();
   }
 
-  /** For a thread that blocks, whose timers do not run: what they would do. */
+  /** For a thread that blocks, whose event loop does not turn: what it would do. */
   blocked(): void {
+    this.mail();
     const { epochMs } = this.#options;
     if (this.#timer === null || performance.now() - this.#watchedSince < epochMs) return;
     clearTimeout(this.#timer);
     this.tick();
   }
 
+  /** There are grants, or other threads want something. */
+  mail(): void {
+    if (this.closed) return;
+    this.#obey();
+    this.waiting.collect();
+    this.#press(this.#core.waiting > 0);
+  }
+
+  /** Does what this thread is summoned to do. */
+  #obey(): void {
+    const summons = this.#core.takeSummons();
+    if (summons === 0) return;
+    this.#flushAll();
+    if (summons === SUMMONS_TRIM) this.#core.trim('trim');
+  }
+
+  /** While anybody waits for budget, nothing stays in magazines. */
+  #press(pressed: boolean): void {
+    if (pressed === this.#pressed) return;
+    this.#pressed = pressed;
+    if (pressed) this.#flushAll();
+    for (const magazine of this.magazines) magazine.suspend(pressed);
+  }
+
+  /** Forgets blocks that have no memory any more, in so many parts of the table; the next call goes on from there. */
+  #sweep(parts: number): void {
+    const core = this.#core;
+    const { exchange } = core;
+    const end = Math.min(this.#swept + parts, this.#table.parts);
+    for (; this.#swept < end; this.#swept++) {
+      const numbers = this.#table.part(this.#swept);
+      for (let from = 0; from < numbers.length; from += MAX_BATCH) {
+        const some = numbers.slice(from, from + MAX_BATCH);
+        exchange.set(some);
+        for (const number of exchange.slice(0, core.areCold(some.length))) this.#table.delete(number);
+      }
+    }
+    if (this.#swept >= this.#table.parts) this.#swept = 0;
+  }
+
+  /** Into the exchange, for the next refill or flush: what the core is to know of a magazine. */
+  #report(magazine: Magazine, count: number): void {
+    const { exchange } = this.#core;
+    // Below 0 when blocks of a refill turned out to be unfit.
+    const since = Math.max(0, magazine.acquires - magazine.reported);
+    magazine.reported += since;
+    exchange[REPORT] = since;
+    exchange[REPORT + 1] = since / 2 ** 32;
+    exchange[REPORT + 2] = count;
+  }
+
+  #tell(magazine: Magazine): void {
+    this.#report(magazine, magazine.count);
+    this.#core.report(magazine.sizeClass);
+  }
+
+  /** So that the core's figures of this thread are exact. */
+  tellAll(): void {
+    for (const magazine of this.magazines) this.#tell(magazine);
+  }
+
   #blockAt(index: number, magazine: Magazine): Block {
     const known = this.#table.get(index);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      // On the native core a block keeps its address, whether it has memory or not.
+      if (this.#core instanceof NativeCore || this.#core.map(magazine.sizeClass, index) === known.bytes) return known;
+      this.#table.delete(index);
+    }
     const block = new Block(this.#core.map(magazine.sizeClass, index), index, magazine);
     this.#table.set(block);
     return block;
@@ -154,12 +250,20 @@ export class Heap {
       return;
     }
     if (this.#options.zero === 'release') block.bytes.fill(0);
-    if (magazine.count === magazine.size) {
-      // Of no use to a thread that only releases: it keeps one batch at most, and none of it when that is full.
-      if (magazine.shrinks()) this.#flushOf(magazine);
-      else this.#flush(magazine, magazine.batch);
+    let mail = 0;
+    if (this.#pressed) {
+      magazine.blocks[magazine.count++] = block;
+      mail = this.#flushOf(magazine);
+      this.#press((mail & WAITING) !== 0);
+    } else {
+      if (magazine.count === magazine.size) {
+        // Of no use to a thread that only releases: it keeps one batch at most, and none of it when that is full.
+        mail = magazine.shrinks() ? this.#flushOf(magazine) : this.#flush(magazine, magazine.batch);
+      }
+      magazine.blocks[magazine.count++] = block;
+      if ((mail & WAITING) !== 0) this.#press(true);
     }
-    magazine.blocks[magazine.count++] = block;
+    if ((mail & SUMMONED) !== 0) this.#obey();
   }
 
   /** The holder detached the block's ArrayBuffer; whoever has the memory now may write to it for ever. */
@@ -169,15 +273,17 @@ export class Heap {
     magazine.held--;
   }
 
-  /** Gives the `count` coldest blocks of the magazine to the core, at most a batch. */
-  #flush(magazine: Magazine, count: number): void {
+  /** Gives the `count` coldest blocks of the magazine to the core, at most a batch. Its answer. */
+  #flush(magazine: Magazine, count: number): number {
     const { blocks } = magazine;
     const { exchange } = this.#core;
     for (let i = 0; i < count; i++) exchange[i] = (blocks[i] as Block).index;
-    this.#core.flush(magazine.sizeClass, count);
+    this.#report(magazine, magazine.count - count);
+    const mail = this.#core.flush(magazine.sizeClass, count);
     magazine.held -= count;
     magazine.count -= count;
     for (let i = 0; i < magazine.count; i++) blocks[i] = blocks[i + count] as Block;
+    return mail;
   }
 
   /** The block leaves this thread: a ticket. */
@@ -297,16 +403,25 @@ export class Heap {
     }
   }
 
-  #flushOf(magazine: Magazine): void {
-    while (magazine.count > 0) this.#flush(magazine, Math.min(magazine.count, magazine.batch));
+  #flushOf(magazine: Magazine): number {
+    let mail = 0;
+    while (magazine.count > 0) mail = this.#flush(magazine, Math.min(magazine.count, magazine.batch));
+    return mail;
   }
 
-  /** Everything that is free goes back to the OS. The bytes given back. */
+  /** Everything that is free goes back to the OS; what is in magazines of other threads as soon as they can. The bytes given back. */
   trim(): number {
     this.assertOpen();
+    const bytes = this.#trim('trim');
+    this.#core.summonOthers(SUMMONS_TRIM);
+    return bytes;
+  }
+
+  #trim(cause: Cause): number {
     this.#flushAll();
-    const bytes = this.#core.trim();
-    this.#table.retain(({ index, magazine }) => this.#core.holds(magazine.sizeClass, index));
+    const bytes = this.#core.trim(cause);
+    this.#swept = 0;
+    this.#sweep(Infinity);
     return bytes;
   }
 
@@ -329,7 +444,9 @@ export class Heap {
   close(): void {
     if (this.closed) return;
     for (const channel of this.channels) channel.leave();
+    this.waiting.failAll(closedError(this.name));
     this.#flushAll();
+    this.tellAll();
     this.closed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
     // Every acquire and release now takes the slow path, which finds the pool closed.
@@ -345,7 +462,11 @@ export class Heap {
 
   assertOpen(): void {
     if (!this.closed) return;
-    throw new SlabPoolError('ERR_SLABPOOL_CLOSED', 'it was closed; make a new BufferPool', { pool: this.name });
+    throw closedError(this.name)();
+  }
+
+  #refuse(magazine: Magazine): never {
+    throw this.#refusal(magazine, EXHAUSTED);
   }
 
   #refusal({ capacity }: Magazine, status: number): SlabPoolError {
@@ -381,7 +502,16 @@ export class Heap {
         },
       );
     }
-    this.exhausted++;
+    this.#core.countRefusal();
+    if (this.#core.waiting > 0) {
+      const { waiting } = this.#core;
+      return new SlabPoolError(
+        'ERR_SLABPOOL_EXHAUSTED',
+        `a block of ${capacity} bytes would be ahead of its turn: ${waiting} requests wait for room in maxBytes ${maxBytes}. ` +
+          'Join them with acquireAsync(), or raise maxBytes',
+        { pool: this.name, details: { ...details, waiting } },
+      );
+    }
     return new SlabPoolError(
       'ERR_SLABPOOL_EXHAUSTED',
       `a block of ${capacity} bytes does not fit the budget: of maxBytes ${maxBytes}, ${outBytes} are out, ` +
@@ -389,4 +519,8 @@ export class Heap {
       { pool: this.name, details },
     );
   }
+}
+
+function closedError(pool: string): () => SlabPoolError {
+  return () => new SlabPoolError('ERR_SLABPOOL_CLOSED', 'it was closed; make a new BufferPool', { pool });
 }

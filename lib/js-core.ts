@@ -1,13 +1,21 @@
 import {
+  CAUSES,
+  type Cause,
   type Core,
   type CoreClassStats,
+  type CoreThreadStats,
+  type CoreTotals,
+  EXCHANGE_LENGTH,
   EXHAUSTED,
   MAX_BATCH,
   NOT_HELD,
   OUT_OF_MEMORY,
+  REPORT,
   STALE,
+  STEP,
   STEPS,
   type Step,
+  WAITING,
 } from './core.js';
 
 const BATCH_BYTES = 128 * 1024;
@@ -44,6 +52,10 @@ class JsClass {
   out = 0;
   transit = 0;
   retired = 0;
+  /** As reported. */
+  cached = 0;
+  acquires = 0;
+  peakResident = 0;
   readonly refills = Object.fromEntries(STEPS.map((step) => [step, 0])) as Record<Step, number>;
 
   constructor(
@@ -61,12 +73,26 @@ class JsClass {
  * blocks, give pages back while their views stay valid, or show one block to several threads.
  */
 export class JsCore implements Core {
-  readonly exchange = new Uint32Array(2 * MAX_BATCH);
+  readonly exchange = new Uint32Array(EXCHANGE_LENGTH);
   readonly address = null;
   readonly #classes: JsClass[];
   readonly #blocks: JsBlock[] = [];
   readonly #maxBytes: number;
   #residentBytes = 0;
+  /** Classes of the requests that wait, by their numbers, in the order of arrival. */
+  readonly #requests = new Map<number, number>();
+  #lastNumber = 0;
+  /** Numbers and blocks of requests that were served. */
+  readonly #grants: { number: number; block: number }[] = [];
+  #listener: WeakRef<{ mail(): void }> | undefined;
+  readonly #totals: CoreTotals = {
+    waits: 0,
+    waiting: 0,
+    peakWaiting: 0,
+    peakResidentBytes: 0,
+    refused: 0,
+    dropped: CAUSES.map(() => 0),
+  };
   readonly #number = poolsMade++ % TICKET_POOLS;
 
   constructor(capacities: readonly number[], maxBytes: number) {
@@ -80,14 +106,24 @@ export class JsCore implements Core {
 
   refill(sizeClass: number): number {
     const k = this.#class(sizeClass);
+    const count = this.#requests.size > 0 ? EXHAUSTED : this.#refill(k, sizeClass, k.batch);
+    this.report(sizeClass);
+    if (count > 0) {
+      k.acquires++; // the first one is leased at once
+      k.cached += count - 1;
+    }
+    return count;
+  }
+
+  #refill(k: JsClass, sizeClass: number, most: number): number {
     for (const step of ['depot', 'victim'] as const) {
-      if (k[step].length !== 0) return this.#handOut(k, step, k[step], k.batch);
+      if (k[step].length !== 0) return this.#handOut(k, step, k[step], most);
     }
     const room = Math.floor((this.#maxBytes - this.#residentBytes) / k.capacity);
     if (room === 0) return EXHAUSTED;
     const step = k.cold.length === 0 ? 'slab' : 'cold';
     if (step === 'slab') this.#carve(k, sizeClass, Math.min(room, k.batch));
-    return this.#handOut(k, step, k.cold, Math.min(room, k.batch));
+    return this.#handOut(k, step, k.cold, Math.min(room, most));
   }
 
   #carve(k: JsClass, sizeClass: number, count: number): void {
@@ -112,6 +148,8 @@ export class JsCore implements Core {
         }
         this.#residentBytes += k.capacity;
         k.resident++;
+        k.peakResident = Math.max(k.peakResident, k.resident);
+        this.#totals.peakResidentBytes = Math.max(this.#totals.peakResidentBytes, this.#residentBytes);
       }
       block.state = 'out';
       this.exchange[i] = index;
@@ -122,7 +160,87 @@ export class JsCore implements Core {
   #count(k: JsClass, step: Step, count: number): number {
     k.refills[step]++;
     k.out += count;
+    this.exchange[STEP] = STEPS.indexOf(step);
     return count;
+  }
+
+  report(sizeClass: number): void {
+    const k = this.#class(sizeClass);
+    const [low, high, cached] = this.exchange.subarray(REPORT) as unknown as [number, number, number];
+    k.acquires += high * 2 ** 32 + low;
+    k.cached = cached;
+  }
+
+  listen(listener: WeakRef<{ mail(): void }>): void {
+    this.#listener = listener;
+  }
+
+  get waiting(): number {
+    return this.#requests.size;
+  }
+
+  wait(sizeClass: number): number {
+    this.#class(sizeClass);
+    const number = ++this.#lastNumber;
+    this.#requests.set(number, sizeClass);
+    this.#totals.waits++;
+    this.#totals.peakWaiting = Math.max(this.#totals.peakWaiting, this.#requests.size);
+    this.#serve();
+    return number;
+  }
+
+  cancel(number: number): boolean {
+    const cancelled = this.#requests.delete(number);
+    if (cancelled) this.#serve();
+    return cancelled;
+  }
+
+  collect(): number {
+    const grant = this.#grants.shift();
+    if (grant === undefined) return 0;
+    this.exchange[0] = grant.block;
+    if (grant.block < 0) return -grant.number;
+    this.exchange[MAX_BATCH] = (this.#blocks[grant.block] as JsBlock).sizeClass;
+    return grant.number;
+  }
+
+  /** In the order of arrival, as far as it goes. */
+  #serve(): void {
+    for (const [number, sizeClass] of this.#requests) {
+      const k = this.#class(sizeClass);
+      // The caller's blocks may still be in the exchange.
+      const kept = this.exchange[0] as number;
+      let count = this.#refill(k, sizeClass, 1);
+      if (count === EXHAUSTED) {
+        this.#giveUpIdle('exhausted');
+        count = this.#refill(k, sizeClass, 1);
+      }
+      const block = count > 0 ? (this.exchange[0] as number) : -1;
+      this.exchange[0] = kept;
+      if (count === EXHAUSTED) return;
+      this.#requests.delete(number);
+      if (this.#grants.push({ number, block }) === 1) setImmediate(() => this.#listener?.deref()?.mail());
+    }
+  }
+
+  takeSummons(): number {
+    return 0;
+  }
+
+  summonOthers(): void {}
+
+  ref(): void {}
+
+  unref(): void {}
+
+  countRefusal(): void {
+    this.#totals.refused++;
+  }
+
+  areCold(count: number): number {
+    const cold = this.exchange.subarray(0, count).filter((block) => this.#blocks[block]?.state === 'cold');
+    this.exchange.set(cold);
+    return cold.length;
   }
 
   flush(sizeClass: number, count: number): number {
@@ -138,7 +256,9 @@ export class JsCore implements Core {
       k.depot.push(index);
       k.out--;
     }
-    return status;
+    this.report(sizeClass);
+    this.#serve();
+    return status === 0 && this.#requests.size > 0 ? WAITING : status;
   }
 
   map(sizeClass: number, block: number): Buffer<ArrayBuffer> {
@@ -195,11 +315,23 @@ export class JsCore implements Core {
     return this.#residentBytes;
   }
 
-  trim(): number {
-    return this.age() + this.age();
+  trim(cause: Cause): number {
+    const bytes = this.#giveUpIdle(cause);
+    this.#serve();
+    return bytes;
+  }
+
+  #giveUpIdle(cause: Cause): number {
+    return this.#ageOnce(cause) + this.#ageOnce(cause);
   }
 
   age(): number {
+    const bytes = this.#ageOnce('decay');
+    this.#serve();
+    return bytes;
+  }
+
+  #ageOnce(cause: Cause): number {
     let bytes = 0;
     for (const k of this.#classes) {
       for (const index of k.victim) {
@@ -214,20 +346,47 @@ export class JsCore implements Core {
       k.depot = [];
     }
     this.#residentBytes -= bytes;
+    const dropped = this.#totals.dropped as number[];
+    dropped[CAUSES.indexOf(cause)] = (dropped[CAUSES.indexOf(cause)] as number) + bytes;
     return bytes;
   }
 
+  totals(): CoreTotals {
+    return { ...this.#totals, waiting: this.#requests.size };
+  }
+
+  threads(): CoreThreadStats[] {
+    const all = this.stats();
+    const sum = (figure: (k: CoreClassStats) => number) => all.reduce((total, k) => total + figure(k), 0);
+    return [
+      {
+        index: 0,
+        out: sum((k) => k.out),
+        outBytes: sum((k) => k.out * k.stride),
+        cached: sum((k) => k.cached),
+        cachedBytes: sum((k) => k.cached * k.stride),
+        acquires: sum((k) => k.acquires),
+        refills: STEPS.map((_, i) => sum((k) => k.refills[i] as number)),
+        here: true,
+      },
+    ];
+  }
+
   stats(): CoreClassStats[] {
-    return this.#classes.map(({ carved, resident, out, transit, retired, refills, capacity }) => ({
-      carved,
-      resident,
-      out,
-      transit,
+    return this.#classes.map((k) => ({
+      carved: k.carved,
+      resident: k.resident,
+      out: k.out,
+      transit: k.transit,
       resting: 0,
-      retired,
+      retired: k.retired,
       slabs: 0,
-      refills: STEPS.map((step) => refills[step]),
-      stride: capacity,
+      victim: k.victim.length,
+      peakResident: k.peakResident,
+      cached: k.cached,
+      acquires: k.acquires,
+      refills: STEPS.map((step) => k.refills[step]),
+      stride: k.capacity,
     }));
   }
 

@@ -26,8 +26,11 @@ export class Magazine {
   /** How far {@link put} fills the stack by itself: its size, or 0 where each release needs the slow path. */
   limit: number;
   readonly #byItself: boolean;
+  #suspended = false;
   /** Leases taken. Minus zero is a double: counting on from 2^31 then changes no representation, so deoptimises nothing. */
   acquires = -0;
+  /** Of these, those that the core has been told of. */
+  reported = -0;
   #acquiresBefore = -0;
   #acquiresAtTick = -0;
 
@@ -61,9 +64,15 @@ export class Magazine {
     return quiet;
   }
 
+  /** While it is suspended, each release takes the slow path. */
+  suspend(suspended: boolean): void {
+    this.#suspended = suspended;
+    this.#resize(this.size);
+  }
+
   #resize(size: number): void {
     this.size = size;
-    if (this.#byItself) this.limit = size;
+    this.limit = this.#byItself && !this.#suspended ? size : 0;
   }
 
   put(block: Block): void {

@@ -1,11 +1,20 @@
-import { type Core, type CoreAddress, type CoreClassStats, STEPS } from './core.js';
+import {
+  CAUSES,
+  type Cause,
+  type Core,
+  type CoreAddress,
+  type CoreClassStats,
+  type CoreThreadStats,
+  type CoreTotals,
+  STEPS,
+} from './core.js';
 
 /** What the addon exports (native/binding/addon.cc). */
 export interface Addon {
   Pool: {
-    new (capacities: Uint32Array, maxBytes: number, epochMs: number): NativePool;
+    new (onMail: () => void, capacities: Uint32Array, maxBytes: number, epochMs: number): NativePool;
     /** Joins a pool; throws when it is gone. */
-    new (slot: number, serial: number): NativePool;
+    new (onMail: () => void, slot: number, serial: number): NativePool;
   };
   /** Absent where the runtime allows no external buffers. */
   exchange?: Uint32Array;
@@ -58,17 +67,27 @@ export interface CoreChannel {
   leave(): void;
 }
 
-interface NativePool extends Omit<Core, 'exchange' | 'stats' | 'map' | 'address' | 'detach'> {
+interface NativePool
+  extends Omit<Core, 'exchange' | 'stats' | 'totals' | 'threads' | 'map' | 'address' | 'detach' | 'listen' | 'trim'> {
   /** Whether it was made with these. */
   isLike(capacities: Uint32Array, maxBytes: number): boolean;
   readonly slot: number;
   readonly serial: number;
   map(sizeClass: number, block: number): Buffer<ArrayBuffer> | number | undefined;
+  trim(cause: number): number;
   /** Writes {@link FIELDS} numbers per class. */
   stats(into: Float64Array): void;
+  totals(): Float64Array;
+  threads(): Float64Array[];
 }
 
-const FIELDS = 8 + STEPS.length;
+const FIELDS = 12 + STEPS.length;
+
+/** The addon keeps this alive, and this nothing else: a pool that is dropped can be collected. */
+class MailSlot {
+  listener: WeakRef<{ mail(): void }> | undefined;
+  readonly onMail = () => this.listener?.deref()?.mail();
+}
 
 /** The native core of one pool, as seen from this thread. */
 export class NativeCore implements Core {
@@ -77,9 +96,11 @@ export class NativeCore implements Core {
   readonly #addon: LoadedAddon;
   readonly #pool: NativePool;
   readonly #classes: number;
+  readonly #slot: MailSlot;
 
-  private constructor(addon: LoadedAddon, pool: NativePool, classes: number) {
+  private constructor(addon: LoadedAddon, pool: NativePool, classes: number, slot: MailSlot) {
     this.#addon = addon;
+    this.#slot = slot;
     this.#pool = pool;
     this.#classes = classes;
     this.exchange = addon.exchange;
@@ -88,13 +109,16 @@ export class NativeCore implements Core {
 
   /** Throws when there is no address space. */
   static create(addon: LoadedAddon, capacities: readonly number[], maxBytes: number, epochMs: number): NativeCore {
-    return new NativeCore(addon, new addon.Pool(Uint32Array.from(capacities), maxBytes, epochMs), capacities.length);
+    const mail = new MailSlot();
+    const pool = new addon.Pool(mail.onMail, Uint32Array.from(capacities), maxBytes, epochMs);
+    return new NativeCore(addon, pool, capacities.length, mail);
   }
 
   /** Throws when the pool is gone; null when it is another one than these options describe. */
   static join(addon: LoadedAddon, { slot, serial }: CoreAddress, capacities: readonly number[], maxBytes: number) {
-    const pool = new addon.Pool(slot, serial);
-    if (pool.isLike(Uint32Array.from(capacities), maxBytes)) return new NativeCore(addon, pool, capacities.length);
+    const mail = new MailSlot();
+    const pool = new addon.Pool(mail.onMail, slot, serial);
+    if (pool.isLike(Uint32Array.from(capacities), maxBytes)) return new NativeCore(addon, pool, capacities.length, mail);
     pool.close();
     return null;
   }
@@ -153,8 +177,56 @@ export class NativeCore implements Core {
     return this.#pool.age();
   }
 
-  trim(): number {
-    return this.#pool.trim();
+  trim(cause: Cause): number {
+    return this.#pool.trim(CAUSES.indexOf(cause));
+  }
+
+  report(sizeClass: number): void {
+    this.#pool.report(sizeClass);
+  }
+
+  listen(listener: WeakRef<{ mail(): void }>): void {
+    this.#slot.listener = listener;
+  }
+
+  get waiting(): number {
+    return this.#pool.waiting;
+  }
+
+  wait(sizeClass: number): number {
+    return this.#pool.wait(sizeClass);
+  }
+
+  cancel(number: number): boolean {
+    return this.#pool.cancel(number);
+  }
+
+  collect(): number {
+    return this.#pool.collect();
+  }
+
+  takeSummons(): number {
+    return this.#pool.takeSummons();
+  }
+
+  summonOthers(what: number): void {
+    this.#pool.summonOthers(what);
+  }
+
+  ref(): void {
+    this.#pool.ref();
+  }
+
+  unref(): void {
+    this.#pool.unref();
+  }
+
+  countRefusal(): void {
+    this.#pool.countRefusal();
+  }
+
+  areCold(count: number): number {
+    return this.#pool.areCold(count);
   }
 
   get residentBytes(): number {
@@ -165,12 +237,24 @@ export class NativeCore implements Core {
     const numbers = new Float64Array(FIELDS * this.#classes);
     this.#pool.stats(numbers);
     return Array.from({ length: this.#classes }, (_, c) => {
-      const [carved, resident, out, transit, resting, retired, slabs, ...rest] = numbers.subarray(
-        c * FIELDS,
-        (c + 1) * FIELDS,
-      );
-      const stride = rest.pop();
-      return { carved, resident, out, transit, resting, retired, slabs, refills: rest, stride } as CoreClassStats;
+      const row = numbers.subarray(c * FIELDS, (c + 1) * FIELDS);
+      const [carved, resident, out, transit, resting, retired, slabs, victim, peakResident, cached, acquires] = row;
+      const refills = [...row.subarray(11, 11 + STEPS.length)];
+      const places = { carved, resident, out, transit, resting, retired, slabs, victim, peakResident, cached };
+      return { ...places, acquires, refills, stride: row[FIELDS - 1] } as CoreClassStats;
+    });
+  }
+
+  totals(): CoreTotals {
+    const [waits, waiting, peakWaiting, peakResidentBytes, refused, ...dropped] = this.#pool.totals();
+    return { waits, waiting, peakWaiting, peakResidentBytes, refused, dropped } as CoreTotals;
+  }
+
+  threads(): CoreThreadStats[] {
+    return this.#pool.threads().map((row) => {
+      const [index, out, outBytes, cached, cachedBytes, acquires, ...refills] = row;
+      const here = refills.pop() === 1;
+      return { index, out, outBytes, cached, cachedBytes, acquires, refills, here } as CoreThreadStats;
     });
   }
 

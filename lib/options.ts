@@ -15,7 +15,10 @@ const MAX_TIERS = 128;
 /** Which core serves a pool: the native addon, or the pure TypeScript one. */
 export type Backend = 'native' | 'js';
 
-export interface BufferPoolOptions {
+/** What to do when the budget is exhausted. */
+export type WhenExhausted = 'throw' | 'wait';
+
+export interface BufferPoolOptions<W extends WhenExhausted = WhenExhausted> {
   /** Shown in errors and stats. Default: `'pool-N'`. */
   name?: string;
   /** Hard cap on the bytes that the pool keeps resident, leased or cached. At least 4 KiB. Default: 256 MiB. */
@@ -42,6 +45,11 @@ export interface BufferPoolOptions {
    * may still be writing to them. Default: 5000.
    */
   epochMs?: number;
+  /**
+   * What `borrow()` does when the budget is exhausted: `'throw'`, or `'wait'` as `acquireAsync()` does; then it always returns a
+   * promise. Default: `'throw'`.
+   */
+  whenExhausted?: W;
   /**
    * `'auto'` takes the native core where it can be had and the TypeScript one elsewhere (`pool.backend` says why);
    * `'native'` throws where there is none. Default: `'auto'`.
@@ -71,6 +79,7 @@ export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions
   const maxOversizeBytes = integer(options, 'maxOversizeBytes', 64 * MiB, 0, Number.MAX_SAFE_INTEGER);
   const epochMs = integer(options, 'epochMs', 5000, 0, 2 ** 31, 'milliseconds');
   const zero = oneOf(options, 'zero', ['never', 'acquire', 'release']);
+  const whenExhausted = oneOf(options, 'whenExhausted', ['throw', 'wait']);
   const backend = oneOf(options, 'backend', ['auto', 'native', 'js']);
 
   // Whole pages, since that is what the block takes of the budget.
@@ -81,7 +90,7 @@ export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions
     }
     const tiers = checkTiers(options.tiers, most);
     const maxPooledSize = tiers[tiers.length - 1] as number;
-    return { name, maxBytes, maxPooledSize, tiers, maxOversizeBytes, zero, epochMs, backend };
+    return { name, maxBytes, maxPooledSize, tiers, maxOversizeBytes, zero, epochMs, whenExhausted, backend };
   }
   const maxPooledSize = integer(options, 'maxPooledSize', Math.min(1 * MiB, most), 1, most);
   return {
@@ -92,11 +101,22 @@ export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions
     maxOversizeBytes,
     zero,
     epochMs,
+    whenExhausted,
     backend,
   };
 }
 
-const KNOWN = ['name', 'maxBytes', 'maxPooledSize', 'tiers', 'maxOversizeBytes', 'zero', 'epochMs', 'backend'] as const;
+const KNOWN = [
+  'name',
+  'maxBytes',
+  'maxPooledSize',
+  'tiers',
+  'maxOversizeBytes',
+  'zero',
+  'epochMs',
+  'whenExhausted',
+  'backend',
+] as const;
 
 function integer(
   options: BufferPoolOptions,

@@ -18,7 +18,10 @@ export class Oversize {
   readonly #zero: ResolvedOptions['zero'];
   /** Leases that are out. */
   count = 0;
+  /** Leases that were released. */
+  dropped = 0;
   outBytes = 0;
+  peakBytes = 0;
   refused = 0;
 
   constructor(heap: Heap, { maxOversizeBytes, zero }: ResolvedOptions) {
@@ -28,8 +31,17 @@ export class Oversize {
     this.magazine = new Magazine(heap, -1, 0, 0, false);
   }
 
+  fits(size: number): boolean {
+    return size <= this.#maxBytes - this.outBytes;
+  }
+
+  /** Whether it would fit if nothing else were out. */
+  everFits(size: number): boolean {
+    return size <= this.#maxBytes;
+  }
+
   make(size: number): Block {
-    if (size > this.#maxBytes - this.outBytes) {
+    if (!this.fits(size)) {
       this.refused++;
       throw new SlabPoolError(
         'ERR_SLABPOOL_OVERSIZE',
@@ -44,6 +56,7 @@ export class Oversize {
     const block = new Block(this.#allocate(size), -1, this.magazine);
     this.count++;
     this.outBytes += size;
+    this.peakBytes = Math.max(this.peakBytes, this.outBytes);
     this.magazine.acquires++;
     return block;
   }
@@ -64,5 +77,7 @@ export class Oversize {
     if (this.#zero === 'release' && block.bytes.length > 0) block.bytes.fill(0);
     this.count--;
     this.outBytes -= block.capacity;
+    this.dropped++;
+    this.#heap.waiting.serveOversize();
   }
 }

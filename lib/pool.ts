@@ -4,8 +4,9 @@ import { makeHandle, type PoolHandle, readHandle } from './handle.js';
 import { Heap } from './heap.js';
 import { Lease } from './lease.js';
 import { type BackendInfo, joinCore, type OpenedCore, openCore } from './loader.js';
-import { type BufferPoolOptions, type ResolvedOptions, resolveOptions } from './options.js';
+import { type BufferPoolOptions, type ResolvedOptions, resolveOptions, type WhenExhausted } from './options.js';
 import { type PoolStats, takeStats } from './stats.js';
+import type { AcquireOptions } from './waiting.js';
 
 const SMALLEST_PAGE = 4096;
 
@@ -21,7 +22,7 @@ const SMALLEST_PAGE = 4096;
  * lease.release();
  * ```
  */
-export class BufferPool {
+export class BufferPool<W extends WhenExhausted = 'throw'> {
   /** Which core runs this pool, and why. */
   readonly backend: BackendInfo;
   readonly #options: ResolvedOptions;
@@ -31,7 +32,7 @@ export class BufferPool {
   readonly #zeroOnAcquire: boolean;
 
   /** @throws `ERR_SLABPOOL_INVALID_ARG` for a misspelt or ill-typed option, `ERR_SLABPOOL_BACKEND` */
-  constructor(options?: BufferPoolOptions);
+  constructor(options?: BufferPoolOptions<W>);
   /** @internal */
   constructor(options: ResolvedOptions, joined: OpenedCore);
   constructor(options?: BufferPoolOptions, joined?: OpenedCore) {
@@ -49,9 +50,9 @@ export class BufferPool {
    * they are handed over: {@link Lease.transfer}. The cap on oversize leases is each thread's own.
    * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_BACKEND`
    */
-  static attach(handle: PoolHandle): BufferPool {
+  static attach<W extends WhenExhausted = 'throw'>(handle: PoolHandle): BufferPool<W> {
     const { address, options } = readHandle(handle);
-    return new BufferPool(options, joinCore(address, options));
+    return new BufferPool<W>(options, joinCore(address, options));
   }
 
   /**
@@ -73,7 +74,7 @@ export class BufferPool {
   }
 
   /** @internal */
-  static heapOf(pool: BufferPool): Heap {
+  static heapOf(pool: BufferPool<WhenExhausted>): Heap {
     return pool.#heap;
   }
 
@@ -124,6 +125,45 @@ export class BufferPool {
     }
     if (size > this.#pooledSize) return new Lease(this.#heap.oversize.make(size), size);
     return new Lease(Lease.end(this.acquire(1), this.#heap), 0);
+  }
+
+  /**
+   * As {@link acquire}, but waits while the budget is exhausted. First come, first served, across sizes and across the threads of the
+   * pool: a large request is not overtaken by small ones, and while anybody waits, {@link acquire} gets only what its thread
+   * still has at hand. (Oversize requests wait for room in `maxOversizeBytes`, each thread for itself.)
+   * @throws `ERR_SLABPOOL_TIMEOUT`, the signal's reason, `ERR_SLABPOOL_CLOSED` when the pool is closed meanwhile, and as
+   * {@link acquire}
+   */
+  async acquireAsync(size: number, options: AcquireOptions = {}): Promise<Lease> {
+    const heap = this.#heap;
+    heap.assertOpen();
+    if (typeof options !== 'object' || options === null) {
+      throw invalidArg('acquireAsync(size, options)', 'an object with the options signal and timeout', options, this.name);
+    }
+    heap.waiting.check(options);
+    if (!Number.isSafeInteger(size) || size < 0) {
+      throw invalidArg('acquireAsync(size)', 'a safe integer from 0 (bytes)', size, this.name);
+    }
+    if (size > this.#pooledSize) {
+      const fits = heap.waiting.forOversize === 0 && heap.oversize.fits(size);
+      // One that never fits is refused by acquire().
+      if (fits || !heap.oversize.everFits(size)) return this.acquire(size);
+      if (options.timeout === 0) throw heap.waiting.timeout(size, 0);
+      return heap.waiting.forRoom(size, options, (block) => new Lease(block, size));
+    }
+    const magazine = heap.magazineFor(Math.max(0, size - 1));
+    // Back on top of its magazine, where acquire() finds it.
+    if (magazine.count === 0 && heap.tryRefill(magazine) !== null) magazine.count++;
+    if (magazine.count > 0) return this.acquire(size);
+    if (options.timeout === 0) throw heap.waiting.timeout(size, 0);
+    return heap.waiting.forBudget(magazine, size, options, (granted) => this.#leaseOf(granted, size));
+  }
+
+  /** Of a block that was waited for. */
+  #leaseOf(block: Block, size: number): Lease {
+    block.magazine.acquires++;
+    if (this.#zeroOnAcquire) block.bytes.fill(0);
+    return new Lease(block, size);
   }
 
   /**
@@ -181,13 +221,20 @@ export class BufferPool {
   }
 
   /**
-   * Lends a lease to `fn` and releases it when `fn` returns, throws, or the promise that it returned settles.
-   * @returns what `fn` returns
+   * Lends a lease to `fn` and releases it when `fn` returns, throws, or the promise that it returned settles. With the option
+   * `whenExhausted: 'wait'` it waits for the lease as {@link acquireAsync} does.
+   * @returns what `fn` returns; with `'wait'` always a promise of it
    * @throws as {@link acquire}, and what `fn` throws
    */
-  borrow<T>(size: number, fn: (lease: Lease) => T): T {
+  borrow<T>(size: number, fn: (lease: Lease) => T): W extends 'wait' ? Promise<Awaited<T>> : T;
+  borrow<T>(size: number, fn: (lease: Lease) => T): unknown {
     if (typeof fn !== 'function') throw invalidArg('borrow(size, fn), fn', 'a function', fn, this.name);
-    const lease = this.acquire(size);
+    return this.#options.whenExhausted === 'wait'
+      ? this.acquireAsync(size).then((lease) => this.#lend(lease, fn))
+      : this.#lend(this.acquire(size), fn);
+  }
+
+  #lend<T>(lease: Lease, fn: (lease: Lease) => T): T {
     let settles = false;
     try {
       const result = fn(lease);

@@ -35,7 +35,7 @@ export interface ClassStats {
   readonly hits: Hits;
 }
 
-/** One thread that has the pool now. */
+/** One thread that has the pool now. Counts include those of threads that had its number before. */
 export interface ThreadStats {
   /** Its number in the pool, which the next thread takes over when it is gone. */
   readonly thread: number;
@@ -165,30 +165,34 @@ export function takeStats(
   backend: Backend,
   { name, maxBytes, maxOversizeBytes }: ResolvedOptions,
 ): PoolStats {
-  const { oversize, magazines } = heap;
-  const core = heap.core.stats();
+  heap.tellAll();
+  const { core, oversize, waiting } = heap;
+  const rows = core.stats();
+  const totals = core.totals();
 
-  const classes = core.map(({ carved, resident, out, transit, resting, retired, slabs, stride, refills }, c): ClassStats => {
-    const { capacity, held, count, acquires } = magazines[c] as (typeof magazines)[number];
-    // The core counts as out what is in this thread's magazine too.
-    const leased = out - count;
+  const classes = rows.map((row, c): ClassStats => {
+    const { carved, resident, transit, resting, retired, slabs, victim, peakResident, acquires, stride } = row;
+    const cached = Math.min(row.cached, row.out);
+    // The core counts as out what is in magazines too.
+    const out = row.out - cached;
+    const free = Math.max(0, resident - row.out - transit - resting - retired);
     return {
-      capacity,
+      capacity: heap.magazines[c]?.capacity as number,
       blockBytes: stride,
       residentBytes: resident * stride,
-      outBytes: leased * stride,
+      outBytes: out * stride,
       transitBytes: transit * stride,
-      cachedBytes: (resident - leased - transit - resting - retired) * stride,
-      magazineBytes: count * stride,
-      victimBytes: 0,
+      cachedBytes: (cached + free) * stride,
+      magazineBytes: cached * stride,
+      victimBytes: Math.min(victim, free) * stride,
       restingBytes: resting * stride,
       retiredBytes: retired * stride,
-      coldBytes: (carved - resident) * stride,
-      peakResidentBytes: resident * stride,
+      coldBytes: Math.max(0, carved - resident) * stride,
+      peakResidentBytes: peakResident * stride,
       slabs,
-      acquires: acquires + 0,
-      outstanding: held - count,
-      hits: hitsOf(acquires, refills),
+      acquires,
+      outstanding: out,
+      hits: hitsOf(acquires, row.refills),
     };
   });
   const sum = (figure: (k: ClassStats) => number) => classes.reduce((total, k) => total + figure(k), 0);
@@ -196,20 +200,21 @@ export function takeStats(
   const pooled = sum((k) => k.acquires);
   const hits = hitsOf(
     pooled,
-    STEPS.map((_, i) => core.reduce((total, k) => total + (k.refills[i] as number), 0)),
+    STEPS.map((_, i) => rows.reduce((total, { refills }) => total + (refills[i] as number), 0)),
   );
   const acquires = pooled + oversize.magazine.acquires;
   const misses = hits.cold + hits.slab;
   // The budget's own figure: tiers that are read one after the other may count a block's memory twice.
-  const { residentBytes } = heap.core;
+  const { residentBytes } = core;
   const outBytes = sum((k) => k.outBytes);
   const transitBytes = sum((k) => k.transitBytes);
   const restingBytes = sum((k) => k.restingBytes);
   const retiredBytes = sum((k) => k.retiredBytes);
+  const [decayBytes, trimBytes, exhaustedBytes, pressureBytes] = totals.dropped as [number, number, number, number];
   return {
     name,
     backend,
-    ageMs: performance.now(),
+    ageMs: performance.now() - heap.since,
     maxBytes,
     residentBytes,
     outBytes,
@@ -220,15 +225,32 @@ export function takeStats(
     restingBytes,
     retiredBytes,
     coldBytes: sum((k) => k.coldBytes),
-    peak: { residentBytes, waiting: 0, oversizeBytes: oversize.outBytes },
+    peak: {
+      residentBytes: totals.peakResidentBytes,
+      waiting: totals.peakWaiting,
+      oversizeBytes: oversize.peakBytes,
+    },
     acquires,
-    outstanding: heap.outstanding(),
+    outstanding: sum((k) => k.outstanding) + oversize.count,
     hits,
     misses,
     hitRate: acquires === 0 ? 1 : (pooled - misses) / acquires,
-    exhausted: heap.exhausted,
-    waits: { total: 0, waiting: 0, timedOut: 0, aborted: 0, totalMs: 0 },
-    drops: { decayBytes: 0, trimBytes: 0, exhaustedBytes: 0, pressureBytes: 0, oversize: 0, retired: 0 },
+    exhausted: totals.refused,
+    waits: {
+      total: totals.waits + waiting.oversize,
+      waiting: totals.waiting + waiting.forOversize,
+      timedOut: waiting.timedOut,
+      aborted: waiting.aborted,
+      totalMs: waiting.totalMs,
+    },
+    drops: {
+      decayBytes,
+      trimBytes,
+      exhaustedBytes,
+      pressureBytes,
+      oversize: oversize.dropped,
+      retired: rows.reduce((total, { retired }) => total + retired, 0),
+    },
     requests: [],
     holds: { samples: 0, totalMs: 0 },
     leaks: { detection: 'off', sampleRate: 0, tracked: 0, collected: 0 },
@@ -242,13 +264,21 @@ export function takeStats(
     },
     mappedBlocks: heap.mapped,
     overheadBytes: heap.mapped * OVERHEAD_PER_MAPPED_BLOCK,
-    threads: [],
+    threads: core.threads().map(({ index, here, acquires, out, outBytes, cached, cachedBytes, refills }) => ({
+      thread: index,
+      here,
+      acquires,
+      outstanding: out - cached,
+      outBytes: outBytes - cachedBytes,
+      magazineBytes: cachedBytes,
+      hits: hitsOf(acquires, refills),
+    })),
     classes,
   };
 }
 
 function hitsOf(acquires: number, refills: readonly number[]): Hits {
   const served = Object.fromEntries(STEPS.map((step, i) => [step, refills[i]])) as Record<Step, number>;
-  // More refills than acquires: some brought only blocks that had been detached meanwhile.
+  // More refills than acquires: some brought only blocks that had been detached meanwhile, or are not reported yet.
   return { magazine: Math.max(0, acquires - refills.reduce((total, n) => total + n, 0)), ...served };
 }

@@ -1,4 +1,4 @@
-import type { BufferPool, Lease, SlabPoolErrorCode } from 'slabpool';
+import type { BufferPool, Lease, SlabPoolErrorCode, WhenExhausted } from 'slabpool';
 import { expect, vi } from 'vitest';
 import { Heap } from '../dist/heap.js';
 
@@ -15,7 +15,7 @@ export function coded(code: SlabPoolErrorCode, message = /./, also: { pool?: str
 }
 
 /** The heap behind a pool: what is private, but has the core's own `checkInvariants()`. */
-export function heapOf(pool: BufferPool): Heap {
+export function heapOf(pool: BufferPool<WhenExhausted>): Heap {
   const spy = vi.spyOn(Heap.prototype, 'assertOpen');
   try {
     pool.outstanding();
@@ -36,7 +36,7 @@ const PARTS = [
 ] as const;
 
 /** Everything that holds of a pool at any time, whatever was done to it; of other threads, as long as they hold still. */
-export function checkBooks(pool: BufferPool, { alone = true } = {}): void {
+export function checkBooks(pool: BufferPool<WhenExhausted>): void {
   const stats = pool.stats();
   expect(heapOf(pool).core.checkInvariants()).toBeNull();
   for (const part of [stats, ...stats.classes]) {
@@ -49,17 +49,34 @@ export function checkBooks(pool: BufferPool, { alone = true } = {}): void {
   }
   expect(stats.residentBytes).toBeLessThanOrEqual(stats.maxBytes);
   for (const k of stats.classes) {
-    // What other threads have in their magazines counts as out, too.
-    if (alone) expect(k.outBytes).toBe(k.outstanding * k.blockBytes);
-    else expect(k.outBytes).toBeGreaterThanOrEqual(k.outstanding * k.blockBytes);
+    expect(k.outBytes).toBe(k.outstanding * k.blockBytes);
+    expect(k.cachedBytes).toBeGreaterThanOrEqual(k.magazineBytes + k.victimBytes);
+    expect(k.peakResidentBytes).toBeGreaterThanOrEqual(k.residentBytes);
   }
+  expect(stats.peak.residentBytes).toBeGreaterThanOrEqual(stats.residentBytes);
+  expect(stats.peak.residentBytes).toBeLessThanOrEqual(stats.maxBytes);
   const pooled = stats.classes.reduce((sum, k) => sum + k.outstanding, 0);
   expect(stats.outstanding).toBe(pooled + stats.oversize.outstanding);
-  expect(pool.outstanding()).toBe(stats.outstanding);
+  const here = stats.threads.filter((thread) => thread.here);
+  expect(here).toHaveLength(1);
+  expect(pool.outstanding()).toBe((here[0]?.outstanding as number) + stats.oversize.outstanding);
+  for (const key of ['outstanding', 'outBytes', 'magazineBytes'] as const) {
+    const all = stats.threads.reduce((sum, thread) => sum + thread[key], 0);
+    expect(all, key).toBe(stats[key] - (key === 'outstanding' ? stats.oversize.outstanding : 0));
+  }
+  expect(stats.misses).toBe(stats.hits.cold + stats.hits.slab);
+  expect(stats.peak.waiting).toBeGreaterThanOrEqual(stats.waits.waiting);
+  expect(stats.waits.total).toBeGreaterThanOrEqual(stats.waits.waiting + stats.waits.timedOut + stats.waits.aborted);
 
-  const hits = Object.values(stats.hits);
-  expect(hits.reduce((sum, n) => sum + n, 0)).toBe(stats.acquires - stats.oversize.acquires);
-  for (const n of hits) expect(n).toBeGreaterThanOrEqual(0);
+  for (const { hits, acquires } of [
+    { hits: stats.hits, acquires: stats.acquires - stats.oversize.acquires },
+    ...stats.classes,
+    ...stats.threads,
+  ]) {
+    const all = Object.values(hits);
+    expect(all.reduce((sum, n) => sum + n, 0)).toBe(acquires);
+    for (const n of all) expect(n).toBeGreaterThanOrEqual(0);
+  }
   expect(stats.hitRate).toBeGreaterThanOrEqual(0);
   expect(stats.hitRate).toBeLessThanOrEqual(1);
 }

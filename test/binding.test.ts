@@ -5,14 +5,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import nodeGypBuild from 'node-gyp-build';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { STALE } from '../dist/core.js';
+import { EXCHANGE_LENGTH, STALE } from '../dist/core.js';
 import { loadAddon } from '../dist/loader.js';
 import { fixture, run } from './child.js';
 
 const loaded = loadAddon();
 if (typeof loaded === 'string') throw new Error(loaded);
 const { Pool, Channel, exchange } = loaded;
-const make = () => new Pool(Uint32Array.from([64, 4096]), 2 ** 20, 0);
+const onMail = () => {};
+const make = () => new Pool(onMail, Uint32Array.from([64, 4096]), 2 ** 20, 0);
 
 test.each([1, 2, 3, 4])('garbage in every argument crashes nothing and spoils no books (seed %i)', async (seed) => {
   const ended = await run(fixture('fuzz.mjs'), [String(seed), '50000'], { execArgv: ['--expose-gc'] });
@@ -46,7 +47,7 @@ describe('the binding', () => {
     const again = require(nodeGypBuild.resolve(fileURLToPath(new URL('..', import.meta.url))));
     expect(again.Pool).toBe(Pool);
     expect(again.exchange).toBe(exchange);
-    expect(exchange).toHaveLength(64);
+    expect(exchange).toHaveLength(EXCHANGE_LENGTH);
   });
 
   test.each<[string, unknown[]]>([
@@ -65,7 +66,7 @@ describe('the binding', () => {
     ['a budget of NaN', [Uint32Array.of(64), NaN, 0]],
     ['a budget above 64 TiB', [Uint32Array.of(64), 2 ** 46 * 1.5, 0]],
   ])('refuses to make a pool of %s', (_, args) => {
-    expect(() => Reflect.construct(Pool, args)).toThrow(/expected|out of range/);
+    expect(() => Reflect.construct(Pool, [onMail, ...args])).toThrow(/expected|out of range/);
   });
 
   test.each<[string, unknown[]]>([
@@ -76,21 +77,27 @@ describe('the binding', () => {
     ['capacities for a slot', [Uint32Array.of(64), 0]],
     ['nothing that is a number', [undefined, null]],
   ])('refuses to join %s', (_, args) => {
-    expect(() => Reflect.construct(Pool, args)).toThrow('no such pool');
+    expect(() => Reflect.construct(Pool, [onMail, ...args])).toThrow('no such pool');
   });
 
   test('refuses to join a pool that was closed, also when its slot has a new one', () => {
     const pool = make();
     const { slot, serial } = pool;
-    const member = new Pool(slot, serial);
+    const member = new Pool(onMail, slot, serial);
     pool.close();
-    new Pool(slot, serial).close();
+    new Pool(onMail, slot, serial).close();
     member.close();
-    expect(() => new Pool(slot, serial)).toThrow('no such pool');
+    expect(() => new Pool(onMail, slot, serial)).toThrow('no such pool');
     const next = make();
     expect([next.slot, next.serial]).toEqual([slot, serial + 1]);
-    expect(() => new Pool(slot, serial)).toThrow('no such pool');
+    expect(() => new Pool(onMail, slot, serial)).toThrow('no such pool');
     next.close();
+  });
+
+  test('refuses to make or join a pool without a function to call', () => {
+    for (const it of [undefined, null, {}, 1]) {
+      expect(() => Reflect.construct(Pool, [it, Uint32Array.of(64), 2 ** 20, 0])).toThrow('no wake-up function');
+    }
   });
 
   test('refuses to be called without new, and what is no pool', () => {
@@ -101,7 +108,7 @@ describe('the binding', () => {
     }
   });
 
-  test('a closed pool throws from every method but adopt, age, checkInvariants and close', () => {
+  test('a closed pool throws from every method that could touch a block, but adopt and age, which say so', () => {
     const pool = make();
     pool.refill(0);
     pool.close();
@@ -115,6 +122,11 @@ describe('the binding', () => {
       () => pool.retire(0, 0),
       () => pool.transfer(0, 0),
       () => pool.stats(new Float64Array(100)),
+      () => pool.trim(0),
+      () => pool.report(0),
+      () => pool.wait(0),
+      () => pool.areCold(0),
+      () => pool.summonOthers(0),
     ]) {
       expect(call).toThrow(/the pool is closed|an open pool/);
     }
@@ -123,11 +135,11 @@ describe('the binding', () => {
 
   test('stats refuses an array that is too short, and writes not one number more than its own', () => {
     const pool = make();
-    expect(() => pool.stats(new Float64Array(25))).toThrow(TypeError);
-    const into = new Float64Array(28).fill(-1);
+    expect(() => pool.stats(new Float64Array(33))).toThrow(TypeError);
+    const into = new Float64Array(36).fill(-1);
     pool.stats(into);
-    expect([...into.slice(26)]).toEqual([-1, -1]);
-    expect(into.slice(0, 26).every((n) => n >= 0)).toBe(true);
+    expect([...into.slice(34)]).toEqual([-1, -1]);
+    expect(into.slice(0, 34).every((n) => n >= 0)).toBe(true);
   });
 
   test('blocks that are mapped one by one lie apart from each other', () => {

@@ -81,7 +81,7 @@ describe('what a dead thread had', () => {
     for (const { bytes } of others) bytes.fill(0xff);
     await alive.call('check', await alive.call('adopt', tickets.slice(0, 4)), 40);
     for (const [i, ticket] of tickets.slice(4).entries()) check(pool.adopt(ticket).bytes, 44 + i);
-    checkBooks(pool, { alone: false });
+    checkBooks(pool);
     pool.close();
   });
 

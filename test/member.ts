@@ -62,7 +62,7 @@ export class Member {
     return member;
   }
 
-  call<K extends keyof Actions>(name: K, ...args: Parameters<Actions[K]>): Promise<ReturnType<Actions[K]>> {
+  call<K extends keyof Actions>(name: K, ...args: Parameters<Actions[K]>): Promise<Awaited<ReturnType<Actions[K]>>> {
     const id = ++this.#asked;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });

@@ -106,7 +106,7 @@ describe('one budget', () => {
     ]) {
       await expect((async () => refused())()).rejects.toThrow(exhausted);
     }
-    expect(pool.stats()).toMatchObject({ residentBytes: MiB, outBytes: MiB, cachedBytes: 0, outstanding: 4 });
+    expect(pool.stats()).toMatchObject({ residentBytes: MiB, outBytes: MiB, cachedBytes: 0, outstanding: 16 });
 
     await two.call('release', more);
     await two.call('trim');
@@ -143,13 +143,14 @@ describe('one budget', () => {
       }),
     );
     expect(got).toBe(16);
-    expect(pool.stats()).toMatchObject({ residentBytes: MiB, outBytes: MiB, outstanding: 0 });
+    expect(pool.stats()).toMatchObject({ residentBytes: MiB, outBytes: MiB, outstanding: 16 });
+    expect(pool.outstanding()).toBe(0);
     expect(heapOf(pool).core.checkInvariants()).toBeNull();
   });
 });
 
 describe('stats', () => {
-  test('bytes are those of all threads, counts are those of each', async () => {
+  test('are those of all threads, and of each', async () => {
     const member = await Member.start(pool);
     await member.call('acquire', 64 * KiB, 5);
     const leases = pool.acquireMany(64 * KiB, 2);
@@ -158,32 +159,42 @@ describe('stats', () => {
       expect(stats).toMatchObject({ residentBytes: 7 * 64 * KiB, outBytes: 7 * 64 * KiB, maxBytes: MiB });
       expect(stats.classes[1]).toMatchObject({ outBytes: 7 * 64 * KiB, blockBytes: 64 * KiB });
     }
-    expect([here.acquires, here.outstanding, there.acquires, there.outstanding]).toEqual([2, 2, 5, 5]);
-    const served = (stats: typeof here) => Object.values(stats.hits).reduce((sum, n) => sum + n, 0);
-    expect([served(here), served(there)]).toEqual([2, 5]);
     expect([here.mappedBlocks, there.mappedBlocks]).toEqual([2, 5]);
+    const threads = (stats: typeof here) => stats.threads.map(({ here, acquires, outBytes }) => [here, acquires, outBytes]);
+    const [own, others] = [[2, 2 * 64 * KiB] as const, [5, 5 * 64 * KiB] as const];
+    expect(threads(here)).toEqual([
+      [true, ...own],
+      [false, ...others],
+    ]);
+    expect(threads(there)).toEqual([
+      [false, ...own],
+      [true, ...others],
+    ]);
+    expect(await member.call('outstanding')).toBe(5);
     pool.releaseMany(leases);
-    checkBooks(pool, { alone: false });
+    checkBooks(pool);
   });
 
-  test('what another thread has in its magazine counts as out here, and as cached there', async () => {
+  test('what another thread put into its magazine is out here until it tells, which it does when asked', async () => {
     const member = await Member.start(pool);
     await member.call('release', await member.call('acquire', 64 * KiB, 2));
-    expect(await member.call('stats')).toMatchObject({ outBytes: 0, cachedBytes: 2 * 64 * KiB });
     expect(pool.stats()).toMatchObject({ outBytes: 2 * 64 * KiB, cachedBytes: 0 });
-    checkBooks(pool, { alone: false });
+    checkBooks(pool);
+    expect(await member.call('stats')).toMatchObject({ outBytes: 0, magazineBytes: 2 * 64 * KiB });
+    expect(pool.stats()).toMatchObject({ outBytes: 0, magazineBytes: 2 * 64 * KiB, cachedBytes: 2 * 64 * KiB });
+    checkBooks(pool);
     await member.call('trim');
     expect(pool.stats()).toMatchObject({ residentBytes: 0, outBytes: 0 });
   });
 
-  test("of a thread that came after another one begin at nothing, whatever the other one's were", async () => {
+  test('of a thread go on where those of the thread that had its number before ended', async () => {
     const first = BufferPool.attach(pool.handle);
     first.releaseMany(first.acquireMany(64 * KiB, 10));
     first.close();
     const next = BufferPool.attach(pool.handle);
-    const none = { magazine: 0, depot: 0, steal: 0, victim: 0, cold: 0, slab: 0 };
-    expect(next.stats()).toMatchObject({ acquires: 0, outstanding: 0, hits: none, hitRate: 1 });
+    expect(next.stats()).toMatchObject({ acquires: 10, outstanding: 0 });
     next.releaseMany(next.acquireMany(64 * KiB, 3));
+    expect(next.stats().threads.map(({ acquires }) => acquires)).toEqual([0, 13]);
     checkBooks(next);
     next.close();
   });

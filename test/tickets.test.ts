@@ -85,7 +85,7 @@ describe('tickets between threads', () => {
       for (const [i, { bytes }] of back.entries()) check(bytes, round * 100 + 50 + i);
       pool.releaseMany(back);
     }
-    checkBooks(pool, { alone: false });
+    checkBooks(pool);
   });
 
   test('a used ticket is stale everywhere, and so is one whose block has moved on', async () => {

@@ -16,6 +16,8 @@ ClassStats Pool::stats(uint32_t c) const {
   stats.retired = totals.retired.load(std::memory_order_relaxed);
   stats.slabs = totals.slabs.load(std::memory_order_relaxed);
   stats.resting = totals.resting.load(std::memory_order_relaxed);
+  stats.victim = totals.victim.load(std::memory_order_relaxed);
+  stats.peak_resident = totals.peak_resident.get();
   // What a block does later is read first, so that no difference falls below zero.
   uint64_t taken = 0, returned = 0, sent = 0, adopted = 0;
   const uint32_t attachments = attachment_count();
@@ -33,11 +35,50 @@ ClassStats Pool::stats(uint32_t c) const {
     if (thread == nullptr) continue;
     taken += thread->classes[c].taken.get();
     for (size_t step = 0; step < kSteps; ++step) stats.refills[step] += thread->classes[c].refills[step].get();
+    stats.acquires += thread->classes[c].acquires.get();
+    stats.cached += thread->classes[c].cached.load(std::memory_order_relaxed);
   }
   stats.out = taken - std::min(taken, returned + sent - std::min(sent, adopted));
   adopted += totals.recalled.load(std::memory_order_relaxed);
   stats.transit = sent - std::min(sent, adopted);
   return stats;
+}
+
+PoolStats Pool::stats() const {
+  PoolStats stats{};
+  stats.waits = waits_.load(std::memory_order_relaxed);
+  stats.waiting = queue_.size();
+  stats.peak_waiting = queue_.peak.get();
+  stats.peak_resident_bytes = budget_.peak();
+  stats.refused = refused_.load(std::memory_order_relaxed);
+  for (size_t cause = 0; cause < kCauses; ++cause) {
+    stats.dropped_bytes[cause] = dropped_bytes_[cause].load(std::memory_order_relaxed);
+  }
+  return stats;
+}
+
+bool Pool::stats(uint32_t index, ThreadStats& stats) const {
+  const Attachment* thread = attachment_at(index);
+  {
+    const std::lock_guard lock(queue_.lock);
+    if (thread == queue_.thread) return false;
+  }
+  if (thread == nullptr || (attached_[index / 64].load(std::memory_order_relaxed) >> index % 64 & 1) == 0) return false;
+  stats = {};
+  stats.index = index;
+  for (uint32_t c = 0; c < class_count_; ++c) {
+    const Attachment::ClassCounters& k = thread->classes[c];
+    const uint64_t gone = k.returned.get() + k.sent.get();  // read first: see above
+    const uint64_t out = k.taken.get() + k.adopted.get() - gone;
+    const uint64_t cached = std::min<uint64_t>(k.cached.load(std::memory_order_relaxed), out);
+    stats.out += out;
+    stats.out_bytes += out * classes_[c].stride;
+    stats.cached += cached;
+    stats.cached_bytes += cached * classes_[c].stride;
+    stats.acquires += k.acquires.get();
+    for (size_t step = 0; step < kSteps; ++step) stats.refills[step] += k.refills[step].get();
+  }
+  return true;
 }
 
 const char* Pool::check_invariants() const {
@@ -46,7 +87,7 @@ const char* Pool::check_invariants() const {
   if (!seen) return "no memory to walk with";
 
   struct Found {
-    uint64_t cold, free, out, transit, resting, retired;
+    uint64_t cold, free, victim, out, transit, resting, retired;
   };
   const std::unique_ptr<Found[]> found(new (std::nothrow) Found[class_count_]{});
   if (!found) return "no memory to walk with";
@@ -81,7 +122,7 @@ const char* Pool::check_invariants() const {
     for (uint32_t c = 0; c < class_count_; ++c) {
       const ClassHeap& k = heap->classes[c];
       if (const char* wrong = walk(k.depot, *heap, c, BlockState::free, found[c].free)) return wrong;
-      if (const char* wrong = walk(k.victim, *heap, c, BlockState::free, found[c].free)) return wrong;
+      if (const char* wrong = walk(k.victim, *heap, c, BlockState::free, found[c].victim)) return wrong;
       if (const char* wrong = walk(k.cold, *heap, c, BlockState::cold, found[c].cold)) return wrong;
       if (const char* wrong = walk(k.resting, *heap, c, BlockState::resting, found[c].resting)) return wrong;
     }
@@ -117,10 +158,11 @@ const char* Pool::check_invariants() const {
     if (s.transit != f.transit) return "the count of blocks in transit is wrong";
     if (s.resting != f.resting) return "the count of resting blocks is wrong";
     if (s.retired != f.retired) return "the count of retired blocks is wrong";
-    if (s.resident != f.out + f.transit + f.free + f.resting + f.retired) {
+    if (s.resident != f.out + f.transit + f.free + f.victim + f.resting + f.retired) {
       return "resident != out + transit + cached + resting + retired";
     }
     if (s.carved != s.resident + f.cold) return "carved != resident + cold";
+    if (s.victim != f.victim) return "the count of victims is wrong";
     resident_bytes += s.resident * classes_[c].stride;
   }
   if (budget_.used() != resident_bytes) return "the budget does not add up";

@@ -10,33 +10,37 @@
 namespace slabpool {
 
 bool Pool::begin_aging() {
-  uint32_t ages = ages_.load(std::memory_order_relaxed);  // only a guess: the CAS checks it
+  // Seq_cst, three times: a waiter for whom this fails relies on the other to serve the queue after its end_aging().
+  uint32_t ages = ages_.load(std::memory_order_seq_cst);
   // Acquire: pairs with the release of end_aging(); the slabs' scratch fields pass from one aging thread to the next. That
   // a refill sees the odd count is left to the stacks: what empties them is released after it.
   return ages % 2 == 0 &&
-         ages_.compare_exchange_strong(ages, ages + 1, std::memory_order_acquire, std::memory_order_relaxed);
+         ages_.compare_exchange_strong(ages, ages + 1, std::memory_order_seq_cst, std::memory_order_seq_cst);
 }
 
-// Release: pairs with the acquire of refill() and begin_aging(); what was in hand is in the stacks again.
-void Pool::end_aging() { ages_.fetch_add(1, std::memory_order_release); }
+// Release: pairs with the acquire of refill() and begin_aging(); what was in hand is in the stacks again. Whoever calls this
+// serves the queue afterwards.
+void Pool::end_aging() { ages_.fetch_add(1, std::memory_order_seq_cst); }
 
 uint64_t Pool::age() {
   if (!begin_aging()) return 0;
-  const uint64_t bytes = age_once();
+  const uint64_t bytes = age_once(Cause::decay);
   end_aging();
+  serve();
   return bytes;
 }
 
-uint64_t Pool::trim() {
+uint64_t Pool::trim(Cause cause) {
   while (!begin_aging()) std::this_thread::yield();
-  uint64_t bytes = age_once();
-  bytes += age_once();
+  uint64_t bytes = age_once(cause);
+  bytes += age_once(cause);
   end_aging();
+  serve();
   return bytes;
 }
 
 // By the aging thread.
-uint64_t Pool::age_once() {
+uint64_t Pool::age_once(Cause cause) {
   uint64_t bytes = 0;
   for (uint32_t c = 0; c < class_count_; ++c) free_rested(c);
   recall_orphans();
@@ -49,11 +53,16 @@ uint64_t Pool::age_once() {
       for (uint32_t batch = k.depot.take_all(); batch != kNoIndex;) {
         // Relaxed: take_all acquired the links. Read before the push gives the batch away.
         const uint32_t next = next_batch(batch).load(std::memory_order_relaxed);
+        uint32_t blocks = 0;
+        for (uint32_t b = batch; b != kNoIndex; b = blocks_[b].next) ++blocks;
+        // Before the push: whoever pops it subtracts it afterwards.
+        totals_[c].victim.fetch_add(blocks, std::memory_order_relaxed);
         k.victim.push(*this, batch);
         batch = next;
       }
     }
   }
+  dropped_bytes_[static_cast<size_t>(cause)].fetch_add(bytes, std::memory_order_relaxed);
   return bytes;
 }
 
@@ -111,14 +120,15 @@ uint64_t Pool::decommit(Heap& heap, uint32_t c) {
   // After the blocks are cold for everyone: until then the budget still counts them, so that it never counts too
   // little.
   totals_[c].resident.fetch_sub(turned_cold, std::memory_order_relaxed);
+  totals_[c].victim.fetch_sub(turned_cold, std::memory_order_relaxed);
   budget_.give_back(turned_cold * k.stride);
   return turned_cold * k.stride;
 }
 
 bool Pool::wake(uint32_t c) {
-  // Relaxed: hints; what is being laid down is found the next time.
+  // What is being laid down is found the next time. Seq_cst: see detach().
   const bool any =
-      totals_[c].resting.load(std::memory_order_relaxed) != 0 || orphans_.load(std::memory_order_relaxed) != nullptr;
+      totals_[c].resting.load(std::memory_order_seq_cst) != 0 || orphans_.load(std::memory_order_seq_cst) != nullptr;
   if (!any || !begin_aging()) return false;
   const bool woken = free_rested(c);
   const bool recalled = recall_orphans();
@@ -135,7 +145,7 @@ bool Pool::recall_orphans() {
   while (orphan != nullptr) {
     const std::unique_ptr<Orphan> taken(std::exchange(orphan, orphan->next));
     if (now - taken->since >= epoch_ms_) {
-      recall(taken->block, taken->generation);
+      recall_block(taken->block, taken->generation);
       recalled = true;
     } else {
       add_orphan(taken->block, taken->generation, taken->since);

@@ -10,6 +10,7 @@
 #include <new>
 
 #include "heap.h"
+#include "mailbox.h"
 #include "sync.h"
 
 namespace slabpool {
@@ -25,8 +26,6 @@ class Counter {
   // too.
   void add(uint64_t n) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_release); }
   [[nodiscard]] uint64_t get() const { return value_.load(std::memory_order_acquire); }
-  // For a new writer of a count that no identity needs.
-  void reset() { value_.store(0, std::memory_order_release); }
 
  private:
   StdSync::atomic<uint64_t> value_{0};
@@ -39,6 +38,9 @@ struct Attachment {
     Counter sent;             // blocks that went into transit
     Counter adopted;          // blocks that came out of transit
     Counter refills[kSteps];  // refills by the step that served them
+    Counter acquires;         // leases of blocks, as far as the thread has reported them
+    // Blocks in the thread's magazine, when it reported last. Relaxed: it only counts.
+    StdSync::atomic<uint32_t> cached{0};
   };
 
   static Attachment* create(uint16_t index, Heap* heap, uint32_t class_count) {
@@ -54,6 +56,7 @@ struct Attachment {
   // Where this thread carves and looks first. Threads share a heap when there are more of them than heaps.
   Heap* heap = nullptr;
   std::unique_ptr<ClassCounters[]> classes;
+  Mailbox mailbox;
 };
 
 }  // namespace slabpool

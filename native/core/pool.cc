@@ -79,6 +79,7 @@ Attachment* Pool::attach() {
 }
 
 void Pool::detach(Attachment& thread, Departure departure) {
+  close_mailbox(thread);
   const uint32_t now = os::now_ms();
   const uint32_t blocks = blocks_.size();
   uint32_t reclaimed[kMaxClasses] = {};
@@ -108,23 +109,26 @@ void Pool::detach(Attachment& thread, Departure departure) {
       block.rests_since = now;
       reclaimed[c]++;
       // Before the push, which releases it: whoever wakes the block subtracts it afterwards.
-      totals_[c].resting.fetch_add(1, std::memory_order_relaxed);
+      // Seq_cst: as the push of the stacks; a waiter that does not see it is seen by serve() below.
+      totals_[c].resting.fetch_add(1, std::memory_order_seq_cst);
       resting->add(b);
     }
   }
   for (uint32_t c = 0; c < class_count_; ++c) {
     if (reclaimed[c] != 0) thread.classes[c].returned.add(reclaimed[c]);
+    thread.classes[c].cached.store(0, std::memory_order_relaxed);
   }
   // Release: pairs with the acquire in attach(); the next thread with this index goes on with the counters.
   attached_[thread.index / 64].fetch_and(~(uint64_t{1} << thread.index % 64), std::memory_order_release);
+  serve();
 }
 
 void Pool::add_orphan(uint32_t block, uint32_t generation, uint32_t now) {
   auto* orphan = new (std::nothrow) Orphan{block, generation, now, nullptr};
   if (orphan == nullptr) return;                            // stays in transit
   orphan->next = orphans_.load(std::memory_order_relaxed);  // only a guess: the CAS checks it
-  // Release: pairs with the acquire of recall_orphans().
-  while (!orphans_.compare_exchange_weak(orphan->next, orphan, std::memory_order_release, std::memory_order_relaxed)) {
+  // Release: pairs with the acquire of recall_orphans(). Seq_cst: as `resting` in detach().
+  while (!orphans_.compare_exchange_weak(orphan->next, orphan, std::memory_order_seq_cst, std::memory_order_relaxed)) {
   }
 }
 
@@ -136,9 +140,6 @@ Attachment* Pool::attachment_for(uint32_t index) {
     if (heap != nullptr) thread = Attachment::create(static_cast<uint16_t>(index), heap, class_count_);
     // Release: pairs with the acquire of attachment_at(); publishes it to threads that add up the counters.
     attachments_[index].store(thread, std::memory_order_release);
-  }
-  for (uint32_t c = 0; thread != nullptr && c < class_count_; ++c) {
-    for (Counter& refills : thread->classes[c].refills) refills.reset();
   }
   // Relaxed: only a bound for loops.
   uint32_t count = attachment_count_.load(std::memory_order_relaxed);
@@ -171,25 +172,32 @@ uint32_t Pool::attachment_count() const { return attachment_count_.load(std::mem
 uint32_t Pool::heap_slots() const { return std::min(attachment_count(), kMaxHeaps); }
 
 RefillResult Pool::refill(Attachment& thread, uint32_t c, uint32_t* out) {
+  if (waiting()) return {Status::exhausted, 0};
   // Acquire, three times: pairs with end_aging()'s release; what was given back is then seen.
   const uint32_t before = ages_.load(std::memory_order_acquire);
-  const RefillResult result = try_refill(thread, c, out);
-  if (result.status != Status::exhausted) return result;
-  // Blocks that a trim has in hand are in no stack, and yet charged: a refusal counts only when none was under way.
-  const uint32_t after = ages_.load(std::memory_order_acquire);
-  if (after == before && after % 2 == 0) return result;
-  while (after % 2 != 0 && ages_.load(std::memory_order_acquire) == after) std::this_thread::yield();
-  return try_refill(thread, c, out);
+  RefillResult result = try_refill(thread, c, kMaxBatch, out);
+  if (result.status == Status::exhausted) {
+    // Blocks that a trim has in hand are in no stack, and yet charged: a refusal counts only when none was under way.
+    const uint32_t after = ages_.load(std::memory_order_acquire);
+    if (after != before || after % 2 != 0) {
+      while (after % 2 != 0 && ages_.load(std::memory_order_acquire) == after) std::this_thread::yield();
+      result = try_refill(thread, c, kMaxBatch, out);
+    }
+  }
+  // Of what was claimed or woken, some may have been given back, to be missed by somebody who began to wait meanwhile.
+  serve();
+  return result;
 }
 
-RefillResult Pool::try_refill(Attachment& thread, uint32_t c, uint32_t* out) {
+RefillResult Pool::try_refill(Attachment& thread, uint32_t c, uint32_t most, uint32_t* out) {
   const Heap& heap = *thread.heap;
   Step step{};
   uint32_t batch = take_free(heap, c, step);
   if (batch == kNoIndex && wake(c)) batch = take_free(heap, c, step);
   if (batch == kNoIndex) {
     const SizeClass& k = classes_[c];
-    const uint32_t granted = k.span * budget_.claim(k.batch / k.span, k.span_bytes());
+    const uint32_t wanted = (std::min(most, k.batch) + k.span - 1) / k.span;
+    const uint32_t granted = k.span * budget_.claim(wanted, k.span_bytes());
     if (granted == 0) return {Status::exhausted, 0};
     batch = take_cold(heap, c, granted, step);
     if (batch == kNoIndex) {
@@ -198,7 +206,9 @@ RefillResult Pool::try_refill(Attachment& thread, uint32_t c, uint32_t* out) {
     }
   }
   thread.classes[c].refills[static_cast<size_t>(step)].add(1);
-  return {Status::ok, hand_out(thread, c, batch, out)};
+  const uint32_t count = hand_out(thread, c, batch, out);
+  if (step == Step::victim) totals_[c].victim.fetch_sub(count, std::memory_order_relaxed);
+  return {Status::ok, count, step};
 }
 
 uint32_t Pool::take_free(const Heap& heap, uint32_t c, Step& step) {
@@ -243,7 +253,7 @@ uint32_t Pool::take_cold(const Heap& heap, uint32_t c, uint32_t limit, Step& ste
   const uint32_t tail = std::exchange(blocks_[last].next, kNoIndex);
   if (tail != kNoIndex) home_of(tail, c).cold.push(*this, tail);
   budget_.give_back((limit - taken) * classes_[c].stride);
-  totals_[c].resident.fetch_add(taken, std::memory_order_relaxed);
+  totals_[c].peak_resident.raise(totals_[c].resident.fetch_add(taken, std::memory_order_relaxed) + taken);
   if (janitor_) janitor_->wake();
   return batch;
 }
@@ -300,6 +310,12 @@ bool Pool::holds(const Attachment& thread, uint32_t c, uint32_t block) const {
 }
 
 Status Pool::flush(Attachment& thread, uint32_t c, uint32_t* blocks, uint32_t count) {
+  const Status status = flush_held(thread, c, blocks, count);
+  serve();
+  return status;
+}
+
+Status Pool::flush_held(Attachment& thread, uint32_t c, uint32_t* blocks, uint32_t count) {
   // The life word moves before the next block is looked at, so that a block named twice is caught.
   uint32_t held = 0;
   for (uint32_t i = 0; i < count; ++i) {
@@ -352,6 +368,11 @@ Status Pool::adopt(Attachment& thread, uint32_t block, uint32_t generation) {
 }
 
 void Pool::recall(uint32_t block, uint32_t generation) {
+  recall_block(block, generation);
+  serve();
+}
+
+void Pool::recall_block(uint32_t block, uint32_t generation) {
   // Out with nobody for a moment.
   if (!blocks_[block].life.adopt(generation, kTicketGenerationBits, kNobodysIndex)) return;
   const uint32_t c = class_of(block);

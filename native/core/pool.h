@@ -1,8 +1,9 @@
 // Pool: size classes, slabs, heaps and one byte budget; what JavaScript calls a BufferPool.
 //
 // What        Hands out batches of blocks of one size class (refill) and takes them back (flush). A block is a number.
-// Callers     Any thread through its own Attachment. All shared structures are lock-free. One call waits: a refill that
-//             would be refused while another thread trims lets that finish, since idle blocks may be in its hands.
+// Callers     Any thread through its own Attachment. All shared structures are lock-free, but for the queue of those that wait
+//             for budget. One call waits: a refill that would be refused while another thread trims lets that finish, since
+//             idle blocks may be in its hands.
 // Identity    resident == out + transit + cached + resting + retired (blocks, per class), and budget.used() == sum of
 //             resident * stride.
 // Memory      Block memory is never unmapped and never re-classed: any view that ever existed stays memory-safe. The
@@ -21,6 +22,7 @@
 #include "janitor.h"
 #include "size_class.h"
 #include "stable_array.h"
+#include "wait_queue.h"
 
 namespace slabpool {
 
@@ -32,7 +34,7 @@ inline constexpr uint32_t kTicketGenerationBits = 21;
 
 enum class Status : uint8_t {
   ok,
-  exhausted,      // the budget is full
+  exhausted,      // the budget is full, or others wait for it
   out_of_memory,  // the OS, or the pool's address space, refuses
   not_held,       // a block that the caller does not hold, or not of this class
   stale,          // a ticket that was used before, or was never given out
@@ -41,6 +43,7 @@ enum class Status : uint8_t {
 struct RefillResult {
   Status status;
   uint32_t count;  // blocks handed out: at least 1 with Status::ok
+  Step step{};     // with Status::ok
 };
 
 // What a block in transit travels with. A ticket is good as long as its sender lives, and an epoch more: then nobody may
@@ -49,6 +52,10 @@ enum class Carrier : uint8_t { ticket, channel };
 
 // How a thread leaves a pool. One that says goodbye has left its tickets to others: they are good for ever.
 enum class Departure : uint8_t { farewell, death };
+
+// Why memory was given back.
+enum class Cause : uint8_t { decay, trim, exhausted, pressure };
+inline constexpr size_t kCauses = 4;
 
 // Blocks of one class, process-wide. Exact at quiescence; in between each figure is one that was true lately.
 struct ClassStats {
@@ -59,7 +66,31 @@ struct ClassStats {
   uint64_t resting;   // of dead threads, not yet free again
   uint64_t retired;
   uint64_t slabs;
+  uint64_t victim;         // free, and unused for an epoch
+  uint64_t peak_resident;  // the most that were resident at once
+  // As far as threads have reported it:
+  uint64_t cached;    // of those out, in magazines
+  uint64_t acquires;  // leases
   uint64_t refills[kSteps];
+};
+
+// Of one thread, over all classes.
+struct ThreadStats {
+  uint32_t index;
+  uint64_t out, out_bytes;        // held: leased or in a magazine
+  uint64_t cached, cached_bytes;  // of these, in magazines, as reported
+  uint64_t acquires;
+  uint64_t refills[kSteps];
+};
+
+// Of the pool.
+struct PoolStats {
+  uint64_t waits;    // requests that ever waited
+  uint64_t waiting;  // now
+  uint64_t peak_waiting;
+  uint64_t peak_resident_bytes;
+  uint64_t refused;
+  uint64_t dropped_bytes[kCauses];
 };
 
 class Pool {
@@ -102,13 +133,44 @@ class Pool {
   // From now on the janitor ages the pool, once an epoch. By its maker, once.
   void enroll() { janitor_.emplace(*this, epoch_ms_); }
 
+  // -- Waiting for budget. While somebody waits, no refill gets anything: it would be ahead of its turn.
+
+  // A place in the queue for one block: its number, or 0 when there is no memory. When it is served, a Grant is in the
+  // thread's mailbox, and its bell rings. By the attached thread.
+  [[nodiscard]] uint64_t wait(Attachment& thread, uint32_t size_class);
+  // Gives a place up. False: it has been served, or never was. Any thread.
+  bool cancel(uint64_t number);
+  // Takes a grant out of the mailbox; its block is out with the thread then. By the attached thread.
+  [[nodiscard]] bool collect(Attachment& thread, Grant& grant);
+  [[nodiscard]] bool waiting() const { return queue_.size() != 0; }
+
+  // How the attached thread is told of its mail, until it leaves. By that thread.
+  void set_bell(Attachment& thread, Bell bell);
+  // Asks all threads with bells, but one.
+  void summon_all(Summons what, const Attachment* but);
+
+  // --
+
+  // A thread tells of its magazine: leases since it did so last, and blocks in it now. By the attached thread.
+  static void report(Attachment& thread, uint32_t size_class, uint64_t acquires, uint32_t cached) {
+    thread.classes[size_class].acquires.add(acquires);
+    thread.classes[size_class].cached.store(cached, std::memory_order_relaxed);
+  }
+  // An acquire was refused, after all that was tried.
+  void count_refusal() { refused_.fetch_add(1, std::memory_order_relaxed); }
+
   // All that is free loses its pages: two epochs at once. Returns the bytes given back to the OS. Any thread; waits while
   // another is aging the pool.
-  uint64_t trim();
+  uint64_t trim(Cause cause = Cause::trim);
 
   // One epoch: what is in the victim stacks loses its pages, what is in the depots becomes victim. Returns the bytes
   // given back to the OS. Any thread; while one is at it, others return 0 at once.
   uint64_t age();
+
+  // Whether a block has no pages just now: a hint. Any thread.
+  [[nodiscard]] bool is_cold(uint32_t block) const {
+    return block < blocks_.size() && blocks_[block].life.get().state == BlockState::cold;
+  }
 
   [[nodiscard]] bool holds(const Attachment& thread, uint32_t size_class, uint32_t block) const;
   // Of a block that was handed out or adopted.
@@ -121,6 +183,11 @@ class Pool {
   [[nodiscard]] const SizeClass& size_class(uint32_t c) const { return classes_[c]; }
   [[nodiscard]] const Budget<>& budget() const { return budget_; }
   [[nodiscard]] ClassStats stats(uint32_t size_class) const;
+  [[nodiscard]] PoolStats stats() const;
+  // False: no thread is attached with this index.
+  [[nodiscard]] bool stats(uint32_t index, ThreadStats& stats) const;
+  // A bound for such indices, and for loops: nobody ever was at or above it.
+  [[nodiscard]] uint32_t attachment_count() const;
 
   // Walks everything, at quiescence: each block is in exactly one place, its state says which, and the identities hold.
   // nullptr, or the first thing that is wrong.
@@ -136,7 +203,9 @@ class Pool {
 
   Pool(const uint32_t* capacities, uint32_t count, uint64_t max_bytes, uint32_t epoch_ms);
 
-  RefillResult try_refill(Attachment& thread, uint32_t c, uint32_t* out);
+  // Claims budget for no more than `most` blocks, or what is committed with them.
+  RefillResult try_refill(Attachment& thread, uint32_t c, uint32_t most, uint32_t* out);
+  Status flush_held(Attachment& thread, uint32_t c, uint32_t* blocks, uint32_t count);
   // Batches (their first block), or kNoIndex. The caller owns what is returned.
   uint32_t take_free(const Heap& heap, uint32_t c, Step& step);
   uint32_t take_cold(const Heap& heap, uint32_t c, uint32_t limit, Step& step);
@@ -145,6 +214,15 @@ class Pool {
 
   uint32_t hand_out(Attachment& thread, uint32_t c, uint32_t batch, uint32_t* out);
   void push_cold(const Slab& slab, uint32_t from);
+
+  // Serves those who wait, as far as it goes. By whoever has freed blocks or budget, after that.
+  void serve();
+  void serve_requests();
+  Status take_one(uint32_t c, Grant& grant);
+  void summon(Summons what, const Attachment* but);
+  void close_mailbox(Attachment& thread);
+  void recall_block(uint32_t block, uint32_t generation);
+
   uint64_t decommit(Heap& heap, uint32_t c);
   // Frees the resting batches of the class, and the orphans of all, whose epoch has passed, unless another thread is aging.
   // True if there were any.
@@ -155,7 +233,7 @@ class Pool {
   // False while another thread is at it.
   bool begin_aging();
   void end_aging();
-  uint64_t age_once();
+  uint64_t age_once(Cause cause);
 
   // Null while the slot has no heap yet.
   [[nodiscard]] Heap* heap_at(uint32_t slot) const;
@@ -165,8 +243,7 @@ class Pool {
   }
   [[nodiscard]] Attachment* attachment_at(uint32_t index) const;
   [[nodiscard]] Attachment* attachment_for(uint32_t index);
-  // Bounds for loops: nobody ever was at or above them.
-  [[nodiscard]] uint32_t attachment_count() const;
+  // A bound for loops: nobody ever was at or above it.
   [[nodiscard]] uint32_t heap_slots() const;
 
   const uint32_t number_;
@@ -187,9 +264,15 @@ class Pool {
 
   // Moved by whoever carves, commits, decommits, retires, reclaims or wakes; all are rare.
   struct ClassTotals {
-    StdSync::atomic<uint64_t> carved{0}, resident{0}, recalled{0}, resting{0}, retired{0}, slabs{0};
+    StdSync::atomic<uint64_t> carved{0}, resident{0}, recalled{0}, resting{0}, retired{0}, slabs{0}, victim{0};
+    Peak<> peak_resident;
   };
   ClassTotals totals_[kMaxClasses];
+  StdSync::atomic<uint64_t> refused_{0}, waits_{0};
+  // Moved by the aging thread.
+  StdSync::atomic<uint64_t> dropped_bytes_[kCauses]{};
+
+  WaitQueue queue_;
 
   // Blocks in transit whose senders died: a stack that is only pushed to and emptied at once.
   struct Orphan {

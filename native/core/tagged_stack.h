@@ -33,23 +33,25 @@ class TaggedStack {
       pushed = pack(tag_of(head) + 1, index);
       // Release: pairs with the acquire of pop() and take_all(); publishes the batch and its link. Later CASes of other
       // threads continue this release sequence, so whoever finds the batch deeper in the stack sees it as well.
-    } while (!head_.compare_exchange_weak(head, pushed, std::memory_order_release, std::memory_order_relaxed));
+      // Seq_cst: and the pusher then looks whether somebody waits for it (wait_queue.h), while a waiter says so and then pops:
+      // one of them sees the other.
+    } while (!head_.compare_exchange_weak(head, pushed, std::memory_order_seq_cst, std::memory_order_relaxed));
   }
 
   // The index on top, or kNoIndex when the stack was empty.
   template <class Links>
   [[nodiscard]] uint32_t pop(Links& links) {
     // Acquire, here and on failure: pairs with the release of push(); without it the link read below could be older
-    // than the push that made this head.
-    uint64_t head = head_.load(std::memory_order_acquire);
+    // than the push that made this head. Seq_cst: see push().
+    uint64_t head = head_.load(std::memory_order_seq_cst);
     while (index_of(head) != kNoIndex) {
       // Relaxed: ordered by the acquire above. It may be stale when another thread popped meanwhile; then the CAS
       // fails.
       const uint32_t next = links.next_batch(index_of(head)).load(std::memory_order_relaxed);
       // Success needs no more than relaxed, as an equal tag means that `head` is the very word acquired above; but GCC
       // 12 warns of a failure order that is stronger.
-      if (head_.compare_exchange_weak(head, pack(tag_of(head), next), std::memory_order_acquire,
-                                      std::memory_order_acquire)) {
+      if (head_.compare_exchange_weak(head, pack(tag_of(head), next), std::memory_order_seq_cst,
+                                      std::memory_order_seq_cst)) {
         return index_of(head);
       }
     }
@@ -67,8 +69,8 @@ class TaggedStack {
     return index_of(head);
   }
 
-  // A hint for skipping a stack. Acquire: pairs with the release of take_all().
-  [[nodiscard]] bool looks_empty() const { return index_of(head_.load(std::memory_order_acquire)) == kNoIndex; }
+  // A hint for skipping a stack. Acquire: pairs with the release of take_all(). Seq_cst: see push().
+  [[nodiscard]] bool looks_empty() const { return index_of(head_.load(std::memory_order_seq_cst)) == kNoIndex; }
 
   // Top of the stack, for walks at quiescence (no other thread inside).
   [[nodiscard]] uint32_t peek() const { return index_of(head_.load(std::memory_order_relaxed)); }

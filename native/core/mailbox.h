@@ -1,0 +1,38 @@
+// Mailbox: what others have for an attached thread, and how it is told.
+//
+// Callers     Under the lock of the pool's wait queue, but for `summons`, which anybody may set and only the thread clears.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+
+#include "sync.h"
+
+namespace slabpool {
+
+// The answer to a request that waited: a block in transit to the thread, which has to adopt it. kNoIndex: the system has no
+// memory for it.
+struct Grant {
+  uint64_t number;  // of the request
+  uint32_t size_class;
+  uint32_t block;
+  uint32_t generation;
+};
+
+// What a thread is asked to do at its next opportunity: to flush its magazines, and to trim the pool then. The greater includes
+// the less.
+enum class Summons : uint8_t { none = 0, flush = 1, trim = 2 };
+
+// Tells a thread to look into its mailbox. May be called by any thread, and may ring more than once.
+struct Bell {
+  void (*ring)(void*) = nullptr;
+  void* of = nullptr;
+};
+
+struct Mailbox {
+  std::deque<Grant> grants;
+  Bell bell;
+  StdSync::atomic<Summons> summons{Summons::none};
+};
+
+}  // namespace slabpool

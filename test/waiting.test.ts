@@ -1,0 +1,455 @@
+import { getEventListeners } from 'node:events';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { BufferPool, type BufferPoolOptions, type Lease } from 'slabpool';
+import { afterEach, describe, expect, expectTypeOf, test } from 'vitest';
+import { BACKENDS, checkBooks, coded, KiB, MiB } from './backends.js';
+import { run } from './child.js';
+import { Member, terminateAll } from './member.js';
+
+afterEach(terminateAll);
+
+const BLOCK = 64 * KiB;
+
+/** Requests by name; `served` lists them in the order in which they were served. */
+function queue(pool: BufferPool) {
+  const served: string[] = [];
+  const leases = new Map<string, Lease>();
+  return {
+    served,
+    async ask(name: string, size: number) {
+      leases.set(name, await pool.acquireAsync(size));
+      served.push(name);
+    },
+    release(name: string) {
+      leases.get(name)?.release();
+    },
+  };
+}
+
+/** Longer than any grant takes to arrive. */
+const settle = () => setTimeout(20);
+
+describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
+  const make = (options: BufferPoolOptions<'throw'> = {}) =>
+    new BufferPool({ backend, maxBytes: 4 * BLOCK, maxPooledSize: 4 * BLOCK, maxOversizeBytes: MiB, ...options });
+
+  test('does not wait while there is room', async () => {
+    const pool = make();
+    const lease = await pool.acquireAsync(BLOCK);
+    expect([lease.size, lease.capacity]).toEqual([BLOCK, BLOCK]);
+    lease.release();
+    expect((await pool.acquireAsync(0)).size).toBe(0);
+    expect(pool.stats().waits).toEqual({ total: 0, waiting: 0, timedOut: 0, aborted: 0, totalMs: 0 });
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('waits until something is released, and gets it', async () => {
+    const pool = make();
+    const leases = pool.acquireMany(BLOCK, 4);
+    const { served, ask } = queue(pool);
+    const asked = ask('a', BLOCK);
+    await settle();
+    expect(served).toEqual([]);
+    expect(pool.stats().waits).toMatchObject({ total: 1, waiting: 1 });
+    checkBooks(pool);
+    leases[0].release();
+    await asked;
+    expect(pool.stats().waits).toMatchObject({ total: 1, waiting: 0 });
+    expect(pool.stats().waits.totalMs).toBeGreaterThan(10);
+    expect(pool.outstanding()).toBe(4);
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('serves in the order of asking, across sizes: a large one is not overtaken by small ones', async () => {
+    const pool = make();
+    const leases = pool.acquireMany(BLOCK, 4);
+    const { served, ask, release } = queue(pool);
+    const asked = [ask('large', 3 * BLOCK), ask('small', BLOCK), ask('tiny', KiB), ask('last', 4 * BLOCK)];
+    for (const expected of [[], [], ['large']]) {
+      leases.pop()?.release();
+      await settle();
+      expect(served).toEqual(expected);
+    }
+    leases.pop()?.release();
+    await settle();
+    expect(served).toEqual(['large', 'small']);
+    release('large');
+    await settle();
+    expect(served).toEqual(['large', 'small', 'tiny']);
+    release('small');
+    release('tiny');
+    await Promise.all(asked);
+    expect(served).toEqual(['large', 'small', 'tiny', 'last']);
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('a stream of small ones does not starve a large one', async () => {
+    const pool = make();
+    const { served, ask } = queue(pool);
+    const busy = pool.acquireMany(BLOCK, 4);
+    const asked = ask('large', 4 * BLOCK);
+    // Each small one is released as soon as it is had, and asked for again.
+    let ended = false;
+    const stream = Array.from({ length: 4 }, async () => {
+      busy.pop()?.release();
+      while (!ended) {
+        (await pool.acquireAsync(BLOCK)).release();
+        await setImmediate();
+      }
+    });
+    await asked;
+    expect(served).toEqual(['large']);
+    ended = true;
+    pool.close();
+    await Promise.allSettled(stream);
+  });
+
+  test('while anybody waits, acquire() is not served ahead of its turn', async () => {
+    const pool = make();
+    const leases = pool.acquireMany(BLOCK, 4);
+    const { served, ask } = queue(pool);
+    const asked = ask('large', 2 * BLOCK);
+    leases.pop()?.release();
+    await settle();
+    expect(() => pool.acquire(BLOCK)).toThrow(
+      coded('ERR_SLABPOOL_EXHAUSTED', /1 requests wait .* acquireAsync/, { details: expect.objectContaining({ waiting: 1 }) }),
+    );
+    leases.pop()?.release();
+    await asked;
+    expect(served).toEqual(['large']);
+    leases.pop()?.release();
+    // The queue is empty: things are as before.
+    pool.acquire(BLOCK).release();
+    pool.acquire(BLOCK).release();
+    expect(pool.stats().hits.magazine).toBeGreaterThan(0);
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('idle blocks of other tiers give way, those in the magazine included', async () => {
+    const pool = make();
+    pool.releaseMany(pool.acquireMany(4 * KiB, 64));
+    const lease = await pool.acquireAsync(4 * BLOCK);
+    expect(pool.stats()).toMatchObject({ residentBytes: 4 * BLOCK, outBytes: 4 * BLOCK });
+    expect(pool.stats().drops.exhaustedBytes).toBe(4 * BLOCK);
+    lease.release();
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('many are served, each once, in order, and nothing is lost', async () => {
+    const pool = make({ maxBytes: 64 * BLOCK });
+    const out = pool.acquireMany(BLOCK, 64);
+    const order: number[] = [];
+    const asked = Array.from({ length: 2000 }, async (_, i) => {
+      const lease = await pool.acquireAsync(BLOCK);
+      order.push(i);
+      await setImmediate();
+      lease.release();
+    });
+    await settle();
+    pool.releaseMany(out);
+    await Promise.all(asked);
+    expect(order).toEqual(order.map((_, i) => i));
+    expect(pool.stats().waits).toMatchObject({ total: 2000, waiting: 0 });
+    expect(pool.stats().peak.waiting).toBe(2000);
+    expect(pool.outstanding()).toBe(0);
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('a timeout ends the waiting, of whoever is first too, and the others go on', async () => {
+    const pool = make();
+    const leases = pool.acquireMany(BLOCK, 4);
+    const first = pool.acquireAsync(4 * BLOCK, { timeout: 20 });
+    const second = pool.acquireAsync(BLOCK, { timeout: 60_000 });
+    leases[0].release();
+    await expect(first).rejects.toEqual(
+      coded('ERR_SLABPOOL_TIMEOUT', /no room for 262144 bytes within 20 ms.*maxBytes/, {
+        details: { sizeBytes: 4 * BLOCK, timeoutMs: 20 },
+      }),
+    );
+    await second;
+    expect(pool.stats().waits).toMatchObject({ total: 2, waiting: 0, timedOut: 1 });
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('a timeout of 0 does not wait at all', async () => {
+    const pool = make();
+    const leases = pool.acquireMany(BLOCK, 4);
+    await expect(pool.acquireAsync(BLOCK, { timeout: 0 })).rejects.toEqual(coded('ERR_SLABPOOL_TIMEOUT'));
+    leases[0].release();
+    (await pool.acquireAsync(BLOCK, { timeout: 0 })).release();
+    expect(pool.stats().waits.total).toBe(0);
+    pool.close();
+  });
+
+  test('a signal ends the waiting with its reason, and is let go of', async () => {
+    const pool = make();
+    const leases = pool.acquireMany(BLOCK, 4);
+    const { signal, ...controller } = { signal: new AbortController().signal };
+    expect(controller).toEqual({});
+    const aborter = new AbortController();
+    const asked = pool.acquireAsync(BLOCK, { signal: aborter.signal });
+    const other = pool.acquireAsync(BLOCK, { signal });
+    await settle();
+    const reason = new Error('changed my mind');
+    aborter.abort(reason);
+    await expect(asked).rejects.toBe(reason);
+    leases[0].release();
+    await other;
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    expect(pool.stats().waits).toMatchObject({ total: 2, waiting: 0, aborted: 1 });
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('a signal that was aborted before is answered with its reason, room or not', async () => {
+    const pool = make();
+    const signal = AbortSignal.abort('never mind');
+    await expect(pool.acquireAsync(BLOCK, { signal })).rejects.toBe('never mind');
+    expect(pool.outstanding()).toBe(0);
+    pool.close();
+  });
+
+  test('one that is aborted when it has just been served leaves its block to the next', async () => {
+    const pool = make();
+    const leases = pool.acquireMany(BLOCK, 4);
+    const aborter = new AbortController();
+    const asked = pool.acquireAsync(BLOCK, { signal: aborter.signal });
+    const next = pool.acquireAsync(BLOCK);
+    await settle();
+    leases[0].release(); // the grant is on its way
+    aborter.abort();
+    await expect(asked).rejects.toThrow('aborted');
+    (await next).release();
+    pool.releaseMany(leases.slice(1));
+    expect(pool.outstanding()).toBe(0);
+    expect(pool.stats()).toMatchObject({ transitBytes: 0, outBytes: 0 });
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test.each<[string, object | null, RegExp]>([
+    ['a negative timeout', { timeout: -1 }, /timeout.*milliseconds.*got -1/],
+    ['a timeout of NaN', { timeout: NaN }, /timeout.*got NaN/],
+    ['a timeout beyond what timers take', { timeout: 2 ** 31 }, /timeout.*2147483647/],
+    ['a timeout of another type', { timeout: '1' }, /timeout.*the string "1"/],
+    ['a signal that is none', { signal: {} }, /signal.*an AbortSignal/],
+    ['options that are none', null, /an object with the options signal and timeout, got null/],
+  ])('refuses %s, room or not', async (_, options, message) => {
+    const pool = make();
+    const expected = coded('ERR_SLABPOOL_INVALID_ARG', message);
+    await expect(pool.acquireAsync(1, options as never)).rejects.toEqual(expected);
+    const leases = pool.acquireMany(BLOCK, 4);
+    await expect(pool.acquireAsync(1, options as never)).rejects.toEqual(expected);
+    pool.releaseMany(leases);
+    expect(pool.stats().waits.total).toBe(0);
+    pool.close();
+  });
+
+  test.each([-1, 1.5, NaN, '1', undefined, null, {}, 2n, Infinity])('refuses the size %s', async (size) => {
+    const pool = make();
+    await expect(pool.acquireAsync(size as never)).rejects.toEqual(coded('ERR_SLABPOOL_INVALID_ARG', /acquireAsync/));
+    pool.close();
+  });
+
+  test('closing the pool rejects those who wait, each with its code', async () => {
+    const pool = make();
+    const leases = pool.acquireMany(BLOCK, 4);
+    const oversize = await pool.acquireAsync(MiB);
+    const asked = [pool.acquireAsync(BLOCK), pool.acquireAsync(KiB, { timeout: 1000 }), pool.acquireAsync(MiB)];
+    await settle();
+    pool.close();
+    for (const result of await Promise.allSettled(asked)) {
+      expect(result).toEqual({ status: 'rejected', reason: coded('ERR_SLABPOOL_CLOSED') });
+    }
+    await expect(pool.acquireAsync(1)).rejects.toEqual(coded('ERR_SLABPOOL_CLOSED'));
+    for (const lease of [...leases, oversize]) lease[Symbol.dispose]();
+  });
+
+  test('zeroes on acquire, also what was waited for', async () => {
+    const pool = make({ zero: 'acquire' });
+    const leases = pool.acquireMany(BLOCK, 4);
+    for (const { bytes } of leases) bytes.fill(1);
+    const asked = pool.acquireAsync(BLOCK);
+    await settle();
+    leases[0].release();
+    expect((await asked).bytes.every((byte) => byte === 0)).toBe(true);
+    pool.close();
+  });
+
+  test('oversize requests wait for room of their own, in order', async () => {
+    const pool = make();
+    const first = pool.acquire(MiB - 1);
+    const { served, ask, release } = queue(pool);
+    const asked = [ask('a', MiB), ask('b', 300 * KiB), ask('c', 300 * KiB)];
+    await settle();
+    expect(served).toEqual([]);
+    expect(pool.stats().waits).toMatchObject({ total: 3, waiting: 3 });
+    await expect(pool.acquireAsync(300 * KiB, { timeout: 5 })).rejects.toEqual(coded('ERR_SLABPOOL_TIMEOUT'));
+    await expect(pool.acquireAsync(MiB + 1)).rejects.toEqual(coded('ERR_SLABPOOL_OVERSIZE'));
+    first.release();
+    await settle();
+    expect(served).toEqual(['a']);
+    release('a');
+    await Promise.all(asked);
+    expect(served).toEqual(['a', 'b', 'c']);
+    expect(pool.stats().oversize).toMatchObject({ outstanding: 2, outBytes: 600 * KiB });
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('borrow() waits too, where the pool is told so, and then always answers with a promise', async () => {
+    const pool = new BufferPool({ backend, maxBytes: 4 * BLOCK, maxPooledSize: 4 * BLOCK, whenExhausted: 'wait' });
+    const leases = pool.acquireMany(BLOCK, 4);
+    const lent = pool.borrow(BLOCK, ({ size }) => size);
+    expectTypeOf(lent).toEqualTypeOf<Promise<number>>();
+    const failed = pool.borrow(BLOCK, async () => Promise.reject(new Error('of its own')));
+    leases[0].release();
+    expect(await lent).toBe(BLOCK);
+    await expect(failed).rejects.toThrow('of its own');
+    pool.releaseMany(leases.slice(1));
+    expect(pool.outstanding()).toBe(0);
+    expect(() => pool.acquire(4 * BLOCK).release()).not.toThrow();
+    const throws = make();
+    expectTypeOf(throws.borrow(1, ({ size }) => size)).toEqualTypeOf<number>();
+    throws.close();
+    pool.close();
+  });
+
+  test('a process whose only thread waits for itself ends, and says so', async () => {
+    const script = `
+      import { BufferPool } from 'slabpool';
+      const pool = new BufferPool({ backend: '${backend}', maxBytes: 65536, maxPooledSize: 65536 });
+      const lease = pool.acquire(65536);
+      await pool.acquireAsync(65536);`;
+    const ended = await run('-', [], { execArgv: ['--input-type=module', '-e', script] });
+    expect(ended).toMatchObject({ code: 13, signal: null });
+  });
+});
+
+describe('waiting between threads', () => {
+  const make = (blocks = 4, options: BufferPoolOptions<'throw'> = {}) =>
+    new BufferPool({ backend: 'native', maxBytes: blocks * BLOCK, tiers: [BLOCK], epochMs: 60_000, ...options });
+
+  test('a release in one thread serves who waits in another', async () => {
+    const pool = make();
+    const member = await Member.start(pool);
+    const leases = pool.acquireMany(BLOCK, 4);
+    const asked = member.call('acquireAsync', [BLOCK, BLOCK]);
+    await settle();
+    expect(pool.stats().waits).toMatchObject({ waiting: 2 });
+    pool.releaseMany(leases.slice(0, 2));
+    expect(await asked).toEqual([0, 1]);
+    expect(pool.stats()).toMatchObject({ outBytes: 4 * BLOCK, transitBytes: 0 });
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('what other threads have in their magazines is asked for', async () => {
+    const pool = make();
+    const member = await Member.start(pool);
+    await member.call('release', await member.call('acquire', BLOCK, 4));
+    await Promise.all(Array.from({ length: 4 }, () => pool.acquireAsync(BLOCK, { timeout: 10_000 })));
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('a thread that goes on acquiring and releasing lets others have their turn', async () => {
+    const pool = make(2);
+    const member = await Member.start(pool);
+    const own = pool.acquire(BLOCK);
+    await member.call('acquireAndRelease', BLOCK); // the other block is in its magazine now
+    const asked = pool.acquireAsync(BLOCK, { timeout: 10_000 });
+    const going = (async () => {
+      for (let i = 0; i < 200; i++) await member.call('acquireAndRelease', BLOCK).catch(() => {});
+    })();
+    (await asked).release();
+    own.release();
+    await going;
+    expect(pool.outstanding()).toBe(0);
+    pool.close();
+  });
+
+  test('the order is that of asking, whichever thread asks', async () => {
+    const pool = make(1);
+    const [one, two] = [await Member.start(pool), await Member.start(pool)];
+    const lease = pool.acquire(BLOCK);
+    const order: string[] = [];
+    const asked: Promise<void>[] = [];
+    for (const [name, member] of [['a', one], ['b', two], ['c', one], ['d', two]] as const) {
+      asked.push(
+        member.call('acquireAsync', [BLOCK]).then(async () => {
+          order.push(name);
+        }),
+      );
+      const before = asked.length;
+      while (pool.stats().waits.waiting < before) await setTimeout(1);
+    }
+    lease.release();
+    for (const [i, member] of [one, two, one, two].entries()) {
+      await asked[i];
+      await member.call('release', [(i >> 1) + 1]);
+    }
+    expect(order).toEqual(['a', 'b', 'c', 'd']);
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('a thread that dies while it waits is skipped, with what it was just given', async () => {
+    const pool = make(2, { epochMs: 20 });
+    const members = [await Member.start(pool), await Member.start(pool)];
+    const leases = pool.acquireMany(BLOCK, 2);
+    const lost = members.map((member) => member.call('acquireAsync', [BLOCK, BLOCK, BLOCK]).catch(() => 'dead'));
+    while (pool.stats().waits.waiting < 6) await setTimeout(1);
+    const asked = pool.acquireAsync(BLOCK);
+    leases[0].release();
+    await Promise.all(members.map((member) => member.terminate()));
+    expect(await Promise.all(lost)).toEqual(['dead', 'dead']);
+    await asked;
+    leases[1].release();
+    (await pool.acquireAsync(BLOCK)).release();
+    expect(pool.stats().waits.waiting).toBe(0);
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('what a thread that died held serves those who wait, after its rest', async () => {
+    const pool = make(2, { epochMs: 20 });
+    const member = await Member.start(pool);
+    await member.call('acquire', BLOCK, 2);
+    const asked = pool.acquireAsync(BLOCK);
+    await member.terminate();
+    (await asked).release();
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('waiting keeps a thread alive that others can help, until it is served', async () => {
+    const pool = make(1);
+    const lease = pool.acquire(BLOCK);
+    const member = await Member.start(pool);
+    const asked = member.call('acquireAsync', [BLOCK]);
+    while (pool.stats().waits.waiting === 0) await setTimeout(1);
+    await settle();
+    lease.release();
+    expect(await asked).toEqual([0]);
+    pool.close();
+  });
+
+  test('trim() reaches the magazines of other threads', async () => {
+    const pool = make(8);
+    const member = await Member.start(pool);
+    await member.call('release', await member.call('acquire', BLOCK, 8));
+    expect(pool.stats().residentBytes).toBe(8 * BLOCK);
+    pool.trim();
+    for (let tries = 0; tries < 1000 && pool.stats().residentBytes > 0; tries++) await setTimeout(5);
+    expect(pool.stats()).toMatchObject({ residentBytes: 0, drops: expect.objectContaining({ trimBytes: 8 * BLOCK }) });
+    pool.close();
+  });
+});
