@@ -219,6 +219,7 @@ export class JsCore implements Core {
       this.exchange[0] = kept;
       if (count === EXHAUSTED) return;
       this.#requests.delete(number);
+      if (block >= 0) k.acquires++;
       if (this.#grants.push({ number, block }) === 1) setImmediate(() => this.#listener?.deref()?.mail());
     }
   }

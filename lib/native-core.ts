@@ -118,7 +118,8 @@ export class NativeCore implements Core {
   static join(addon: LoadedAddon, { slot, serial }: CoreAddress, capacities: readonly number[], maxBytes: number) {
     const mail = new MailSlot();
     const pool = new addon.Pool(mail.onMail, slot, serial);
-    if (pool.isLike(Uint32Array.from(capacities), maxBytes)) return new NativeCore(addon, pool, capacities.length, mail);
+    if (pool.isLike(Uint32Array.from(capacities), maxBytes))
+      return new NativeCore(addon, pool, capacities.length, mail);
     pool.close();
     return null;
   }

@@ -138,7 +138,12 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
     const heap = this.#heap;
     heap.assertOpen();
     if (typeof options !== 'object' || options === null) {
-      throw invalidArg('acquireAsync(size, options)', 'an object with the options signal and timeout', options, this.name);
+      throw invalidArg(
+        'acquireAsync(size, options)',
+        'an object with the options signal and timeout',
+        options,
+        this.name,
+      );
     }
     heap.waiting.check(options);
     if (!Number.isSafeInteger(size) || size < 0) {

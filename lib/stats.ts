@@ -41,7 +41,7 @@ export interface ThreadStats {
   readonly thread: number;
   /** Whether it is the one that asks. */
   readonly here: boolean;
-  /** Pooled ones. */
+  /** Pooled ones, without those that waited. */
   readonly acquires: number;
   /** Pooled leases that it has out. */
   readonly outstanding: number;

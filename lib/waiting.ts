@@ -83,7 +83,7 @@ export class Waiting {
       }
       this.#inCore.set(number, waiter);
       this.#keepAlive();
-      this.collect();
+      this.#heap.mail();
     });
   }
 
@@ -163,8 +163,12 @@ export class Waiting {
         waiter?.fail(error);
         continue;
       }
-      if (waiter === undefined) block.magazine.put(block);
-      else waiter.serve(block);
+      if (waiter === undefined) {
+        block.magazine.put(block);
+      } else {
+        block.magazine.reported++; // the core has counted it
+        waiter.serve(block);
+      }
     }
     this.#keepAlive();
   }

@@ -160,7 +160,8 @@ describe('stats', () => {
       expect(stats.classes[1]).toMatchObject({ outBytes: 7 * 64 * KiB, blockBytes: 64 * KiB });
     }
     expect([here.mappedBlocks, there.mappedBlocks]).toEqual([2, 5]);
-    const threads = (stats: typeof here) => stats.threads.map(({ here, acquires, outBytes }) => [here, acquires, outBytes]);
+    const threads = (stats: typeof here) =>
+      stats.threads.map(({ here, acquires, outBytes }) => [here, acquires, outBytes]);
     const [own, others] = [[2, 2 * 64 * KiB] as const, [5, 5 * 64 * KiB] as const];
     expect(threads(here)).toEqual([
       [true, ...own],

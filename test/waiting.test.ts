@@ -115,7 +115,9 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     leases.pop()?.release();
     await settle();
     expect(() => pool.acquire(BLOCK)).toThrow(
-      coded('ERR_SLABPOOL_EXHAUSTED', /1 requests wait .* acquireAsync/, { details: expect.objectContaining({ waiting: 1 }) }),
+      coded('ERR_SLABPOOL_EXHAUSTED', /1 requests wait .* acquireAsync/, {
+        details: expect.objectContaining({ waiting: 1 }),
+      }),
     );
     leases.pop()?.release();
     await asked;
@@ -382,7 +384,12 @@ describe('waiting between threads', () => {
     const lease = pool.acquire(BLOCK);
     const order: string[] = [];
     const asked: Promise<void>[] = [];
-    for (const [name, member] of [['a', one], ['b', two], ['c', one], ['d', two]] as const) {
+    for (const [name, member] of [
+      ['a', one],
+      ['b', two],
+      ['c', one],
+      ['d', two],
+    ] as const) {
       asked.push(
         member.call('acquireAsync', [BLOCK]).then(async () => {
           order.push(name);

@@ -16,18 +16,26 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
  public:
   static Napi::Function define(Napi::Env env) {
     return DefineClass(env, "Pool",
-                       {InstanceMethod<&PoolBinding::batch>("batch"), InstanceMethod<&PoolBinding::retire>("retire"),
-                        InstanceMethod<&PoolBinding::is_like>("isLike"), InstanceAccessor<&PoolBinding::slot>("slot"),
-                        InstanceAccessor<&PoolBinding::serial>("serial"), InstanceMethod<&PoolBinding::age>("age"),
-                        InstanceMethod<&PoolBinding::trim>("trim"), InstanceMethod<&PoolBinding::stats>("stats"),
-                        InstanceMethod<&PoolBinding::totals>("totals"), InstanceMethod<&PoolBinding::threads>("threads"),
+                       {InstanceMethod<&PoolBinding::batch>("batch"),
+                        InstanceMethod<&PoolBinding::retire>("retire"),
+                        InstanceMethod<&PoolBinding::is_like>("isLike"),
+                        InstanceAccessor<&PoolBinding::slot>("slot"),
+                        InstanceAccessor<&PoolBinding::serial>("serial"),
+                        InstanceMethod<&PoolBinding::age>("age"),
+                        InstanceMethod<&PoolBinding::trim>("trim"),
+                        InstanceMethod<&PoolBinding::stats>("stats"),
+                        InstanceMethod<&PoolBinding::totals>("totals"),
+                        InstanceMethod<&PoolBinding::threads>("threads"),
                         InstanceMethod<&PoolBinding::report>("report"),
-                        InstanceMethod<&PoolBinding::are_cold>("areCold"), InstanceMethod<&PoolBinding::wait>("wait"),
-                        InstanceMethod<&PoolBinding::cancel>("cancel"), InstanceMethod<&PoolBinding::collect>("collect"),
+                        InstanceMethod<&PoolBinding::are_cold>("areCold"),
+                        InstanceMethod<&PoolBinding::wait>("wait"),
+                        InstanceMethod<&PoolBinding::cancel>("cancel"),
+                        InstanceMethod<&PoolBinding::collect>("collect"),
                         InstanceMethod<&PoolBinding::take_summons>("takeSummons"),
                         InstanceMethod<&PoolBinding::summon_others>("summonOthers"),
                         InstanceMethod<&PoolBinding::count_refusal>("countRefusal"),
-                        InstanceMethod<&PoolBinding::ref>("ref"), InstanceMethod<&PoolBinding::unref>("unref"),
+                        InstanceMethod<&PoolBinding::ref>("ref"),
+                        InstanceMethod<&PoolBinding::unref>("unref"),
                         InstanceAccessor<&PoolBinding::waiting>("waiting"),
                         InstanceAccessor<&PoolBinding::resident_bytes>("residentBytes"),
                         InstanceMethod<&PoolBinding::check_invariants>("checkInvariants"),
@@ -48,9 +56,8 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
     if (!(info.Length() == 3 ? join(info) : create(info))) return;
     napi_value name;
     napi_create_string_utf8(info.Env(), "slabpool.Pool", NAPI_AUTO_LENGTH, &name);
-    if (!info[0].IsFunction() ||
-        napi_create_threadsafe_function(info.Env(), info[0], nullptr, name, 0, 1, nullptr, nullptr, nullptr, nullptr,
-                                        &bell_) != napi_ok) {
+    if (!info[0].IsFunction() || napi_create_threadsafe_function(info.Env(), info[0], nullptr, name, 0, 1, nullptr,
+                                                                 nullptr, nullptr, nullptr, &bell_) != napi_ok) {
       pool_.leave(Departure::farewell);
       Napi::Error::New(info.Env(), "no wake-up function to be had").ThrowAsJavaScriptException();
       return;
@@ -103,7 +110,8 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
     const Napi::Env env = info.Env();
     if (info.Length() != 4 || !info[1].IsTypedArray() || !info[2].IsNumber() || !info[3].IsNumber() ||
         info[1].As<Napi::TypedArray>().TypedArrayType() != napi_uint32_array) {
-      Napi::TypeError::New(env, "expected (onMail: function, capacities: Uint32Array, maxBytes: number, epochMs: number)")
+      Napi::TypeError::New(env,
+                           "expected (onMail: function, capacities: Uint32Array, maxBytes: number, epochMs: number)")
           .ThrowAsJavaScriptException();
       return false;
     }
@@ -198,8 +206,8 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // cancel(number): false when it has been served.
   Napi::Value cancel(const Napi::CallbackInfo& info) {
     double number;
-    const bool valid = pool_ && napi_get_value_double(info.Env(), info[0], &number) == napi_ok && number >= 1 &&
-                       number < kMaxInteger;
+    const bool valid =
+        pool_ && napi_get_value_double(info.Env(), info[0], &number) == napi_ok && number >= 1 && number < kMaxInteger;
     return Napi::Boolean::New(info.Env(), valid && pool_->cancel(static_cast<uint64_t>(number)));
   }
 

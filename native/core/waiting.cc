@@ -108,6 +108,7 @@ Status Pool::take_one(uint32_t c, Grant& grant) {
   if (taken.status != Status::ok) return taken.status;
   grant.block = blocks[0];
   (void)transfer(*queue_.thread, c, blocks[0], Carrier::channel, grant.generation);
+  queue_.thread->classes[c].acquires.add(1);
   (void)flush_held(*queue_.thread, c, blocks + 1, taken.count - 1);
   return Status::ok;
 }
