@@ -7,7 +7,7 @@ import { DRAWN, SEED } from './sizes.js';
 import { verdicts } from './targets.js';
 
 const ONE_THREAD = ['steady', 'burst', 'live-set', 'read-file', 'steady-state', 'core', 'jagged', 'decay'];
-const THREADS = ['handover', 'latency', 'xmalloc', 'larson', 'msgpass', 'scaling', 'budget', 'churn'];
+const THREADS = ['handover', 'latency', 'xmalloc', 'larson', 'msgpass', 'scaling', 'budget', 'waiting', 'churn'];
 const NAMES = [...ONE_THREAD, ...THREADS];
 
 /**

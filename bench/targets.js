@@ -58,6 +58,17 @@ const THREADS = [
     fact: 'scaling/two threads over 1.9, or over two processes if those reach less',
     least: 0.97,
   },
+  { what: 'waiting: all are served', fact: 'waiting/served, of those that waited', least: 1 },
+  {
+    what: 'waiting: in the order of asking, per thread',
+    fact: 'waiting/served before one that had asked earlier in the same thread',
+    most: 0,
+  },
+  {
+    what: 'waiting: no busy loop (2 % of a CPU is noise)',
+    fact: 'waiting/share of a CPU while they wait and nobody releases',
+    most: 0.02,
+  },
   ...['RSS', 'address space', 'resident in the pool'].map((what) => ({
     what: `killed workers: ${what} grows by at most 10 % after the third sample`,
     fact: `churn/${what}, last sample over third`,

@@ -85,6 +85,8 @@ export interface CoreThreadStats {
 /** Where a refill found its batch, nearest first (the steps of Go's `sync.Pool` behind its `private`). */
 export const STEPS = ['depot', 'steal', 'victim', 'cold', 'slab'] as const;
 export type Step = (typeof STEPS)[number];
+/** The place of `slab` in {@link STEPS}. */
+export const SLAB = 4;
 
 /** Where a native pool is to be found in this process. */
 export interface CoreAddress {

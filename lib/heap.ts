@@ -7,11 +7,14 @@ import {
   EXHAUSTED,
   MAX_BATCH,
   REPORT,
+  SLAB,
+  STEP,
   SUMMONED,
   SUMMONS_TRIM,
   WAITING,
 } from './core.js';
 import { invalidArg, SlabPoolError } from './errors.js';
+import { type ExhaustedEvent, events, type SlabCreateEvent, type TrimEvent } from './events.js';
 import { Magazine } from './magazine.js';
 import { type CoreChannel, NativeCore } from './native-core.js';
 import type { ResolvedOptions } from './options.js';
@@ -93,23 +96,34 @@ export class Heap {
     if (this.#timer === null) this.#watch();
     this.#report(magazine, 0);
     let count = core.refill(sizeClass);
+    let given = 0;
     // Before it refuses, a pool has tried everything it may: idle blocks of other classes give their memory up.
     // Tried again in any case: another thread may have given it back meanwhile.
     if (count === EXHAUSTED && core.waiting === 0) {
-      this.#trim('exhausted');
+      given = this.#trim('exhausted');
       this.#report(magazine, 0);
       count = core.refill(sizeClass);
     }
-    if (count === EXHAUSTED) return null;
+    if (count === EXHAUSTED) {
+      this.#publishTrim('exhausted', given);
+      return null;
+    }
     if (count < 0) throw this.#refusal(magazine, count);
 
     const { exchange } = core;
+    const step = exchange[STEP];
     magazine.held += count;
     magazine.reported++; // the one that is about to be leased
     // The core names the warmest block first: it becomes the top of the stack.
     for (let i = 0; i < count; i++) blocks[count - 1 - i] = this.#blockAt(exchange[i] as number, magazine);
     magazine.count = count - 1;
-    return blocks[count - 1] as Block;
+    const block = blocks[count - 1] as Block;
+    // Only now: a subscriber may use the pool.
+    if (given > 0) this.#publishTrim('exhausted', given);
+    if (step === SLAB && events.slabCreate.hasSubscribers) {
+      events.slabCreate.publish({ pool: this.name, capacity: magazine.capacity } satisfies SlabCreateEvent);
+    }
+    return block;
   }
 
   /**
@@ -177,8 +191,8 @@ export class Heap {
   #obey(): void {
     const summons = this.#core.takeSummons();
     if (summons === 0) return;
-    this.#flushAll();
-    if (summons === SUMMONS_TRIM) this.#core.trim('trim');
+    if (summons === SUMMONS_TRIM) this.#publishTrim('trim', this.#trim('trim'));
+    else this.#flushAll();
   }
 
   /** While anybody waits for budget, nothing stays in magazines. */
@@ -414,7 +428,13 @@ export class Heap {
     this.assertOpen();
     const bytes = this.#trim('trim');
     this.#core.summonOthers(SUMMONS_TRIM);
+    this.#publishTrim('trim', bytes);
     return bytes;
+  }
+
+  #publishTrim(cause: Cause, bytes: number): void {
+    if (bytes === 0 || !events.trim.hasSubscribers) return;
+    events.trim.publish({ pool: this.name, cause, bytes } satisfies TrimEvent);
   }
 
   #trim(cause: Cause): number {
@@ -465,6 +485,12 @@ export class Heap {
     throw closedError(this.name)();
   }
 
+  publishExhausted(capacity: number, waits: boolean): void {
+    if (!events.exhausted.hasSubscribers) return;
+    const { maxBytes } = this.#options;
+    events.exhausted.publish({ pool: this.name, capacity, maxBytes, waits } satisfies ExhaustedEvent);
+  }
+
   #refuse(magazine: Magazine): never {
     throw this.#refusal(magazine, EXHAUSTED);
   }
@@ -503,6 +529,7 @@ export class Heap {
       );
     }
     this.#core.countRefusal();
+    this.publishExhausted(capacity, false);
     if (this.#core.waiting > 0) {
       const { waiting } = this.#core;
       return new SlabPoolError(

@@ -1,5 +1,6 @@
 export { Channel, type ChannelHandle, type ChannelOptions, type ReceivedLease, type WaitOptions } from './channel.js';
 export { SlabPoolError, type SlabPoolErrorCode } from './errors.js';
+export type { ExhaustedEvent, OversizeEvent, SlabCreateEvent, TrimEvent } from './events.js';
 export type { PoolHandle } from './handle.js';
 export type { Lease } from './lease.js';
 export type { BackendInfo } from './loader.js';

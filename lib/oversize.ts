@@ -1,5 +1,6 @@
 import { Block } from './block.js';
 import { SlabPoolError } from './errors.js';
+import { events, type OversizeEvent } from './events.js';
 import type { Heap } from './heap.js';
 import { Magazine } from './magazine.js';
 import type { ResolvedOptions } from './options.js';
@@ -43,6 +44,7 @@ export class Oversize {
   make(size: number): Block {
     if (!this.fits(size)) {
       this.refused++;
+      this.#publish(size, false);
       throw new SlabPoolError(
         'ERR_SLABPOOL_OVERSIZE',
         `${size} bytes are above the largest tier and do not fit: of maxOversizeBytes ${this.#maxBytes}, ` +
@@ -58,7 +60,14 @@ export class Oversize {
     this.outBytes += size;
     this.peakBytes = Math.max(this.peakBytes, this.outBytes);
     this.magazine.acquires++;
+    this.#publish(size, true);
     return block;
+  }
+
+  #publish(size: number, served: boolean): void {
+    if (!events.oversize.hasSubscribers) return;
+    const { outBytes } = this;
+    events.oversize.publish({ pool: this.#heap.name, size, outBytes, served } satisfies OversizeEvent);
   }
 
   #allocate(size: number): Buffer<ArrayBuffer> {

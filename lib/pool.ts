@@ -157,8 +157,9 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
       return heap.waiting.forRoom(size, options, (block) => new Lease(block, size));
     }
     const magazine = heap.magazineFor(Math.max(0, size - 1));
-    // Back on top of its magazine, where acquire() finds it.
-    if (magazine.count === 0 && heap.tryRefill(magazine) !== null) magazine.count++;
+    const block = magazine.count === 0 ? heap.tryRefill(magazine) : null;
+    // On top of its magazine, where acquire() finds it.
+    if (block !== null) magazine.blocks[magazine.count++] = block;
     if (magazine.count > 0) return this.acquire(size);
     if (options.timeout === 0) throw heap.waiting.timeout(size, 0);
     return heap.waiting.forBudget(magazine, size, options, (granted) => this.#leaseOf(granted, size));

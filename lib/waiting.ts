@@ -76,6 +76,7 @@ export class Waiting {
       this.#keepAlive();
     };
     return this.#wait(size, options, lease, withdraw, (waiter) => {
+      this.#heap.publishExhausted(magazine.capacity, true);
       number = this.#core.wait(magazine.sizeClass);
       if (number === 0) {
         waiter.fail(this.#outOfMemory(size));
