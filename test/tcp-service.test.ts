@@ -95,15 +95,15 @@ describe('server and clients in one process', () => {
   });
 
   test('a budget of hardly any blocks: everyone waits, and everyone is served', async () => {
-    const ended = await run(MAIN, ['--connections', '24', '--records', '800', '--workers', '2', '--budget', '240']);
+    const ended = await run(MAIN, ['--connections', '24', '--records', '800', '--workers', '2', '--budget', '144']);
     expectCleanEnd(ended);
     expect(ended.stdout).toMatch(/^served 24 connections, 19200 records; .*stopped reading [1-9]/m);
     expect(ended.stdout).toMatch(/waited for a block [1-9]/);
-    expect(ended.stdout).toMatch(/ 0\.[12] of 0\.2 MiB resident/);
+    expect(ended.stdout).toMatch(/ 0\.1 of 0\.1 MiB resident/);
   });
 
   test.each([
-    [['--budget', '100'], /the budget is too small for 2 workers: expected at least 245760 bytes, got 102400/],
+    [['--budget', '100'], /the budget is too small for 2 workers: expected at least 147456 bytes, got 102400/],
     [['--workers', 'many'], /--workers: expected a whole number from 1 to 32, got "many"/],
     [
       ['--max-record', '1', '--connections', '1', '--records', '2000'],
@@ -126,13 +126,13 @@ test('blocks are shared out so that there is always one to reply in', () => {
         const [enough] = /\d{5,}/.exec((error as Error).message) as RegExpExecArray;
         shares = sharesOf(Number(enough), workers);
       }
-      const { blocks, kept, filling, queue } = shares;
+      const { blocks, filling, queue } = shares;
       expect(Math.log2(queue) % 1).toBe(0);
       expect(filling).toBeGreaterThan(0);
-      expect(blocks - kept - filling - workers * (queue + 1)).toBeGreaterThanOrEqual(workers);
+      expect(blocks - filling - workers * (queue + 1)).toBeGreaterThanOrEqual(workers);
     }
   }
-  expect(() => sharesOf(BLOCK, 1)).toThrow('expected at least 147456 bytes');
+  expect(() => sharesOf(BLOCK, 1)).toThrow('expected at least 81920 bytes');
 });
 
 // Elsewhere a signal ends a process without asking it.
@@ -164,7 +164,7 @@ describe.skipIf(process.platform === 'win32')('a service of its own', () => {
   });
 
   test('clients that never read take all blocks: they are hung up on, and the others go on', async () => {
-    const service = await Service.start('--budget', '240', '--stall', '100');
+    const service = await Service.start('--budget', '144', '--stall', '100');
     const slow = new Set(Array.from({ length: 4 }, () => service.connect()));
     for (const socket of slow) {
       socket.on('error', () => {}).on('close', () => slow.delete(socket));

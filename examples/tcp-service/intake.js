@@ -1,5 +1,4 @@
 /** @import { BufferPool, Lease } from 'slabpool' */
-import { RETRY_MS } from './protocol.js';
 
 /**
  * Lends blocks to connections that have bytes to copy, in the order in which they ask.
@@ -13,10 +12,12 @@ export class Intake {
   /** @type {((lease: Lease) => void)[]} */
   #waiting = [];
   #serving = false;
-  /** @type {NodeJS.Timeout | undefined} */
-  #timer;
+  /** The pool has been asked for a block, and had none. */
+  #asking = false;
   /** Times that a connection had to wait for a block. */
   waits = 0;
+  /** Times that the pool was asked for one that it did not have. */
+  asked = 0;
 
   /**
    * @param {BufferPool} pool
@@ -36,7 +37,6 @@ export class Intake {
     if (lease !== null) return lease;
     this.waits++;
     this.#waiting.push(later);
-    this.#retryLater();
     return null;
   }
 
@@ -57,33 +57,34 @@ export class Intake {
       this.#waiting.shift()?.(lease);
     }
     this.#serving = false;
-    if (this.#waiting.length > 0) this.#retryLater();
   }
 
   #tryTake() {
-    if (this.#lent === this.#most) return null;
-    const lease = tryAcquire(this.#pool);
-    if (lease !== null) this.#lent++;
-    return lease;
+    if (this.#lent === this.#most || this.#asking) return null;
+    try {
+      const lease = this.#pool.acquire(this.#pool.maxPooledSize);
+      this.#lent++;
+      return lease;
+    } catch (error) {
+      if (/** @type {{ code?: unknown }} */ (error).code !== 'ERR_SLABPOOL_EXHAUSTED') throw error;
+      void this.#ask();
+      return null;
+    }
   }
 
-  #retryLater() {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      this.serve();
-    }, RETRY_MS);
-  }
-}
-
-/**
- * @param {BufferPool} pool of one tier
- * @returns {Lease | null} null when the budget is used up
- */
-export function tryAcquire(pool) {
-  try {
-    return pool.acquire(pool.maxPooledSize);
-  } catch (error) {
-    if (/** @type {{ code?: unknown }} */ (error).code === 'ERR_SLABPOOL_EXHAUSTED') return null;
-    throw error;
+  /** The pool has no block now: one will come, whichever thread releases it. */
+  async #ask() {
+    this.#asking = true;
+    this.asked++;
+    const lease = await this.#pool.acquireAsync(this.#pool.maxPooledSize);
+    this.#asking = false;
+    const first = this.#waiting.shift();
+    if (first === undefined) {
+      lease.release();
+    } else {
+      this.#lent++;
+      first(lease);
+    }
+    this.serve();
   }
 }

@@ -85,7 +85,7 @@ function left(pool) {
 function poolLine(pool) {
   const { name, hitRate, residentBytes, maxBytes, exhausted } = pool.stats();
   const resident = `${(residentBytes / MIB).toFixed(1)} of ${(maxBytes / MIB).toFixed(1)} MiB resident`;
-  return `pool ${name}: hit rate of this thread ${(hitRate * 100).toFixed(2)} %, ${resident}, refused ${exhausted} times, `;
+  return `pool ${name}: hit rate ${(hitRate * 100).toFixed(2)} %, ${resident}, refused ${exhausted} times, `;
 }
 
 /**

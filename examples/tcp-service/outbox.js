@@ -1,7 +1,5 @@
 /** @import { BufferPool, Channel, Lease } from 'slabpool' */
-import { setTimeout } from 'node:timers/promises';
-import { tryAcquire } from './intake.js';
-import { BLOCK, RETRY_MS } from './protocol.js';
+import { BLOCK } from './protocol.js';
 
 /** A worker's replies to one stream at a time, on their way into blocks. */
 export class Outbox {
@@ -10,8 +8,6 @@ export class Outbox {
   /** @type {Lease | null} ours until it is sent */
   #lease = null;
   #used = 0;
-  /** Times that there was no block at once. */
-  starved = 0;
 
   /**
    * @param {BufferPool} pool
@@ -39,13 +35,7 @@ export class Outbox {
   async makeRoom(line, stream) {
     if (this.fits(line)) return;
     await this.flush(stream);
-    this.#lease = tryAcquire(this.#pool);
-    if (this.#lease !== null) return;
-    this.starved++;
-    while (this.#lease === null) {
-      await setTimeout(RETRY_MS);
-      this.#lease = tryAcquire(this.#pool);
-    }
+    this.#lease = await this.#pool.acquireAsync(BLOCK);
   }
 
   /** @param {number} stream */

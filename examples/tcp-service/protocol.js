@@ -13,9 +13,6 @@ export const ABORT = -2;
 /** From a worker: the line before this told the client what is wrong; the rest of the stream is ignored. */
 export const FAILED = -3;
 
-/** How long to wait before a pool that had no memory is asked again: it calls nobody when other threads release. */
-export const RETRY_MS = 2;
-
 /**
  * What a worker starts with.
  *
@@ -32,5 +29,4 @@ export const RETRY_MS = 2;
  * @typedef {object} Tally
  * @property {number} records answered
  * @property {number} refused streams that ended with an error line
- * @property {number} starved times that there was no block for a reply at once
  */

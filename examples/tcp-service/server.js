@@ -36,6 +36,7 @@ export async function startService(pool, options = {}) {
 
 /** Answers newline-delimited JSON records; see worker.js for how. */
 class Service {
+  #pool;
   #server;
   #replies;
   #lanes;
@@ -61,6 +62,7 @@ class Service {
    */
   constructor(pool, { workers = 2, maxRecord = 64 * 1024, maxConnections = 1024, stallMs = 30_000 }) {
     const shares = sharesOf(pool.maxBytes, workers);
+    this.#pool = pool;
     this.#replies = new Channel(pool);
     this.#lanes = Array.from({ length: workers }, () => new Lane(pool, this.#replies, shares.queue, maxRecord));
     this.#intake = new Intake(pool, shares.filling);
@@ -126,14 +128,14 @@ class Service {
     this.#replies.leave();
     for (const lane of this.#lanes) lane.leave();
     if (this.#failure) throw this.#failure;
-    /** @param {'records' | 'refused' | 'starved'} name */
+    /** @param {'records' | 'refused'} name */
     const sum = (name) => this.#lanes.reduce((total, { tally }) => total + (tally?.[name] ?? 0), 0);
     return {
       connections: this.#streams,
       records: sum('records'),
       refused: sum('refused'),
       pauses: this.#lanes.reduce((total, { pauses }) => total + pauses, 0),
-      waits: this.#intake.waits + sum('starved'),
+      waits: this.#intake.waits + this.#pool.stats().waits.total - this.#intake.asked,
     };
   }
 

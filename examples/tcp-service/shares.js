@@ -6,11 +6,10 @@ import { BLOCK } from './protocol.js';
  * Who may hold how many of the pool's blocks. Without this the service could stand still for ever under load: requests take
  * the whole budget, workers wait for blocks to reply in, and no request is done with before it is replied to.
  *
- * Identity: `kept` + `filling` + workers * (`queue` + 1) + replies == `blocks`, with at least one reply for each worker.
+ * Identity: `filling` + workers * (`queue` + 1) + replies == `blocks`, with at least one reply for each worker.
  *
  * @typedef {object} Shares
  * @property {number} blocks in the budget
- * @property {number} kept free blocks in the magazines of the threads, out of each other's reach
  * @property {number} filling for connections to copy into
  * @property {number} queue capacity of the channel to each worker, which has one more block in its hands
  */
@@ -45,12 +44,8 @@ export function sharesOf(maxBytes, workers) {
  * @returns {Shares | undefined} undefined where there are too few
  */
 function divide(blocks, workers) {
-  // A magazine has two batches; a batch is at most 128 KiB and a sixteenth of the budget, or one block.
-  const magazine = Math.max(2, Math.min((256 * 1024) / BLOCK, Math.floor(blocks / 8)));
-  const kept = (workers + 1) * magazine;
-  const used = blocks - kept;
   // A channel's capacity is a power of two.
-  const queue = Math.min(256, Math.max(2, 2 ** Math.floor(Math.log2(used / 4 / workers))));
-  const filling = Math.min(Math.max(1, Math.floor(used / 4)), used - workers * (queue + 2));
-  return filling >= 1 ? { blocks, kept, filling, queue } : undefined;
+  const queue = Math.min(256, Math.max(2, 2 ** Math.floor(Math.log2(blocks / 4 / workers))));
+  const filling = Math.min(Math.max(1, Math.floor(blocks / 4)), blocks - workers * (queue + 2));
+  return filling >= 1 ? { blocks, filling, queue } : undefined;
 }

@@ -75,6 +75,5 @@ for await (const lease of requests) {
   }
 }
 
-const { starved } = outbox;
 pool.close();
-server.postMessage(/** @type {Tally} */ ({ records, refused, starved }));
+server.postMessage(/** @type {Tally} */ ({ records, refused }));
