@@ -1,0 +1,116 @@
+// stats() against the operating system, and counters that have gone far.
+import { readFileSync } from 'node:fs';
+import { BufferPool, type Lease } from 'slabpool';
+import { afterEach, describe, expect, test } from 'vitest';
+import { BACKENDS, checkBooks, detach, heapOf, KiB, MiB } from './backends.js';
+import { Member, terminateAll } from './member.js';
+
+afterEach(terminateAll);
+
+/** Memory that the process really has, by the kernel's exact count. */
+function rss(): number {
+  const kilobytes = /^Rss:\s+(\d+) kB/m.exec(readFileSync('/proc/self/smaps_rollup', 'utf8'))?.[1];
+  return Number(kilobytes) * KiB;
+}
+
+/** What V8 itself may take or give back between two looks. */
+const NOISE = 6 * MiB;
+
+function touch(leases: readonly Lease[]): void {
+  for (const { bytes } of leases) for (let at = 0; at < bytes.length; at += 4096) bytes[at] = 1;
+}
+
+test.skipIf(process.platform !== 'linux')(
+  'resident bytes are what the kernel says, wherever the blocks are: out, in transit, cached, retired, cold',
+  async () => {
+    const pool = new BufferPool({ backend: 'native', maxBytes: 256 * MiB, epochMs: 60_000, tiers: [4 * KiB, 64 * KiB, MiB] });
+    // The objects of the blocks, before anything is measured.
+    pool.releaseMany([...pool.acquireMany(MiB, 64), ...pool.acquireMany(64 * KiB, 1024), ...pool.acquireMany(4 * KiB, 8192)]);
+    const held = heapOf(pool);
+    held.core.trim('trim');
+    const start = rss();
+    const agrees = (what: string) => {
+      const stats = pool.stats();
+      const parts = stats.outBytes + stats.transitBytes + stats.cachedBytes + stats.restingBytes + stats.retiredBytes;
+      expect(stats.residentBytes, what).toBe(parts);
+      expect(Math.abs(rss() - start - stats.residentBytes), what).toBeLessThan(NOISE);
+      checkBooks(pool);
+      return stats;
+    };
+    const leases = [...pool.acquireMany(MiB, 64), ...pool.acquireMany(64 * KiB, 1024), ...pool.acquireMany(4 * KiB, 8192)];
+    touch(leases);
+    expect(agrees('out').outBytes).toBe(160 * MiB);
+
+    const tickets = leases.splice(0, 16).map((lease) => lease.transfer());
+    expect(agrees('in transit').transitBytes).toBe(16 * MiB);
+    for (const ticket of tickets) leases.push(pool.adopt(ticket));
+
+    const lost = leases.splice(0, 8);
+    // The new owners are kept: what they hold is what is retired.
+    const owners = await Promise.all(lost.map(({ bytes }) => detach(bytes)));
+    pool.releaseMany(lost);
+    expect(agrees('retired').retiredBytes).toBe(8 * MiB);
+    expect(owners).toHaveLength(8);
+
+    pool.releaseMany(leases);
+    expect(agrees('cached').cachedBytes).toBe(152 * MiB);
+    pool.trim();
+    expect(agrees('cold')).toMatchObject({ cachedBytes: 0, residentBytes: 8 * MiB });
+    pool.close();
+  },
+);
+
+test('what a dead worker held is resident, and rests', async () => {
+  const pool = new BufferPool({ backend: 'native', maxBytes: 64 * MiB, epochMs: 60_000, tiers: [MiB] });
+  const member = await Member.start(pool);
+  await member.call('acquire', MiB, 32);
+  await member.terminate();
+  expect(pool.stats()).toMatchObject({ residentBytes: 32 * MiB, restingBytes: 32 * MiB, outBytes: 0 });
+  checkBooks(pool);
+  pool.close();
+});
+
+describe.each(BACKENDS)('on the %s core', (backend) => {
+  test.each([2 ** 31 - 3, 2 ** 32 - 3, 2 ** 40, 2 ** 52 - 100])('counters go on across %i', (high) => {
+    const pool = new BufferPool({ backend, tiers: [4 * KiB], maxOversizeBytes: MiB });
+    pool.acquire(1).release();
+    const [magazine] = heapOf(pool).magazines;
+    magazine.acquires = high;
+    for (let i = 0; i < 6; i++) pool.acquire(1).release();
+    expect(pool.stats()).toMatchObject({ acquires: high + 6, outstanding: 0 });
+    // Through the core as well: refills and flushes carry the counts.
+    pool.releaseMany(pool.acquireMany(1, 50));
+    const { acquires, hits, threads } = pool.stats();
+    expect(acquires).toBe(high + 56);
+    expect(threads.map((thread) => thread.acquires)).toEqual([high + 56]);
+    expect(Object.values(hits).reduce((sum, n) => sum + n, 0)).toBe(high + 56);
+    const { oversize } = heapOf(pool);
+    oversize.magazine.acquires = high;
+    oversize.dropped = high;
+    pool.acquire(MiB).release();
+    expect(pool.stats()).toMatchObject({ oversize: { acquires: high + 1, outstanding: 0 }, drops: { oversize: high + 1 } });
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('a wall clock that jumps changes nothing: epochs, timeouts and ages are by clocks that do not', async () => {
+    const pool = new BufferPool({ backend, epochMs: 20, maxBytes: 64 * KiB, tiers: [64 * KiB] });
+    const now = Date.now;
+    try {
+      pool.acquire(1).release();
+      Date.now = () => now() + 2 ** 41;
+      const lease = pool.acquire(1);
+      const before = performance.now();
+      await expect(pool.acquireAsync(1, { timeout: 30 })).rejects.toThrow('within 30 ms');
+      expect(performance.now() - before).toBeGreaterThan(25);
+      Date.now = () => 0;
+      lease.release();
+      expect(pool.stats().ageMs).toBeGreaterThan(0);
+      while (pool.stats().residentBytes > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    } finally {
+      Date.now = now;
+    }
+    checkBooks(pool);
+    pool.close();
+  });
+});
