@@ -8,6 +8,7 @@
         "native/core/aging.cc",
         "native/core/channel.cc",
         "native/core/janitor.cc",
+        "native/core/memory.cc",
         "native/core/os_posix.cc",
         "native/core/os_windows.cc",
         "native/core/pool.cc",

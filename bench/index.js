@@ -8,7 +8,8 @@ import { verdicts } from './targets.js';
 
 const ONE_THREAD = ['steady', 'burst', 'live-set', 'read-file', 'steady-state', 'core', 'jagged', 'decay'];
 const THREADS = ['handover', 'latency', 'xmalloc', 'larson', 'msgpass', 'scaling', 'budget', 'waiting', 'churn'];
-const NAMES = [...ONE_THREAD, ...THREADS];
+const PROCESSES = ['memory-limit'];
+const NAMES = [...ONE_THREAD, ...THREADS, ...PROCESSES];
 
 /**
  * @typedef {object} Context

@@ -159,6 +159,16 @@ const TARGETS = [
     fact: 'decay/longest delay above idle, ms',
     most: 2,
   },
+  {
+    what: 'memory limit: a service at 95 % of it survives',
+    fact: 'memory-limit/rounds survived, of those begun',
+    least: 1,
+  },
+  {
+    what: 'memory limit: one look later at most 1 % of what was released is left',
+    fact: 'memory-limit/free a look after the release, of what was released',
+    most: 0.01,
+  },
   { what: 'core: refill + flush of 32 at most 150 ns', fact: 'core/ns, one batch out', most: 150 },
   ...THREADS,
 ];

@@ -1,3 +1,5 @@
+import type { Pressure, PressureLevel } from './pressure.js';
+
 /** Answers of a {@link Core} that are not a count; the native core's `Status`, negated. */
 export const EXHAUSTED = -1;
 export const OUT_OF_MEMORY = -2;
@@ -19,9 +21,10 @@ export const EXCHANGE_LENGTH = REPORT + 4;
 export const WAITING = 1;
 export const SUMMONED = 2;
 
-/** What threads are asked to do. The greater includes the less. */
+/** What threads are asked to do: to flush their magazines, and to trim the pool then. The greater includes the less. */
 export const SUMMONS_FLUSH = 1;
 export const SUMMONS_TRIM = 2;
+export const SUMMONS_PRESSURE = 3;
 
 /** Why memory was given back, in the order of the native core's `Cause`. */
 export const CAUSES = ['decay', 'trim', 'exhausted', 'pressure'] as const;
@@ -150,6 +153,12 @@ export interface Core {
   age(): number;
   /** What the budget is charged: at no moment above it, also while other threads work. */
   readonly residentBytes: number;
+  /** How short memory is: what was seen within the last two seconds, or now. */
+  pressure(): Pressure;
+  /** What a thread of the pool that has `onPressure` makes of it; null: it is left to the core. */
+  readonly pressureOverride: PressureLevel | null;
+  /** For the janitor and the pool's other threads, until this one leaves. With `'critical'` the janitor acts at once. */
+  overridePressure(level: PressureLevel | null): void;
   stats(): CoreClassStats[];
   totals(): CoreTotals;
   threads(): CoreThreadStats[];

@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Cause } from './core.js';
+import type { Pressure } from './pressure.js';
 
 /** This thread's refill found no block, and carved a slab: new address space, for one tier. */
 export interface SlabCreateEvent {
@@ -35,10 +36,17 @@ export interface OversizeEvent {
   readonly served: boolean;
 }
 
+/** Memory is more or less short than when this thread looked before. */
+export interface PressureEvent {
+  readonly pool: string;
+  readonly pressure: Pressure;
+}
+
 /** Channels of `node:diagnostics_channel`, all named `slabpool:...`. Nothing is published per acquire. */
 export const events = {
   slabCreate: channel('slabpool:slab:create'),
   trim: channel('slabpool:trim'),
   exhausted: channel('slabpool:exhausted'),
   oversize: channel('slabpool:oversize'),
+  pressure: channel('slabpool:pressure'),
 } as const;

@@ -9,10 +9,11 @@ import { type ResolvedOptions, resolveOptions } from './options.js';
 export interface PoolHandle {
   readonly slabpool: 'pool';
   readonly address: CoreAddress;
-  readonly options: ResolvedOptions;
+  readonly options: Omit<ResolvedOptions, 'onPressure'>;
 }
 
-export function makeHandle(address: CoreAddress, options: ResolvedOptions): PoolHandle {
+/** Functions cannot be cloned: `onPressure` stays with the thread that was given it. */
+export function makeHandle(address: CoreAddress, { onPressure: _, ...options }: ResolvedOptions): PoolHandle {
   return { slabpool: 'pool', address, options };
 }
 

@@ -10,6 +10,7 @@ import {
   SLAB,
   STEP,
   SUMMONED,
+  SUMMONS_FLUSH,
   SUMMONS_TRIM,
   WAITING,
 } from './core.js';
@@ -19,11 +20,14 @@ import { Magazine } from './magazine.js';
 import { type CoreChannel, NativeCore } from './native-core.js';
 import type { ResolvedOptions } from './options.js';
 import { Oversize } from './oversize.js';
+import { PressureGauge, type PressureLevel } from './pressure.js';
 import { BUCKETS, bucketOf, firstOfBucket } from './size-classes.js';
 import { Waiting } from './waiting.js';
 
-/** What `setTimeout` takes, in milliseconds. */
-const LONGEST_TIMER = 2 ** 31 - 1;
+/** Timers may be early by less than this, in milliseconds. */
+const TIMER_SLACK = 1;
+/** How often this thread asks how short memory is, in milliseconds. */
+const LOOK_MS = 1000;
 /** Parts of the table that one tick looks through for cold blocks, and milliseconds until it goes on. */
 const SWEEP = 4;
 const SWEEP_MS = 10;
@@ -42,12 +46,14 @@ export class Heap {
   readonly #byBucket: readonly Magazine[];
   readonly #table = new BlockTable();
   #timer: NodeJS.Timeout | null = null;
-  #watchedSince = 0;
   /** How far the table was looked through. */
   #swept = 0;
   /** Others wait for budget, so that what is released goes straight to the core. */
   #pressed = false;
   readonly waiting: Waiting;
+  readonly #gauge: PressureGauge;
+  #epochBegan = 0;
+  #tickDue = 0;
   closed = false;
   readonly since = performance.now();
   /** Open in this thread. */
@@ -59,6 +65,7 @@ export class Heap {
     this.name = options.name;
     this.#core = core;
     this.#options = options;
+    this.#gauge = new PressureGauge(core, options.name, options.onPressure);
     // Zeroing on release has to see each release.
     const byItself = options.zero !== 'release';
     this.magazines = options.tiers.map((capacity, c) => new Magazine(this, c, capacity, core.batch(c), byItself));
@@ -135,46 +142,80 @@ export class Heap {
     do {
       this.#retire(magazine, block);
       block = magazine.count > 0 ? (magazine.blocks[--magazine.count] as Block) : this.refill(magazine);
-    } while (block.bytes.length !== block.capacity);
+    } while (block.bytes.length !== magazine.capacity);
     return block;
   }
 
-  /** While this thread has blocks, it looks at its magazines once an epoch. */
+  /** While this thread has blocks, it looks at its magazines once an epoch, and asks for the state of memory once a second. */
   #watch(): void {
-    const { epochMs } = this.#options;
-    if (epochMs === 0) return;
-    this.#watchedSince = performance.now();
-    const ms = this.#swept === 0 ? Math.min(epochMs, LONGEST_TIMER) : SWEEP_MS;
+    if (this.#options.epochMs === 0) return;
+    this.#epochBegan = performance.now();
+    this.#gauge.begin();
+    this.#arm('none');
+  }
+
+  /** The next tick is at the end of the epoch, or in a second; or very soon, if the last one left something to do. */
+  #arm(level: PressureLevel): void {
+    const now = performance.now();
+    const epochEnds = Math.ceil(this.#epochBegan + this.#epochMs(level) - now);
+    const ms = this.#swept > 0 ? SWEEP_MS : Math.min(epochEnds, LOOK_MS);
+    this.#tickDue = now + ms;
     // A pool that was dropped with a lease out is not to be kept by its own timer.
     const heap = new WeakRef(this);
     this.#timer = setTimeout(() => heap.deref()?.tick(), ms).unref();
   }
 
+  #epochMs(level: PressureLevel): number {
+    return level === 'none' ? this.#options.epochMs : this.#options.epochMs / 4;
+  }
+
   /**
-   * Magazines in which nothing was acquired for an epoch go to the core, where their blocks age like all others: the native
-   * core's by the janitor thread, the TypeScript one's here.
+   * Magazines in which nothing was acquired for an epoch go to the core, and all of them if memory is short, where their blocks
+   * age like all others: the native core's by the janitor thread, the TypeScript one's here.
    */
   tick(): void {
     this.#timer = null;
     if (this.closed) return;
-    if (this.#swept === 0) {
-      for (const magazine of this.magazines) {
-        if (magazine.quiet()) this.#flushOf(magazine);
-        this.#tell(magazine);
-      }
-      if (!(this.#core instanceof NativeCore)) this.#core.age();
-      this.#press(this.#core.waiting > 0);
+    if (this.#swept > 0) {
+      this.#sweep(SWEEP);
+      this.#arm('none');
+      return;
     }
-    this.#sweep(SWEEP);
-    const kept = !(this.#core instanceof NativeCore) && this.#core.residentBytes > 0;
-    if (kept || this.#table.size > 0 || this.magazines.some(({ held }) => held > 0)) this.#watch();
+    const level = this.#gauge.look();
+    // It may have called the user's function.
+    if (this.closed) return;
+    this.#turn(level);
+    if (this.#timer !== null) return; // The user's function acquired.
+    const decides = !(this.#core instanceof NativeCore) || this.#gauge.decides;
+    if (this.#table.size > 0 || (decides && this.#core.residentBytes > 0)) this.#arm(level);
+    else this.#gauge.end();
+  }
+
+  /** What is to be done at this tick: what an epoch's end asks for, if it is one. */
+  #turn(level: PressureLevel): void {
+    const critical = level === 'critical';
+    const epochEnds = critical || performance.now() >= this.#epochBegan + this.#epochMs(level) - TIMER_SLACK;
+    for (const magazine of this.magazines) {
+      if (critical || (epochEnds && magazine.quiet())) this.#empty(magazine);
+      if (epochEnds) this.#tell(magazine);
+    }
+    this.#gauge.decide(level);
+    if (!epochEnds) return;
+    this.#epochBegan = performance.now();
+    this.#press(this.#core.waiting > 0);
+    if (this.#core instanceof NativeCore) {
+      this.#sweep(SWEEP);
+    } else {
+      if (critical) this.#core.trim('pressure');
+      else this.#core.age();
+      this.#sweep(Infinity);
+    }
   }
 
   /** For a thread that blocks, whose event loop does not turn: what it would do. */
   blocked(): void {
     this.mail();
-    const { epochMs } = this.#options;
-    if (this.#timer === null || performance.now() - this.#watchedSince < epochMs) return;
+    if (this.#timer === null || performance.now() < this.#tickDue) return;
     clearTimeout(this.#timer);
     this.tick();
   }
@@ -191,8 +232,9 @@ export class Heap {
   #obey(): void {
     const summons = this.#core.takeSummons();
     if (summons === 0) return;
-    if (summons === SUMMONS_TRIM) this.#publishTrim('trim', this.#trim('trim'));
-    else this.#flushAll();
+    const cause = summons === SUMMONS_TRIM ? 'trim' : 'pressure';
+    if (summons === SUMMONS_FLUSH) this.#flushAll();
+    else this.#publishTrim(cause, this.#trim(cause));
   }
 
   /** While anybody waits for budget, nothing stays in magazines. */
@@ -411,10 +453,13 @@ export class Heap {
   }
 
   #flushAll(): void {
-    for (const magazine of this.magazines) {
-      this.#flushOf(magazine);
-      magazine.blocks.length = 0;
-    }
+    for (const magazine of this.magazines) this.#empty(magazine);
+  }
+
+  /** All its blocks go to the core, and it keeps none of their buffers alive. */
+  #empty(magazine: Magazine): void {
+    this.#flushOf(magazine);
+    magazine.blocks.length = 0;
   }
 
   #flushOf(magazine: Magazine): number {

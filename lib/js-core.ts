@@ -1,3 +1,4 @@
+import { freemem, totalmem } from 'node:os';
 import {
   CAUSES,
   type Cause,
@@ -17,6 +18,7 @@ import {
   type Step,
   WAITING,
 } from './core.js';
+import { levelOf, type Pressure } from './pressure.js';
 
 const BATCH_BYTES = 128 * 1024;
 const SHORT_BATCH = 4;
@@ -75,6 +77,7 @@ class JsClass {
 export class JsCore implements Core {
   readonly exchange = new Uint32Array(EXCHANGE_LENGTH);
   readonly address = null;
+  readonly pressureOverride = null;
   readonly #classes: JsClass[];
   readonly #blocks: JsBlock[] = [];
   readonly #maxBytes: number;
@@ -372,6 +375,19 @@ export class JsCore implements Core {
       },
     ];
   }
+  /** As the runtime sees it. In a container with a limit, the page cache counts as used. */
+  pressure(): Pressure {
+    const limit = process.constrainedMemory?.();
+    const available = process.availableMemory?.();
+    // 0, or more than there is, means no limit.
+    const limited = limit !== undefined && available !== undefined && limit > 0 && limit <= totalmem();
+    const limitBytes = limited ? limit : totalmem();
+    const usedBytes = Math.max(0, limitBytes - (limited ? available : freemem()));
+    return { source: 'runtime', level: levelOf(usedBytes, limitBytes), usedBytes, limitBytes };
+  }
+
+  /** Nobody else is to know of it. */
+  overridePressure(): void {}
 
   stats(): CoreClassStats[] {
     return this.#classes.map((k) => ({

@@ -8,6 +8,7 @@ import {
   type CoreTotals,
   STEPS,
 } from './core.js';
+import type { Pressure, PressureLevel } from './pressure.js';
 
 /** What the addon exports (native/binding/addon.cc). */
 export interface Addon {
@@ -26,6 +27,11 @@ export interface Addon {
   /** The two numbers of each message that is sent or was received last. Absent like `exchange`. */
   meta?: Float64Array;
   detach(buffer: ArrayBuffer): void;
+  /**
+   * For tests: what says how short memory is (`/proc/meminfo`, cgroups) is read below this folder from now on, in the whole
+   * process; `''` is the root.
+   */
+  setMemoryRoot(folder: string): void;
   /** Differs between copies of the addon in one process. */
   copyId: string;
   /** SHA-256 of the sources that it was built from. */
@@ -257,6 +263,18 @@ export class NativeCore implements Core {
       const here = refills.pop() === 1;
       return { index, out, outBytes, cached, cachedBytes, acquires, refills, here } as CoreThreadStats;
     });
+  }
+
+  pressure(): Pressure {
+    return this.#pool.pressure();
+  }
+
+  get pressureOverride(): PressureLevel | null {
+    return this.#pool.pressureOverride;
+  }
+
+  overridePressure(level: PressureLevel | null): void {
+    this.#pool.overridePressure(level);
   }
 
   checkInvariants(): string | null {

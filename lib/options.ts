@@ -1,4 +1,5 @@
 import { invalidArg, SlabPoolError } from './errors.js';
+import type { OnPressure } from './pressure.js';
 import { defaultTiers } from './size-classes.js';
 
 const KiB = 1024;
@@ -40,9 +41,9 @@ export interface BufferPoolOptions<W extends WhenExhausted = WhenExhausted> {
    */
   zero?: 'never' | 'acquire' | 'release';
   /**
-   * Milliseconds. What nobody used for two epochs gives its memory back to the operating system; 0: only {@link BufferPool.trim}
-   * does that. And for one epoch the blocks of a thread that died rest before they are used again, since the operating system
-   * may still be writing to them. Default: 5000.
+   * Milliseconds. What nobody used for two epochs gives its memory back to the operating system, sooner when memory is short; 0:
+   * only {@link BufferPool.trim} does that, however short memory is. And for one epoch the blocks of a thread that died rest before
+   * they are used again, since the operating system may still be writing to them. Default: 5000.
    */
   epochMs?: number;
   /**
@@ -51,13 +52,26 @@ export interface BufferPoolOptions<W extends WhenExhausted = WhenExhausted> {
    */
   whenExhausted?: W;
   /**
+   * Called in this thread when memory is short: at each tick (once a second, or once an epoch if that is shorter, while the pool
+   * has memory) that finds another level than `'none'`, and at the first that finds `'none'` again. The level that it returns is
+   * what the pool acts on, in all its threads, until the next tick; nothing means the level that was found. Before the first
+   * tick, the pool does nothing without asking. What it throws is an uncaught exception, and the level is the one that was found.
+   *
+   * It does not travel in {@link BufferPool.handle}: one thread of a pool is to have it. Not to be given along with an `epochMs`
+   * of 0. Default: none.
+   */
+  onPressure?: OnPressure;
+  /**
    * `'auto'` takes the native core where it can be had and the TypeScript one elsewhere (`pool.backend` says why);
    * `'native'` throws where there is none. Default: `'auto'`.
    */
   backend?: 'auto' | Backend;
 }
 
-export type ResolvedOptions = Required<BufferPoolOptions> & { tiers: readonly number[] };
+export type ResolvedOptions = Required<Omit<BufferPoolOptions, 'onPressure'>> & {
+  tiers: readonly number[];
+  onPressure?: OnPressure;
+};
 
 let poolsMade = 0;
 
@@ -81,6 +95,18 @@ export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions
   const zero = oneOf(options, 'zero', ['never', 'acquire', 'release']);
   const whenExhausted = oneOf(options, 'whenExhausted', ['throw', 'wait']);
   const backend = oneOf(options, 'backend', ['auto', 'native', 'js']);
+  const { onPressure } = options;
+  if (onPressure !== undefined && typeof onPressure !== 'function') {
+    throw invalidArg("option 'onPressure'", 'a function', onPressure);
+  }
+  if (onPressure !== undefined && epochMs === 0) {
+    throw invalidArg(
+      "option 'epochMs'",
+      "more than 0 beside 'onPressure', since without epochs nothing is given back",
+      0,
+    );
+  }
+  const also = onPressure === undefined ? {} : { onPressure };
 
   // Whole pages, since that is what the block takes of the budget.
   const most = Math.min(maxBytes - (maxBytes % PAGE), MAX_CAPACITY);
@@ -90,7 +116,7 @@ export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions
     }
     const tiers = checkTiers(options.tiers, most);
     const maxPooledSize = tiers[tiers.length - 1] as number;
-    return { name, maxBytes, maxPooledSize, tiers, maxOversizeBytes, zero, epochMs, whenExhausted, backend };
+    return { name, maxBytes, maxPooledSize, tiers, maxOversizeBytes, zero, epochMs, whenExhausted, backend, ...also };
   }
   const maxPooledSize = integer(options, 'maxPooledSize', Math.min(1 * MiB, most), 1, most);
   return {
@@ -103,6 +129,7 @@ export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions
     epochMs,
     whenExhausted,
     backend,
+    ...also,
   };
 }
 
@@ -115,6 +142,7 @@ const KNOWN = [
   'zero',
   'epochMs',
   'whenExhausted',
+  'onPressure',
   'backend',
 ] as const;
 

@@ -142,7 +142,7 @@ export interface PoolStats {
     /** Tracked leases of this thread that were collected without a release. */
     readonly collected: number;
   };
-  /** What the janitor last saw of the system's memory. */
+  /** What was seen of the system's memory within the last two seconds. */
   readonly pressure: Pressure;
   /** Of this thread. */
   readonly oversize: {
@@ -254,7 +254,7 @@ export function takeStats(
     requests: [],
     holds: { samples: 0, totalMs: 0 },
     leaks: { detection: 'off', sampleRate: 0, tracked: 0, collected: 0 },
-    pressure: { source: 'none', level: 'none', usedBytes: 0, limitBytes: 0 },
+    pressure: heap.core.pressure(),
     oversize: {
       maxBytes: maxOversizeBytes,
       outBytes: oversize.outBytes,

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { BufferPool } from 'slabpool';
 import { afterEach, describe, expect, test } from 'vitest';
-import { BACKENDS, checkBooks, coded, KiB, MiB } from './backends.js';
+import { BACKENDS, checkBooks, coded, heapOf, KiB, MiB } from './backends.js';
 import { run } from './child.js';
 import { Member, terminateAll } from './member.js';
 
@@ -66,6 +66,31 @@ describe.each(BACKENDS)('decay on the %s core', (backend) => {
       expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
     }
   });
+});
+
+test('buffers of the TypeScript core that decayed are collected', async () => {
+  const pool = new BufferPool({ backend: 'js', epochMs: EPOCH_MS });
+  const { arrayBuffers } = process.memoryUsage();
+  pool.releaseMany(pool.acquireMany(MiB, 64));
+  await until(() => resident(pool) === 0);
+  await until(() => {
+    gc?.();
+    return process.memoryUsage().arrayBuffers < arrayBuffers + MiB;
+  });
+  pool.close();
+});
+
+test('a buffer that was detached while it was free is not leased, also when it has decayed in part', async () => {
+  const pool = new BufferPool({ backend: 'js', epochMs: 0, tiers: [64 * KiB] });
+  const leases = pool.acquireMany(64 * KiB, 12);
+  const buffers = leases.map(({ buffer }) => buffer);
+  pool.releaseMany(leases);
+  heapOf(pool).tick(); // nothing was acquired since: the magazine is flushed at the next
+  heapOf(pool).tick();
+  for (const buffer of buffers) structuredClone(buffer, { transfer: [buffer] });
+  for (const { bytes } of pool.acquireMany(64 * KiB, 12)) expect(bytes.length).toBe(64 * KiB);
+  checkBooks(pool);
+  pool.close();
 });
 
 describe('decay with threads', () => {

@@ -48,6 +48,8 @@ describe('options that are wrong', () => {
     ['zero', /'zero'.* got true/, true],
     ['zero', /'zero'/, null],
     ['zero', /'zero'/, 'constructor'],
+    ['onPressure', /'onPressure': expected a function, got the string "none"/, 'none'],
+    ['onPressure', /'onPressure'.* got null/, null],
     ['backend', /'backend': expected 'auto' or 'native' or 'js', got the string "wasm"/, 'wasm'],
     ['backend', /'backend'/, ''],
     ['tiers', /'tiers': expected 1 to 128 strictly ascending integers .* got an object of class Array/, []],
@@ -76,6 +78,12 @@ describe('options that are wrong', () => {
   test('tiers together with maxPooledSize', () => {
     expect(make({ tiers: [1024], maxPooledSize: 1024 })).toThrow(
       invalid(/'maxPooledSize': expected nothing beside 'tiers'/),
+    );
+  });
+
+  test('onPressure without epochs', () => {
+    expect(make({ onPressure: () => {}, epochMs: 0 })).toThrow(
+      invalid(/'epochMs': expected more than 0 beside 'onPressure'/),
     );
   });
 

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "channel_binding.h"
+#include "core/memory.h"
 #include "environment.h"
 #include "pool_binding.h"
 
@@ -44,12 +45,22 @@ Napi::Value detach(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// setMemoryRoot(folder: string): for tests: the files that say how short memory is are read below this folder from now on, in
+// the whole process; '' is the root.
+Napi::Value set_memory_root(const Napi::CallbackInfo& info) {
+  if (!info[0].IsString() || !memory::set_root(info[0].As<Napi::String>().Utf8Value().c_str())) {
+    Napi::TypeError::New(info.Env(), "expected a path of at most 1023 bytes").ThrowAsJavaScriptException();
+  }
+  return info.Env().Undefined();
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   auto* environment = new Environment;
   env.SetInstanceData(environment);
   exports.Set("Pool", PoolBinding::define(env));
   exports.Set("Channel", ChannelBinding::define(env));
   exports.Set("detach", Napi::Function::New<detach>(env));
+  exports.Set("setMemoryRoot", Napi::Function::New<set_memory_root>(env));
   exports.Set("copyId", copy_id());
   exports.Set("sourceHash", SLABPOOL_SOURCE_HASH);
   add_exchanges(env, exports, *environment);

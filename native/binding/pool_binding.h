@@ -9,6 +9,7 @@
 #include "core/pool.h"
 #include "environment.h"
 #include "membership.h"
+#include "pressure.h"
 
 namespace slabpool {
 
@@ -38,6 +39,9 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
                         InstanceMethod<&PoolBinding::unref>("unref"),
                         InstanceAccessor<&PoolBinding::waiting>("waiting"),
                         InstanceAccessor<&PoolBinding::resident_bytes>("residentBytes"),
+                        InstanceMethod<&PoolBinding::pressure>("pressure"),
+                        InstanceAccessor<&PoolBinding::pressure_override>("pressureOverride"),
+                        InstanceMethod<&PoolBinding::override_pressure>("overridePressure"),
                         InstanceMethod<&PoolBinding::check_invariants>("checkInvariants"),
                         InstanceMethod<&PoolBinding::close>("close")});
   }
@@ -71,6 +75,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   ~PoolBinding() override {
     if (!pool_) return;
     napi_remove_env_cleanup_hook(Env(), &on_environment_exit, this);
+    end_override();
     pool_->set_bell(pool_.thread(), {});
     (void)napi_release_threadsafe_function(bell_, napi_tsfn_abort);
     (void)pool_->trim();
@@ -102,6 +107,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   }
 
   void leave(Departure departure) {
+    end_override();
     pool_.leave(departure);
     (void)napi_release_threadsafe_function(bell_, napi_tsfn_abort);
   }
@@ -238,7 +244,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // summonOthers(what)
   Napi::Value summon_others(const Napi::CallbackInfo& info) {
     uint32_t what;
-    if (!argument(info.Env(), info[0], static_cast<uint32_t>(Summons::trim) + 1, &what)) return {};
+    if (!argument(info.Env(), info[0], static_cast<uint32_t>(Summons::pressure) + 1, &what)) return {};
     pool_->summon_all(static_cast<Summons>(what), &pool_.thread());
     return info.Env().Undefined();
   }
@@ -376,6 +382,26 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
     return Napi::Number::New(info.Env(), pool_ ? static_cast<double>(pool_->budget().used()) : 0);
   }
 
+  // pressure(): of memory, as everybody in the process sees it.
+  Napi::Value pressure(const Napi::CallbackInfo& info) { return to_object(info.Env(), memory::recent()); }
+
+  // pressureOverride: the level that the pool acts on instead, or null.
+  Napi::Value pressure_override(const Napi::CallbackInfo& info) {
+    return to_value(info.Env(), pool_ ? pool_->pressure_override() : std::nullopt);
+  }
+
+  // overridePressure(level: PressureLevel | null): until this environment leaves the pool.
+  Napi::Value override_pressure(const Napi::CallbackInfo& info) {
+    const auto level = to_level(info[0]);
+    overrides_ = level.has_value();
+    if (pool_) pool_->override_pressure(level);
+    return info.Env().Undefined();
+  }
+
+  void end_override() {
+    if (overrides_ && pool_) pool_->override_pressure(std::nullopt);
+  }
+
   // checkInvariants(): null, or what is wrong. For tests.
   Napi::Value check_invariants(const Napi::CallbackInfo& info) {
     const char* wrong = pool_ ? pool_->check_invariants() : nullptr;
@@ -458,6 +484,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Environment* const environment_;
   Membership pool_;
   napi_threadsafe_function bell_ = nullptr;
+  bool overrides_ = false;
 };
 
 }  // namespace slabpool

@@ -39,6 +39,16 @@ uint64_t Pool::trim(Cause cause) {
   return bytes;
 }
 
+uint64_t Pool::trim_all() {
+  summon_all(Summons::pressure, nullptr);
+  return trim(Cause::pressure);
+}
+
+void Pool::override_pressure(std::optional<PressureLevel> level) {
+  override_.level.store(level ? static_cast<uint8_t>(*level) : Override::kNone, std::memory_order_relaxed);
+  if (level == PressureLevel::critical && janitor_) janitor_->look();
+}
+
 // By the aging thread.
 uint64_t Pool::age_once(Cause cause) {
   uint64_t bytes = 0;

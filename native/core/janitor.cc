@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <utility>
 #include <vector>
 
+#include "memory.h"
 #include "os.h"
 #include "pool.h"
 
@@ -45,7 +47,13 @@ class Janitor {
 
   void wake(Enrollment& pool) {
     const std::lock_guard lock(mutex_);
-    pool.due_ = Clock::now() + pool.epoch_;
+    pool.aged_at_ = Clock::now();
+    changed_.notify_one();
+  }
+
+  void look() {
+    const std::lock_guard lock(mutex_);
+    looked_at_ = {};
     changed_.notify_one();
   }
 
@@ -58,29 +66,49 @@ class Janitor {
     std::unique_lock lock(mutex_);
     while (running_) {
       Enrollment* next = nullptr;
+      std::chrono::milliseconds look_every{memory::kLookEveryMs};
       for (Enrollment* pool : pools_) {
         // Relaxed: a pool that is woken meanwhile takes the lock, and notifies.
         if (pool->asleep_.load(std::memory_order_relaxed)) continue;
-        if (next == nullptr || pool->due_ < next->due_) next = pool;
+        if (next == nullptr || pool->due() < next->due()) next = pool;
+        look_every = std::min(look_every, pool->epoch_);
       }
       if (next == nullptr) {
         changed_.wait(lock);
-      } else if (const Clock::time_point due = next->due_; due > Clock::now()) {
+        continue;
+      }
+      const Clock::time_point now = Clock::now();
+      const Clock::time_point look_due = looked_at_ + look_every;
+      if (look_due <= now) {
+        look_at_memory(lock);
+      } else if (const Clock::time_point due = next->due(); due > now) {
         // Not by reference: the pool may be gone when the time has come.
-        changed_.wait_until(lock, due);
+        changed_.wait_until(lock, std::min(due, look_due));
       } else {
         age(*next, lock);
       }
     }
   }
 
+  void look_at_memory(std::unique_lock<std::mutex>& lock) {
+    looked_at_ = Clock::now();
+    lock.unlock();
+    (void)memory::look();
+    lock.lock();
+    for (Enrollment* pool : pools_) {
+      const bool awake = !pool->asleep_.load(std::memory_order_relaxed);  // as above
+      if (awake && pool->pool_.pressure_level() == PressureLevel::critical) pool->to_trim_ = true;
+    }
+  }
+
   void age(Enrollment& pool, std::unique_lock<std::mutex>& lock) {
+    const bool to_trim = std::exchange(pool.to_trim_, false);
     pool.being_aged_ = true;
     lock.unlock();
-    pool.pool_.age();
+    (void)(to_trim ? pool.pool_.trim_all() : pool.pool_.age());
     lock.lock();
     pool.being_aged_ = false;
-    pool.due_ = Clock::now() + pool.epoch_;
+    pool.aged_at_ = Clock::now();
     if (pool.pool_.budget().used() == 0) {
       // Acquire and release: pairs with wake().
       (void)pool.asleep_.exchange(true, std::memory_order_acq_rel);
@@ -92,6 +120,7 @@ class Janitor {
   std::mutex mutex_;
   std::condition_variable changed_, aged_, ended_;
   std::vector<Enrollment*> pools_;
+  Clock::time_point looked_at_{};
   os::Thread thread_{};
   bool running_ = false;
   bool ending_ = false;
@@ -102,6 +131,14 @@ Enrollment::Enrollment(Pool& pool, uint32_t epoch_ms) : pool_(pool), epoch_(epoc
 }
 
 Enrollment::~Enrollment() { Janitor::instance().remove(*this); }
+
+Enrollment::Clock::time_point Enrollment::due() const {
+  if (to_trim_) return {};
+  if (pool_.pressure_level() == PressureLevel::none) return aged_at_ + epoch_;
+  return aged_at_ + std::max(epoch_ / 4, std::chrono::milliseconds(1));
+}
+
+void Enrollment::look() { Janitor::instance().look(); }
 
 void Enrollment::awake() { Janitor::instance().wake(*this); }
 

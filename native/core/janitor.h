@@ -1,10 +1,12 @@
 // Janitor: one thread for the process, which ages each pool that is enrolled once an epoch, so that no other thread has to give
-// pages back. (The idea is that of the background threads of jemalloc and mimalloc's purge delay.)
+// pages back. (The idea is that of the background threads of jemalloc and mimalloc's purge delay.) It looks how short memory
+// is, too: epochs are a quarter as long when that is high, and pools give back all that is free when it is critical.
 //
 // Callers     Any thread. Enrolling and leaving take a lock, and leaving waits while its pool is being aged; wake() takes it
 //             only if the janitor has stopped looking after the pool.
 // Sleep       A pool without pages is asleep: nothing in it can age. The janitor sleeps until the next epoch of a pool that is
-//             not, and it ends with the last enrollment.
+//             not, or the next look at memory, once a second or once an epoch if that is shorter. While all pools sleep, so
+//             does it. It ends with the last enrollment.
 #pragma once
 
 #include <chrono>
@@ -32,6 +34,9 @@ class Enrollment {
     if (asleep_.exchange(false, std::memory_order_acq_rel)) awake();
   }
 
+  // The next look at memory is due now.
+  void look();
+
  private:
   friend class Janitor;
   using Clock = std::chrono::steady_clock;
@@ -41,7 +46,9 @@ class Enrollment {
   Pool& pool_;
   const std::chrono::milliseconds epoch_;
   // The janitor's, under its lock.
-  Clock::time_point due_;
+  [[nodiscard]] Clock::time_point due() const;
+  Clock::time_point aged_at_;  // or woken
+  bool to_trim_ = false;
   bool being_aged_ = false;
   StdSync::atomic<bool> asleep_{true};
 };

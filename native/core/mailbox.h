@@ -19,9 +19,9 @@ struct Grant {
   uint32_t generation;
 };
 
-// What a thread is asked to do at its next opportunity: to flush its magazines, and to trim the pool then. The greater includes
-// the less.
-enum class Summons : uint8_t { none = 0, flush = 1, trim = 2 };
+// What a thread is asked to do at its next opportunity: to flush its magazines, and to trim the pool then, as somebody wishes or
+// because memory is short. The greater includes the less.
+enum class Summons : uint8_t { none = 0, flush = 1, trim = 2, pressure = 3 };
 
 // Tells a thread to look into its mailbox. May be called by any thread, and may ring more than once.
 struct Bell {

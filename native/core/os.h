@@ -1,4 +1,4 @@
-// The only door to the operating system: memory, a clock, and a thread. Implementations: os_posix.cc, os_windows.cc.
+// The only door to the operating system: memory, files, a clock, and a thread. Implementations: os_posix.cc, os_windows.cc.
 //
 // A range goes through: reserve (address space only) -> commit (readable and writable, zero-filled, a page is allocated
 // on its first touch) -> decommit (pages go back to the OS, the range stays readable and writable and reads zeros).
@@ -23,6 +23,12 @@ namespace slabpool::os {
 
 // Ends a reservation. For allocator metadata only: memory that JavaScript has seen is never released.
 void release(void* address, size_t bytes);
+
+// The beginning of a file, up to `room` bytes; how many. 0 where there is none, or it cannot be read.
+[[nodiscard]] size_t read_file(const char* path, char* into, size_t room);
+
+// Bytes of the machine that are in use, without what can be had at once, and that it has. False where files say it (Linux).
+[[nodiscard]] bool physical_memory(uint64_t& used, uint64_t& total);
 
 // A clock for intervals, in milliseconds; wraps after 49 days. It never jumps.
 [[nodiscard]] uint32_t now_ms();

@@ -1,10 +1,17 @@
 #if !defined(_WIN32)
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
+
+#if defined(__APPLE__)
+#include <mach/mach.h>
+#include <sys/sysctl.h>
+#endif
 
 #include <cstdint>
 #include <memory>
@@ -56,6 +63,39 @@ bool decommit(void* address, size_t bytes) {
 }
 
 void release(void* address, size_t bytes) { munmap(address, bytes); }
+
+size_t read_file(const char* path, char* into, size_t room) {
+  // A path that was meant to be a file may be a pipe: not to wait for its writer.
+  const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (file < 0) return 0;
+  size_t length = 0;
+  while (length < room) {
+    const ssize_t count = read(file, into + length, room - length);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) break;
+    length += static_cast<size_t>(count);
+  }
+  close(file);
+  return length;
+}
+
+bool physical_memory([[maybe_unused]] uint64_t& used, [[maybe_unused]] uint64_t& total) {
+#if defined(__APPLE__)
+  size_t length = sizeof total;
+  vm_statistics64_data_t pages;
+  mach_msg_type_number_t count = HOST_VM_INFO64_COUNT;
+  static const mach_port_t host = mach_host_self();
+  if (sysctlbyname("hw.memsize", &total, &length, nullptr, 0) != 0 ||
+      host_statistics64(host, HOST_VM_INFO64, reinterpret_cast<host_info64_t>(&pages), &count) != KERN_SUCCESS) {
+    return false;
+  }
+  const uint64_t available = (uint64_t{pages.free_count} + pages.inactive_count) * page_size();
+  used = total - (available < total ? available : total);
+  return true;
+#else
+  return false;
+#endif
+}
 
 uint32_t now_ms() {
   timespec now;

@@ -45,6 +45,25 @@ void release(void* address, size_t) {
   VirtualFree(info.AllocationBase, 0, MEM_RELEASE);
 }
 
+size_t read_file(const char* path, char* into, size_t room) {
+  HANDLE const file = CreateFileA(path, GENERIC_READ, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, nullptr,
+                                  OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr);
+  if (file == INVALID_HANDLE_VALUE) return 0;
+  DWORD length = 0;
+  if (!ReadFile(file, into, static_cast<DWORD>(room), &length, nullptr)) length = 0;
+  CloseHandle(file);
+  return length;
+}
+
+bool physical_memory(uint64_t& used, uint64_t& total) {
+  MEMORYSTATUSEX status{};
+  status.dwLength = sizeof status;
+  if (!GlobalMemoryStatusEx(&status)) return false;
+  used = status.ullTotalPhys - status.ullAvailPhys;
+  total = status.ullTotalPhys;
+  return true;
+}
+
 uint32_t now_ms() { return static_cast<uint32_t>(GetTickCount64()); }
 
 namespace {

@@ -20,6 +20,7 @@
 #include "budget.h"
 #include "heap.h"
 #include "janitor.h"
+#include "memory.h"
 #include "size_class.h"
 #include "stable_array.h"
 #include "wait_queue.h"
@@ -163,6 +164,15 @@ class Pool {
   // another is aging the pool.
   uint64_t trim(Cause cause = Cause::trim);
 
+  // As trim(), because memory is short: by the janitor.
+  uint64_t trim_all();
+
+  // How short memory is for this pool: what the last look said, or what the owner says instead. Any thread.
+  [[nodiscard]] PressureLevel pressure_level() const { return override_.get().value_or(memory::last().level); }
+  [[nodiscard]] std::optional<PressureLevel> pressure_override() const { return override_.get(); }
+  // Critical: the janitor acts on it at once.
+  void override_pressure(std::optional<PressureLevel> level);
+
   // One epoch: what is in the victim stacks loses its pages, what is in the depots becomes victim. Returns the bytes
   // given back to the OS. Any thread; while one is at it, others return 0 at once.
   uint64_t age();
@@ -285,6 +295,16 @@ class Pool {
 
   // Odd while a thread is between begin_aging() and end_aging(), with blocks in hand that are in no stack.
   StdSync::atomic<uint32_t> ages_{0};
+
+  // What a thread that has a say in it makes of the verdict on memory.
+  struct Override {
+    static constexpr uint8_t kNone = 0xff;
+    StdSync::atomic<uint8_t> level{kNone};  // relaxed throughout: says nothing of other memory
+    [[nodiscard]] std::optional<PressureLevel> get() const {
+      const uint8_t now = level.load(std::memory_order_relaxed);
+      return now == kNone ? std::nullopt : std::optional(static_cast<PressureLevel>(now));
+    }
+  } override_;
 
   std::optional<Enrollment> janitor_;
 };

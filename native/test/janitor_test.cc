@@ -1,9 +1,11 @@
-// The janitor: pools that nobody uses give everything back by themselves, and those that come and go do not disturb it.
+// The janitor: pools that nobody uses give everything back by themselves, sooner where memory is short, and those that come and
+// go do not disturb it.
 #include "../core/janitor.h"
 
 #include <thread>
 
 #include "client.h"
+#include "files.h"
 
 namespace slabpool::test {
 namespace {
@@ -17,12 +19,16 @@ std::unique_ptr<Pool> enrolled(uint32_t epoch_ms = kEpochMs) {
 }
 
 // Generous: other processes may have the machine.
+template <class Condition>
+bool comes_true(Condition&& condition) {
+  for (int ms = 0; ms < 20'000 && !condition(); ++ms) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  return condition();
+}
+
 bool empties(Pool& pool) {
-  for (int ms = 0; ms < 20'000 && pool.budget().used() != 0; ++ms) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  const bool empty = comes_true([&] { return pool.budget().used() == 0; });
   (void)pool.trim();  // waits until the janitor is done
-  return pool.budget().used() == 0;
+  return empty;
 }
 
 void use(Client& client) {
@@ -51,10 +57,7 @@ TEST(blocks_that_are_out_keep_their_pages_and_contents) {
   fill(*pool, 1, held, 'h');
   use(client);
   const uint64_t expected = held.size() * pool->size_class(1).stride;
-  for (int ms = 0; ms < 20'000 && pool->budget().used() != expected; ++ms) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
-  CHECK_EQ(pool->budget().used(), expected);
+  CHECK(comes_true([&] { return pool->budget().used() == expected; }));
   for (const uint32_t b : held) CHECK(all_bytes_are(pool->address(b), 4096, 'h'));
   CHECK_EQ(client.flush(1, held), Status::ok);
   CHECK(empties(*pool));
@@ -71,12 +74,142 @@ TEST(dead_threads_blocks_and_tickets_come_back_by_themselves) {
 }
 
 TEST(epoch_that_never_ends_leaves_the_pool_alone) {
+  Files files;
   const auto pool = enrolled(UINT32_MAX);
   Client client(*pool);
   use(client);
   const uint64_t used = pool->budget().used();
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   CHECK_EQ(pool->budget().used(), used);
+}
+
+constexpr uint32_t kNever = UINT32_MAX;
+
+void memory_is(Files& files, PressureLevel level) {
+  files.meminfo(1000, level == PressureLevel::none ? 900 : level == PressureLevel::high ? 200 : 50);
+}
+
+// A pool with a short epoch and a block that is out: the janitor looks at memory all the time.
+struct Restless {
+  std::unique_ptr<Pool> pool = enrolled();
+  Client client{*pool};
+  Blocks held = client.refill(0);
+};
+
+bool looks_happen(uint64_t count) {
+  const uint64_t before = memory::looks();
+  return comes_true([&] { return memory::looks() >= before + count; });
+}
+
+TEST(high_pressure_makes_epochs_a_quarter_as_long) {
+  Files files;
+  memory_is(files, PressureLevel::high);
+  const auto hurried = enrolled(800);
+  const auto calm = enrolled(700);
+  calm->override_pressure(PressureLevel::none);
+  Client client(*hurried);
+  Client other(*calm);
+  use(client);
+  use(other);
+  CHECK(comes_true([&] { return hurried->budget().used() == 0; }));
+  CHECK(calm->budget().used() != 0);  // whose epochs are the shorter ones otherwise
+}
+
+TEST(critical_pressure_gives_back_all_that_is_free_at_the_next_look) {
+  Files files;
+  memory_is(files, PressureLevel::critical);
+  const auto pool = enrolled(kNever);
+  Client client(*pool);
+  const Blocks held = client.refill(1);
+  fill(*pool, 1, held, 'h');
+  use(client);
+  const uint64_t released_at = memory::looks();
+  const uint64_t expected = held.size() * pool->size_class(1).stride;
+  CHECK(comes_true([&] { return pool->budget().used() == expected; }));
+  CHECK(memory::looks() <= released_at + 2);  // the one that was under way, and the next
+  for (const uint32_t b : held) CHECK(all_bytes_are(pool->address(b), 4096, 'h'));
+  CHECK_EQ(client.flush(1, held), Status::ok);
+  CHECK(empties(*pool));
+  CHECK_SOUND(*pool);
+}
+
+TEST(pressure_that_comes_later_is_noticed_while_the_pool_is_awake) {
+  Files files;
+  memory_is(files, PressureLevel::none);
+  const auto pool = enrolled(kNever);
+  const Restless restless;
+  Client client(*pool);
+  use(client);
+  const uint64_t used = pool->budget().used();
+  CHECK(looks_happen(5));
+  CHECK_EQ(pool->budget().used(), used);
+  memory_is(files, PressureLevel::critical);
+  CHECK(empties(*pool));
+}
+
+TEST(override_replaces_the_verdict_for_its_pool_alone) {
+  Files files;
+  memory_is(files, PressureLevel::critical);
+  const auto exempt = enrolled(kNever);
+  exempt->override_pressure(PressureLevel::none);
+  const auto pool = enrolled(kNever);
+  Restless restless;
+  Client client(*exempt);
+  Client other(*pool);
+  use(client);
+  use(other);
+  const uint64_t used = exempt->budget().used();
+  CHECK(empties(*pool));
+  CHECK(looks_happen(5));
+  CHECK_EQ(exempt->budget().used(), used);
+  exempt->override_pressure(std::nullopt);
+  CHECK(empties(*exempt));
+
+  memory_is(files, PressureLevel::none);
+  CHECK(looks_happen(2));
+  use(client);
+  CHECK(looks_happen(5));
+  CHECK_EQ(exempt->budget().used(), used);
+  exempt->override_pressure(PressureLevel::critical);
+  CHECK(empties(*exempt));
+}
+
+TEST(nobody_looks_at_memory_while_all_pools_sleep) {
+  const auto pool = enrolled();
+  Client client(*pool);
+  const Blocks held = client.refill(0);
+  CHECK(looks_happen(5));
+  CHECK_EQ(client.flush(0, held), Status::ok);
+  CHECK(empties(*pool));
+  // It may have been about to.
+  CHECK(comes_true([] {
+    const uint64_t before = memory::looks();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20 * kEpochMs));
+    return memory::looks() == before;
+  }));
+}
+
+TEST(threads_that_ask_for_verdicts_see_whole_ones) {
+  Files files;
+  memory_is(files, PressureLevel::none);
+  const Restless restless;
+  CHECK(looks_happen(2));
+  StdSync::atomic<bool> done{false};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 3; ++t) {
+    threads.emplace_back([&, t] {
+      while (!done.load()) {
+        const Pressure seen = t == 0 ? memory::look() : memory::last();
+        CHECK_EQ(seen.used_bytes, uint64_t{1024} * (seen.level == PressureLevel::none ? 100 : 950));
+      }
+    });
+  }
+  for (int times = 0; times < 100; ++times) {
+    memory_is(files, times % 2 == 0 ? PressureLevel::critical : PressureLevel::none);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  done = true;
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST(trim_waits_for_the_janitor_and_gives_everything_back) {
