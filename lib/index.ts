@@ -1,4 +1,6 @@
 export { Channel, type ChannelHandle, type ChannelOptions, type ReceivedLease, type WaitOptions } from './channel.js';
+export { diagnose } from './diagnose.js';
+export type { Diagnosis, Finding, Severity } from './diagnosis.js';
 export { SlabPoolError, type SlabPoolErrorCode } from './errors.js';
 export type { ExhaustedEvent, OversizeEvent, PressureEvent, SlabCreateEvent, TrimEvent } from './events.js';
 export type { PoolHandle } from './handle.js';

@@ -1,4 +1,6 @@
 import type { Block } from './block.js';
+import { diagnose } from './diagnose.js';
+import type { Diagnosis } from './diagnosis.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import { makeHandle, type PoolHandle, readHandle } from './handle.js';
 import { Heap } from './heap.js';
@@ -282,6 +284,11 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
   stats(): PoolStats {
     this.#heap.assertOpen();
     return takeStats(this.#heap, this.backend.kind, this.#options);
+  }
+
+  /** Whether this pool pays its rent: {@link diagnose} of {@link stats}. `String(pool.diagnose())` is a report. */
+  diagnose(): Diagnosis {
+    return diagnose(this.stats());
   }
 
   /** The number of leases out. */

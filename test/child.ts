@@ -1,5 +1,7 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
 
 /** How a child ended: what a crash would show is `signal`, or a `code` that the script did not ask for. */
 export interface Ended {
@@ -36,4 +38,50 @@ export function run(
   return new Promise((resolve, reject) => {
     child.on('error', reject).on('close', (code, signal) => resolve({ code, signal, ...output }));
   });
+}
+
+/** A command that runs until it is told to end. */
+export class Running {
+  readonly #child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  stdout = '';
+
+  constructor(command: string, args: readonly string[]) {
+    const { NODE_OPTIONS: _, VITEST: __, ...env } = process.env;
+    this.#child = spawn(command, args, { env });
+    let stderr = '';
+    this.#child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      this.stdout += chunk;
+    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      stderr += chunk;
+    });
+    this.ended = once(this.#child, 'close').then(([code, signal]) => ({ code, signal, stdout: this.stdout, stderr }));
+    onTestFinished(() => {
+      this.#child.kill('SIGKILL');
+    });
+  }
+
+  async says(wanted: RegExp): Promise<RegExpMatchArray> {
+    for (;;) {
+      const match = this.stdout.match(wanted);
+      if (match !== null) return match;
+      await Promise.race([
+        once(this.#child.stdout as NodeJS.EventEmitter, 'data'),
+        this.ended.then(({ stderr }) => Promise.reject(new Error(`ended: ${stderr}`))),
+      ]);
+    }
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+
+  types(text: string): void {
+    this.#child.stdin?.write(text);
+  }
+
+  hangUp(): void {
+    this.#child.stdout?.destroy();
+  }
 }

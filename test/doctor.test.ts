@@ -1,0 +1,160 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { run } from './child.js';
+
+const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
+const CLI = join(PACKAGE, 'dist/cli.js');
+const PERMISSION = process.allowedNodeEnvironmentFlags.has('--permission')
+  ? '--permission'
+  : '--experimental-permission';
+
+const folder = mkdtempSync(join(tmpdir(), 'slabpool-doctor-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('doctor', () => {
+  interface Report {
+    healthy: boolean;
+    checks: { id: string; status: string; text: string; advice: string; figures: Record<string, unknown> }[];
+  }
+
+  async function doctor(script = CLI, execArgv: readonly string[] = [], env: Record<string, string> = {}) {
+    const ended = await run(script, ['doctor', '--json'], { execArgv: ['--no-warnings', ...execArgv], env });
+    expect(ended).toMatchObject({ signal: null, stderr: '' });
+    const { healthy, checks } = JSON.parse(ended.stdout) as Report;
+    expect(ended.code).toBe(healthy ? 0 : 1);
+    return { healthy, checks, of: (id: string) => checks.find((check) => check.id === id) };
+  }
+
+  test('on the native core', async () => {
+    const { healthy, checks, of } = await doctor();
+    expect(healthy).toBe(true);
+    expect(checks.map(({ id }) => id)).toEqual([
+      'runtime',
+      'backend',
+      'leases',
+      'threads',
+      'speed',
+      'alignment',
+      'using',
+      'pages',
+      'limits',
+      'address-space',
+    ]);
+    expect(of('runtime')?.figures).toMatchObject({ node: process.version, platform: process.platform });
+    expect(of('backend')).toMatchObject({ status: 'ok', figures: { kind: 'native', binary: 'built' } });
+    for (const id of ['leases', 'threads']) expect(of(id)?.status).toBe('ok');
+    const positive = expect.toSatisfy((ratio: number) => ratio > 0);
+    expect(of('speed')?.figures).toEqual({ allocUnsafeOverPool4000B: positive, allocUnsafeOverPool64KiB: positive });
+    expect(of('alignment')?.figures).toEqual({ misalignedOverAligned: positive });
+    const knowsUsing = spawnSync(process.execPath, ['-e', '{ using x = null; }']).status === 0;
+    expect(of('using')).toMatchObject({ status: knowsUsing ? 'ok' : 'note', figures: { known: knowsUsing } });
+  });
+
+  test.skipIf(process.platform !== 'linux')('facts of a Linux are those of the system', async () => {
+    const { of } = await doctor();
+    const pageBytes = Number(execFileSync('getconf', ['PAGESIZE'], { encoding: 'utf8' }));
+    const thp = '/sys/kernel/mm/transparent_hugepage/enabled';
+    const mode = existsSync(thp) ? readFileSync(thp, 'utf8').match(/\[(\w+)\]/)?.[1] : null;
+    expect(of('pages')?.figures).toMatchObject({ pageBytes, hugePages: mode });
+    const limited = spawnSync('sh', [
+      '-c',
+      'ulimit -v 64000000; exec "$@"',
+      'sh',
+      process.execPath,
+      CLI,
+      'doctor',
+      '--json',
+    ]);
+    const { checks } = JSON.parse(String(limited.stdout)) as Report;
+    expect(checks.find(({ id }) => id === 'address-space')).toMatchObject({
+      status: 'note',
+      figures: { addressSpaceLimit: String(64_000_000 * 1024) },
+    });
+  });
+
+  test('for people', async () => {
+    const { code, stdout, stderr } = await run(CLI, ['doctor']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    for (const id of ['runtime', 'backend', 'leases', 'threads', 'speed', 'pages', 'limits'])
+      expect(stdout).toContain(id);
+    expect(stdout).toMatch(/\nslabpool works here\.\n$/);
+  });
+
+  test('without addons: the TypeScript core, which is a note', async () => {
+    const { healthy, of } = await doctor(CLI, ['--no-addons']);
+    expect(healthy).toBe(true);
+    expect(of('backend')).toMatchObject({
+      status: 'note',
+      text: expect.stringMatching(/native addons are disabled here/),
+    });
+    expect(of('leases')?.status).toBe('ok');
+    expect(of('threads')?.status).toBe('note');
+    expect(of('alignment')?.status).toBe('note');
+  });
+
+  test('where workers are forbidden, the hand-over is not tried', async () => {
+    const { healthy, of } = await doctor(CLI, [PERMISSION, '--allow-fs-read=*', '--allow-addons']);
+    expect(healthy).toBe(true);
+    expect(of('backend')?.figures).toMatchObject({ kind: 'native' });
+    expect(of('threads')).toMatchObject({ status: 'note', text: expect.stringMatching(/permission model/) });
+  });
+
+  test('a heap that takes all the memory there is: a budget cannot be proposed', async () => {
+    const { healthy, of } = await doctor(CLI, ['--max-old-space-size=1000000']);
+    expect(healthy).toBe(true);
+    expect(of('limits')).toMatchObject({ status: 'note', figures: { suggestedMostBytes: 0 } });
+  });
+
+  test('a broken binary is a problem, and the rest is told nevertheless', async () => {
+    const broken = join(folder, 'broken');
+    mkdirSync(join(broken, 'build/Release'), { recursive: true });
+    writeFileSync(join(broken, 'build/Release/slabpool.node'), 'this is no shared library');
+    const { healthy, of } = await doctor(CLI, [], { SLABPOOL_PREBUILD: broken });
+    expect(healthy).toBe(false);
+    expect(of('backend')).toMatchObject({ status: 'problem', text: expect.stringMatching(/does not load/) });
+    expect(of('runtime')?.status).toBe('ok');
+    expect(of('leases')).toBeUndefined();
+    const { code, stdout } = await run(CLI, ['doctor'], { env: { SLABPOOL_PREBUILD: broken } });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/\nProblems: 1\. /);
+  });
+
+  describe('installed from the packed package, with its one dependency', () => {
+    const installed = join(folder, 'node_modules/slabpool');
+    let packed: { bin: { slabpool: string } };
+    beforeAll(() => {
+      // Its scripts would build dist/ again, under the other tests.
+      execFileSync('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder], { cwd: PACKAGE });
+      const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) as string;
+      mkdirSync(installed, { recursive: true });
+      execFileSync('tar', ['-xzf', join(folder, tarball), '--strip-components=1', '-C', installed]);
+      const dependency = 'node_modules/node-gyp-build';
+      cpSync(join(PACKAGE, dependency), join(folder, dependency), { recursive: true });
+      packed = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
+    });
+
+    test('as the command that npm links to', () => {
+      expect(readFileSync(join(installed, packed.bin.slabpool), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+    });
+
+    test.each([
+      ['native', []],
+      ['js', ['--no-addons']],
+    ] as const)('works on the %s core', async (kind, execArgv) => {
+      const { healthy, of } = await doctor(join(installed, packed.bin.slabpool), execArgv);
+      expect(healthy).toBe(true);
+      const binary = kind === 'native' ? { binary: 'prebuilt' } : {};
+      expect(of('backend')?.figures).toMatchObject({ kind, ...binary });
+    });
+
+    test('prints columns where there is no library for tables', async () => {
+      const { code, stdout, stderr } = await run(join(installed, packed.bin.slabpool), ['doctor']);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toMatch(/^check {10}state {1,4}what was found\nruntime {8}ok /);
+    });
+  });
+});
