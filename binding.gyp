@@ -4,6 +4,10 @@
       "target_name": "slabpool",
       "sources": [
         "native/binding/addon.cc",
+        "native/binding/pool_binding.cc",
+        "native/binding/pool_blocks.cc",
+        "native/binding/pool_figures.cc",
+        "native/binding/pool_waiting.cc",
         "native/core/accounts.cc",
         "native/core/aging.cc",
         "native/core/channel.cc",

@@ -33,6 +33,7 @@ export class Waiting {
   /** By the core's number. */
   readonly #inCore = new Map<number, Waiter>();
   readonly #forOversize = new Set<Waiter>();
+  #keepsAlive = false;
   timedOut = 0;
   aborted = 0;
   /** Those that waited for room for an oversize buffer. */
@@ -216,7 +217,10 @@ export class Waiting {
    * it never will.
    */
   #keepAlive(): void {
-    if (this.#inCore.size > 0 && this.#heap.shared) this.#core.ref();
+    const alive = this.#inCore.size > 0 && this.#heap.shared;
+    if (alive === this.#keepsAlive) return;
+    this.#keepsAlive = alive;
+    if (alive) this.#core.ref();
     else this.#core.unref();
   }
 }

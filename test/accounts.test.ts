@@ -24,9 +24,18 @@ function touch(leases: readonly Lease[]): void {
 test.skipIf(process.platform !== 'linux')(
   'resident bytes are what the kernel says, wherever the blocks are: out, in transit, cached, retired, cold',
   async () => {
-    const pool = new BufferPool({ backend: 'native', maxBytes: 256 * MiB, epochMs: 60_000, tiers: [4 * KiB, 64 * KiB, MiB] });
+    const pool = new BufferPool({
+      backend: 'native',
+      maxBytes: 256 * MiB,
+      epochMs: 60_000,
+      tiers: [4 * KiB, 64 * KiB, MiB],
+    });
     // The objects of the blocks, before anything is measured.
-    pool.releaseMany([...pool.acquireMany(MiB, 64), ...pool.acquireMany(64 * KiB, 1024), ...pool.acquireMany(4 * KiB, 8192)]);
+    pool.releaseMany([
+      ...pool.acquireMany(MiB, 64),
+      ...pool.acquireMany(64 * KiB, 1024),
+      ...pool.acquireMany(4 * KiB, 8192),
+    ]);
     const held = heapOf(pool);
     held.core.trim('trim');
     const start = rss();
@@ -38,7 +47,11 @@ test.skipIf(process.platform !== 'linux')(
       checkBooks(pool);
       return stats;
     };
-    const leases = [...pool.acquireMany(MiB, 64), ...pool.acquireMany(64 * KiB, 1024), ...pool.acquireMany(4 * KiB, 8192)];
+    const leases = [
+      ...pool.acquireMany(MiB, 64),
+      ...pool.acquireMany(64 * KiB, 1024),
+      ...pool.acquireMany(4 * KiB, 8192),
+    ];
     touch(leases);
     expect(agrees('out').outBytes).toBe(160 * MiB);
 
@@ -89,7 +102,10 @@ describe.each(BACKENDS)('on the %s core', (backend) => {
     oversize.magazine.acquires = high;
     oversize.dropped = high;
     pool.acquire(MiB).release();
-    expect(pool.stats()).toMatchObject({ oversize: { acquires: high + 1, outstanding: 0 }, drops: { oversize: high + 1 } });
+    expect(pool.stats()).toMatchObject({
+      oversize: { acquires: high + 1, outstanding: 0 },
+      drops: { oversize: high + 1 },
+    });
     checkBooks(pool);
     pool.close();
   });

@@ -1,0 +1,123 @@
+// PoolBinding: what crosses with each batch and each hand-over.
+#include <algorithm>
+
+#include "pool_binding.h"
+
+namespace slabpool {
+
+void PoolBinding::take_report(uint32_t size_class, uint32_t leased, uint32_t cached) {
+  const uint32_t* report = environment_->exchange + kReport;
+  Pool::report(pool_.thread(), size_class, (uint64_t{report[1]} << 32 | report[0]) + leased, report[2] + cached);
+}
+
+napi_value PoolBinding::refill(const HotCall& call) {
+  uint32_t size_class;
+  if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
+  const RefillResult result = pool_->refill(pool_.thread(), size_class, environment_->exchange);
+  environment_->exchange[kStep] = static_cast<uint32_t>(result.step);
+  take_report(size_class, result.count == 0 ? 0 : 1, result.count == 0 ? 0 : result.count - 1);
+  return call.number(result.status == Status::ok ? static_cast<int32_t>(result.count) : status(result.status));
+}
+
+napi_value PoolBinding::flush(const HotCall& call) {
+  uint32_t size_class;
+  uint32_t count;
+  if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
+  if (!argument(call.env, call.arguments[1], kMaxBatch + 1, &count)) return nullptr;
+  take_report(size_class);
+  const Status result = pool_->flush(pool_.thread(), size_class, environment_->exchange, count);
+  if (result != Status::ok) return call.number(status(result));
+  // Relaxed: a hint, which the bell makes certain.
+  const Summons summons = pool_.thread().mailbox.summons.load(std::memory_order_relaxed);
+  return call.number((pool_->waiting() ? 1 : 0) | (summons == Summons::none ? 0 : 2));
+}
+
+Napi::Value PoolBinding::batch(const Napi::CallbackInfo& info) {
+  uint32_t size_class;
+  if (!argument(info.Env(), info[0], classes(), &size_class)) return {};
+  return Napi::Number::New(info.Env(), pool_->size_class(size_class).batch);
+}
+
+napi_value PoolBinding::holds(const HotCall& call) {
+  uint32_t size_class;
+  uint32_t block;
+  if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
+  if (!argument(call.env, call.arguments[1], kNoIndex, &block)) return nullptr;
+  napi_value held = nullptr;
+  napi_get_boolean(call.env, pool_->holds(pool_.thread(), size_class, block), &held);
+  return held;
+}
+
+napi_value PoolBinding::map(const HotCall& call) {
+  uint32_t size_class;
+  uint32_t block;
+  if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
+  if (!argument(call.env, call.arguments[1], kNoIndex, &block)) return nullptr;
+  if (!pool_->holds(pool_.thread(), size_class, block)) return call.number(status(Status::not_held));
+  // Nothing to finalize: block memory is never freed.
+  napi_value buffer = nullptr;
+  napi_create_external_buffer(call.env, pool_->size_class(size_class).capacity, pool_->address(block), do_nothing,
+                              nullptr, &buffer);
+  return buffer;
+}
+
+Napi::Value PoolBinding::retire(const Napi::CallbackInfo& info) {
+  uint32_t size_class;
+  uint32_t block;
+  if (!argument(info.Env(), info[0], classes(), &size_class)) return {};
+  if (!argument(info.Env(), info[1], kNoIndex, &block)) return {};
+  return Napi::Number::New(info.Env(), status(pool_->retire(pool_.thread(), size_class, block)));
+}
+
+napi_value PoolBinding::transfer(const HotCall& call) {
+  uint32_t size_class;
+  uint32_t block;
+  uint32_t generation;
+  if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
+  if (!argument(call.env, call.arguments[1], kNoIndex, &block)) return nullptr;
+  const Status result = pool_->transfer(pool_.thread(), size_class, block, Carrier::ticket, generation);
+  if (result != Status::ok) return call.number(status(result));
+  const uint64_t ticket =
+      (ticket_pool() << kTicketBlockBits | block) << kTicketGenerationBits | (generation & kGenerationMask);
+  napi_value number = nullptr;
+  napi_create_double(call.env, static_cast<double>(ticket), &number);
+  return number;
+}
+
+napi_value PoolBinding::adopt(const HotCall& call) {
+  double number;
+  if (!pool_ || napi_get_value_double(call.env, call.arguments[0], &number) != napi_ok ||
+      !(number >= 0 && number < kMaxInteger)) {
+    return call.number(status(Status::stale));
+  }
+  const auto ticket = static_cast<uint64_t>(number);
+  const auto generation = static_cast<uint32_t>(ticket & kGenerationMask);
+  const auto block = static_cast<uint32_t>(ticket >> kTicketGenerationBits & (kMaxBlocks - 1));
+  if (ticket >> (kTicketGenerationBits + kTicketBlockBits) != ticket_pool()) return call.number(status(Status::stale));
+  const Status result = pool_->adopt(pool_.thread(), block, generation);
+  if (result == Status::ok) {
+    environment_->exchange[0] = block;
+    environment_->exchange[kMaxBatch] = pool_->class_of(block);
+  }
+  return call.number(status(result));
+}
+
+Napi::Value PoolBinding::are_cold(const Napi::CallbackInfo& info) {
+  uint32_t count;
+  if (!argument(info.Env(), info[0], kMaxBatch + 1, &count)) return {};
+  uint32_t* const blocks = environment_->exchange;
+  uint32_t* const end = std::remove_if(blocks, blocks + count, [&](uint32_t b) { return !pool_->is_cold(b); });
+  return Napi::Number::New(info.Env(), static_cast<double>(end - blocks));
+}
+
+Napi::Value PoolBinding::age(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), pool_ ? static_cast<double>(pool_->age()) : 0);
+}
+
+Napi::Value PoolBinding::trim(const Napi::CallbackInfo& info) {
+  uint32_t cause;
+  if (!argument(info.Env(), info[0], kCauses, &cause)) return {};
+  return Napi::Number::New(info.Env(), static_cast<double>(pool_->trim(static_cast<Cause>(cause))));
+}
+
+}  // namespace slabpool

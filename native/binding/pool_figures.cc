@@ -1,0 +1,92 @@
+// PoolBinding: figures, and how short memory is.
+#include "pool_binding.h"
+#include "pressure.h"
+
+namespace slabpool {
+
+Napi::Value PoolBinding::report(const Napi::CallbackInfo& info) {
+  uint32_t size_class;
+  if (argument(info.Env(), info[0], classes(), &size_class)) take_report(size_class);
+  return info.Env().Undefined();
+}
+
+Napi::Value PoolBinding::stats(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!pool_ || info.Length() != 1 || !info[0].IsTypedArray() ||
+      info[0].As<Napi::TypedArray>().TypedArrayType() != napi_float64_array ||
+      info[0].As<Napi::TypedArray>().ElementLength() < size_t{kStatsFields} * pool_->class_count()) {
+    Napi::TypeError::New(env, "expected a Float64Array of fields x classes, and an open pool")
+        .ThrowAsJavaScriptException();
+    return env.Undefined();
+  }
+  double* into = info[0].As<Napi::Float64Array>().Data();
+  for (uint32_t c = 0; c < pool_->class_count(); ++c) {
+    const ClassStats s = pool_->stats(c);
+    for (const uint64_t n : {s.carved, s.resident, s.out, s.transit, s.resting, s.retired, s.slabs, s.victim,
+                             s.peak_resident, s.cached, s.acquires})
+      *into++ = static_cast<double>(n);
+    for (const uint64_t n : s.refills) *into++ = static_cast<double>(n);
+    *into++ = static_cast<double>(pool_->size_class(c).stride);
+  }
+  return env.Undefined();
+}
+
+Napi::Value PoolBinding::totals(const Napi::CallbackInfo& info) {
+  if (!pool_) return info.Env().Undefined();
+  const PoolStats s = pool_->stats();
+  auto into = Napi::Float64Array::New(info.Env(), 5 + kCauses);
+  size_t i = 0;
+  for (const uint64_t n : {s.waits, s.waiting, s.peak_waiting, s.peak_resident_bytes, s.refused})
+    into[i++] = static_cast<double>(n);
+  for (const uint64_t n : s.dropped_bytes) into[i++] = static_cast<double>(n);
+  return into;
+}
+
+Napi::Value PoolBinding::threads(const Napi::CallbackInfo& info) {
+  auto all = Napi::Array::New(info.Env());
+  for (uint32_t a = 0; pool_ && a < pool_->attachment_count(); ++a) {
+    ThreadStats s;
+    if (!pool_->stats(a, s)) continue;
+    auto into = Napi::Float64Array::New(info.Env(), 7 + kSteps);
+    size_t i = 0;
+    for (const uint64_t n : {uint64_t{s.index}, s.out, s.out_bytes, s.cached, s.cached_bytes, s.acquires})
+      into[i++] = static_cast<double>(n);
+    for (const uint64_t n : s.refills) into[i++] = static_cast<double>(n);
+    into[i] = a == pool_.thread().index ? 1 : 0;
+    all[all.Length()] = into;
+  }
+  return all;
+}
+
+Napi::Value PoolBinding::resident_bytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), pool_ ? static_cast<double>(pool_->budget().used()) : 0);
+}
+
+Napi::Value PoolBinding::count_refusal(const Napi::CallbackInfo& info) {
+  if (pool_) pool_->count_refusal();
+  return info.Env().Undefined();
+}
+
+Napi::Value PoolBinding::check_invariants(const Napi::CallbackInfo& info) {
+  const char* wrong = pool_ ? pool_->check_invariants() : nullptr;
+  return wrong == nullptr ? info.Env().Null() : Napi::String::New(info.Env(), wrong);
+}
+
+Napi::Value PoolBinding::pressure(const Napi::CallbackInfo& info) { return to_object(info.Env(), memory::recent()); }
+
+Napi::Value PoolBinding::pressure_override(const Napi::CallbackInfo& info) {
+  return to_value(info.Env(), pool_ ? pool_->pressure_override() : std::nullopt);
+}
+
+Napi::Value PoolBinding::override_pressure(const Napi::CallbackInfo& info) {
+  const auto level = to_level(info[0]);
+  overrides_ = level.has_value();
+  if (pool_) pool_->override_pressure(level);
+  return info.Env().Undefined();
+}
+
+void PoolBinding::end_override() {
+  if (overrides_ && pool_) pool_->override_pressure(std::nullopt);
+}
+
+}  // namespace slabpool

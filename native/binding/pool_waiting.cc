@@ -1,0 +1,56 @@
+// PoolBinding: requests that wait, and what threads are asked to do.
+#include "pool_binding.h"
+
+namespace slabpool {
+
+Napi::Value PoolBinding::wait(const Napi::CallbackInfo& info) {
+  uint32_t size_class;
+  if (!argument(info.Env(), info[0], classes(), &size_class)) return {};
+  return Napi::Number::New(info.Env(), static_cast<double>(pool_->wait(pool_.thread(), size_class)));
+}
+
+Napi::Value PoolBinding::cancel(const Napi::CallbackInfo& info) {
+  double number;
+  const bool valid =
+      pool_ && napi_get_value_double(info.Env(), info[0], &number) == napi_ok && number >= 1 && number < kMaxInteger;
+  return Napi::Boolean::New(info.Env(), valid && pool_->cancel(static_cast<uint64_t>(number)));
+}
+
+Napi::Value PoolBinding::collect(const Napi::CallbackInfo& info) {
+  Grant grant{};
+  if (!pool_ || !pool_->collect(pool_.thread(), grant)) return Napi::Number::New(info.Env(), 0);
+  environment_->exchange[0] = grant.block;
+  environment_->exchange[kMaxBatch] = grant.size_class;
+  const auto number = static_cast<double>(grant.number);
+  return Napi::Number::New(info.Env(), grant.block == kNoIndex ? -number : number);
+}
+
+Napi::Value PoolBinding::waiting(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), pool_ ? static_cast<double>(pool_->stats().waiting) : 0);
+}
+
+Napi::Value PoolBinding::take_summons(const Napi::CallbackInfo& info) {
+  if (!pool_) return Napi::Number::New(info.Env(), 0);
+  // Relaxed: see Pool::summon().
+  const Summons summons = pool_.thread().mailbox.summons.exchange(Summons::none, std::memory_order_relaxed);
+  return Napi::Number::New(info.Env(), static_cast<double>(summons));
+}
+
+Napi::Value PoolBinding::summon_others(const Napi::CallbackInfo& info) {
+  uint32_t what;
+  if (!argument(info.Env(), info[0], static_cast<uint32_t>(Summons::pressure) + 1, &what)) return {};
+  pool_->summon_all(static_cast<Summons>(what), &pool_.thread());
+  return info.Env().Undefined();
+}
+
+Napi::Value PoolBinding::ref(const Napi::CallbackInfo& info) {
+  if (pool_) (void)napi_ref_threadsafe_function(info.Env(), bell_);
+  return info.Env().Undefined();
+}
+
+Napi::Value PoolBinding::unref(const Napi::CallbackInfo& info) {
+  if (pool_) (void)napi_unref_threadsafe_function(info.Env(), bell_);
+  return info.Env().Undefined();
+}
+
+}  // namespace slabpool
