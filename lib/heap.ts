@@ -28,8 +28,8 @@ import { Waiting } from './waiting.js';
 const TIMER_SLACK = 1;
 /** How often this thread asks how short memory is, in milliseconds. */
 const LOOK_MS = 1000;
-/** Parts of the table that one tick looks through for cold blocks, and milliseconds until it goes on. */
-const SWEEP = 4;
+/** Parts of the table (512 blocks each) that one tick looks through for cold blocks, and milliseconds until it goes on. */
+const SWEEP = 1;
 const SWEEP_MS = 10;
 
 /**
