@@ -1,5 +1,6 @@
 import { ENOUGH_ACQUIRES, type Finding, handedOut } from './diagnosis.js';
 import { formatBytes, formatCount, formatDuration, formatShare } from './format.js';
+import { HIGH } from './pressure.js';
 import type { PoolStats } from './stats.js';
 
 /** Tracked leases that a mean hold time needs: from about 30 on the mean of a sample is roughly normal. */
@@ -18,8 +19,6 @@ const TOO_LARGE_AFTER_MS = 60_000;
 const GIVEN_BACK = 0.05;
 /** Of the budget. */
 const RETIRED_WARNING = 0.1;
-/** Of the limit: where the pool begins to see pressure ({@link PoolStats.pressure}). */
-export const PRESSURE_FROM = 0.7;
 
 /** Whether memory is enough, too much, or lost: what the pool takes. */
 export function diagnoseMemory(stats: PoolStats): Finding[] {
@@ -149,12 +148,12 @@ function pressure({ pressure, maxBytes }: PoolStats): Finding[] {
     const advice = 'Lower maxBytes, or give the process more memory.';
     return [{ id: 'pressure', severity: 'warning', text, advice, figures }];
   }
-  if (maxBytes <= PRESSURE_FROM * limitBytes) return [];
+  if (maxBytes <= HIGH * limitBytes) return [];
   return [
     {
       id: 'pressure',
       severity: 'note',
-      text: `the budget of ${formatBytes(maxBytes)} alone is more than ${formatShare(PRESSURE_FROM)} of the memory there is: ${state}`,
+      text: `the budget of ${formatBytes(maxBytes)} alone is more than ${formatShare(HIGH)} of the memory there is: ${state}`,
       advice: "Lower maxBytes below that, less what V8's heap needs.",
       figures,
     },

@@ -19,7 +19,8 @@ export interface Pressure {
   readonly limitBytes: number;
 }
 
-const HIGH = 0.7;
+/** Shares of the limit. */
+export const HIGH = 0.7;
 const CRITICAL = 0.9;
 
 export function levelOf(usedBytes: number, limitBytes: number): PressureLevel {

@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
 import { Script } from 'node:vm';
 import nodeGypBuild from 'node-gyp-build';
-import { PRESSURE_FROM } from '../diagnose-memory.js';
 import { formatBytes, formatShare } from '../format.js';
 import type { BackendInfo } from '../loader.js';
 import { resolveOptions } from '../options.js';
+import { HIGH } from '../pressure.js';
 import { type Check, check } from './check.js';
 
 /** The key of the page size in the auxiliary vector of a process (getauxval(3)). */
@@ -98,13 +98,13 @@ export function limits(): Check {
   const cgroupBytes = constrained > 0 && constrained < machineBytes ? constrained : null;
   const limitBytes = cgroupBytes ?? machineBytes;
   const heapBytes = getHeapStatistics().heap_size_limit;
-  const mostBytes = Math.max(0, Math.floor(PRESSURE_FROM * limitBytes - heapBytes));
+  const mostBytes = Math.max(0, Math.floor(HIGH * limitBytes - heapBytes));
   const text =
     `${cgroupBytes === null ? 'no cgroup limit; the machine has' : 'cgroup limit of'} ${formatBytes(limitBytes)}, ` +
     `V8's heap may take ${formatBytes(heapBytes)} of it`;
   const byDefault = resolveOptions({ name: 'doctor' }).maxBytes;
   const figures = { machineBytes, cgroupBytes, heapBytes, suggestedMostBytes: mostBytes };
-  const rule = `(${formatShare(PRESSURE_FROM)} of the limit less V8's heap)`;
+  const rule = `(${formatShare(HIGH)} of the limit less V8's heap)`;
   if (mostBytes >= byDefault) {
     return check('limits', 'ok', `${text}; maxBytes of up to ${formatBytes(mostBytes)} fits`, { figures });
   }
