@@ -130,6 +130,11 @@ const TARGETS = [
     ratio: `read-file/1024 KiB blocks/${contender}`,
     least: 0.95,
   })),
+  ...['4000 B', 'mix', '4000 B, passed on', 'mix, passed on'].map((label) => ({
+    what: `statistics and leak detection, ${label}: at most 1.05x of both compiled away`,
+    ratio: `detection/${label}/slabpool`,
+    most: 1.05,
+  })),
   { what: 'steady state: no mark-sweep', fact: 'steady-state/mark-sweep collections', most: 0 },
   { what: 'steady state: nothing deoptimised', fact: 'steady-state/functions deoptimised', most: 0 },
   {

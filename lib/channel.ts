@@ -168,7 +168,7 @@ export class Channel {
     this.#meta[1] = meta2;
     const woken = this.#heap.send(this.#channel, block);
     if (woken >= 0) {
-      Lease.sent(lease);
+      Lease.resume(lease, this.#heap.left(block));
       if (woken > 0) this.#wakeBlocked(woken - 1);
       return true;
     }
@@ -240,7 +240,9 @@ export class Channel {
         if (result < count) break;
       }
     } finally {
-      for (let i = sent; i < blocks.length; i++) Lease.resume(leases[from + i] as Lease, blocks[i] as Block);
+      for (const [i, block] of blocks.entries()) {
+        Lease.resume(leases[from + i] as Lease, i < sent ? this.#heap.left(block) : block);
+      }
     }
     return sent;
   }

@@ -124,8 +124,13 @@ export interface Core {
   adopt(ticket: number): number;
   /** What another thread joins by, or null where the core serves one thread only. */
   readonly address: CoreAddress | null;
-  /** Takes the memory away from under an ArrayBuffer that {@link map} made. */
-  detach(buffer: ArrayBuffer): void;
+  /**
+   * Takes the memory away from under an ArrayBuffer. The block that it was over, if there is one, gets another by {@link map},
+   * over the same bytes.
+   */
+  detach(buffer: ArrayBuffer, block?: number): void;
+  /** Somebody unknown may still use the block's ArrayBuffer, until it is collected; then the block can be given back. */
+  disown(block: number): void;
   /** Tells of a magazine. */
   report(sizeClass: number): void;
   /** How this thread is told that it has mail: grants, or a summons. Calls `mail()` in a turn of the event loop of its own. */

@@ -35,13 +35,13 @@ export class SlabPoolError extends Error {
   readonly code: SlabPoolErrorCode;
   /** Name of the pool, where one is concerned. */
   readonly pool: string | undefined;
-  /** The figures in the message, for programs; byte counts end in `Bytes`. */
-  readonly details: Readonly<Record<string, number>>;
+  /** The figures in the message, for programs; byte counts end in `Bytes`. And stacks, of leases that were tracked. */
+  readonly details: Readonly<Record<string, number | string>>;
 
   constructor(
     code: SlabPoolErrorCode,
     message: string,
-    context: { pool?: string; details?: Record<string, number>; cause?: unknown } = {},
+    context: { pool?: string; details?: Record<string, number | string>; cause?: unknown } = {},
   ) {
     const prefix = context.pool === undefined ? '' : `pool '${context.pool}': `;
     super(prefix + message, 'cause' in context ? { cause: context.cause } : undefined);

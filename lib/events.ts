@@ -42,6 +42,48 @@ export interface PressureEvent {
   readonly pressure: Pressure;
 }
 
+/** A lease was collected by the garbage collector without having been released. */
+export interface LeakEvent {
+  readonly pool: string;
+  /** Where it was acquired: the innermost frame that is not of this package. */
+  readonly site: string;
+  /** The frames from there on, one a line. */
+  readonly stack: string;
+  /** Leaks of this site in this thread so far. The object is published once; later leaks of the site raise this. */
+  readonly count: number;
+  /** Bytes that were asked for. */
+  readonly size: number;
+  readonly capacity: number;
+  /** Milliseconds from the acquire until the collection was noticed. */
+  readonly ageMs: number;
+  /** `threadId` of the worker, 0 for the main thread. */
+  readonly thread: number;
+  readonly touches: readonly Touch[];
+}
+
+/** One call of `lease.touch()`. */
+export interface Touch {
+  readonly hint: string;
+  /** Milliseconds since the acquire. */
+  readonly atMs: number;
+  /** With `leakDetection: 'full'`. */
+  readonly stack?: string;
+}
+
+/** With the option `poison`: a block was written to after its release. */
+export interface UseAfterReleaseEvent {
+  readonly pool: string;
+  /** Of the first byte that was written. */
+  readonly offset: number;
+  /** Bytes from there to the last one that was written. */
+  readonly length: number;
+  readonly capacity: number;
+  /** Where the last lease of the block was acquired and released, if that one was tracked in this thread. */
+  readonly acquiredAt: string | undefined;
+  readonly releasedAt: string | undefined;
+  readonly thread: number;
+}
+
 /** Channels of `node:diagnostics_channel`, all named `slabpool:...`. Nothing is published per acquire. */
 export const events = {
   slabCreate: channel('slabpool:slab:create'),
@@ -49,4 +91,6 @@ export const events = {
   exhausted: channel('slabpool:exhausted'),
   oversize: channel('slabpool:oversize'),
   pressure: channel('slabpool:pressure'),
+  leak: channel('slabpool:leak'),
+  useAfterRelease: channel('slabpool:use-after-release'),
 } as const;

@@ -1,3 +1,4 @@
+import { Adrift } from './adrift.js';
 import { Block, BlockTable } from './block.js';
 import type { Channel } from './channel.js';
 import {
@@ -20,8 +21,12 @@ import { Magazine } from './magazine.js';
 import { type CoreChannel, NativeCore } from './native-core.js';
 import type { ResolvedOptions } from './options.js';
 import { Oversize } from './oversize.js';
+import { Poison } from './poison.js';
 import { PressureGauge, type PressureLevel } from './pressure.js';
+import { refusal } from './refusal.js';
 import { BUCKETS, bucketOf, firstOfBucket } from './size-classes.js';
+import { isStandIn, Tracker } from './tracker.js';
+import type { Spent } from './trail.js';
 import { Waiting } from './waiting.js';
 
 /** Timers may be early by less than this, in milliseconds. */
@@ -40,11 +45,21 @@ export class Heap {
   readonly name: string;
   readonly magazines: readonly Magazine[];
   readonly oversize: Oversize;
+  readonly tracker: Tracker;
+  /**
+   * The acquire that {@link Magazine.untilSample} counts down to: the magazine whose topmost block is to be leased. It comes before
+   * anything else is read, since V8 has to read all anew behind a call. Where options ask for something at each acquire, each
+   * is one. A Proxy since V8 inlines calls of none: this would take the place of what has to be inlined.
+   */
+  readonly sampled = new Proxy(this.#sampled, {});
+  /** With the option of that name. */
+  readonly poison: Poison | null;
   readonly #core: Core;
   readonly #options: ResolvedOptions;
   /** For each bucket of sizes the smallest tier that holds some of them. */
   readonly #byBucket: readonly Magazine[];
   readonly #table = new BlockTable();
+  readonly #adrift = new Adrift((magazine, index) => this.#ashore(magazine, index));
   #timer: NodeJS.Timeout | null = null;
   /** How far the table was looked through. */
   #swept = 0;
@@ -58,16 +73,17 @@ export class Heap {
   readonly since = performance.now();
   /** Open in this thread. */
   readonly channels = new Set<Channel>();
-  /** Other threads may have joined, or may yet join. */
-  shared = false;
+  #shared = false;
 
   constructor(core: Core, options: ResolvedOptions) {
     this.name = options.name;
     this.#core = core;
     this.#options = options;
     this.#gauge = new PressureGauge(core, options.name, options.onPressure);
-    // Zeroing on release has to see each release.
-    const byItself = options.zero !== 'release';
+    // These have to see each release.
+    const byItself = options.zero !== 'release' && !options.poison && !options.detachOnRelease;
+    this.tracker = new Tracker(this, options, byItself);
+    this.poison = options.poison ? new Poison(options.name) : null;
     this.magazines = options.tiers.map((capacity, c) => new Magazine(this, c, capacity, core.batch(c), byItself));
     this.magazines.forEach((magazine, c) => {
       magazine.next = this.magazines[c + 1] ?? null;
@@ -81,6 +97,13 @@ export class Heap {
     );
   }
 
+  /** From now on other threads may join. */
+  share(): void {
+    if (this.#shared) return;
+    this.#shared = true;
+    this.poison?.share();
+  }
+
   /** The magazine of the smallest tier with room for the byte at index `last`, which is below `maxPooledSize`. */
   magazineFor(last: number): Magazine {
     let magazine = this.#byBucket[bucketOf(last)] as Magazine;
@@ -91,31 +114,44 @@ export class Heap {
 
   /** A block from the core, which is in the caller's hands; the rest of its batch is in the magazine, which was empty. */
   refill(magazine: Magazine): Block {
-    return this.tryRefill(magazine) ?? this.#refuse(magazine);
+    const found = this.#refill(magazine, 1);
+    if (typeof found === 'object') return found;
+    magazine.untilSample++; // This acquire does not count.
+    throw this.#refusal(magazine, found);
   }
 
-  /** As {@link refill}, but null when the budget is exhausted. */
+  /** As {@link refill}, before an acquire; null when the budget is exhausted. */
   tryRefill(magazine: Magazine): Block | null {
+    const found = this.#refill(magazine, 0);
+    if (typeof found === 'object') return found;
+    if (found === EXHAUSTED) return null;
+    throw this.#refusal(magazine, found);
+  }
+
+  /** A block, or why there is none. `counted`: whether the acquire that it is for is in the magazine's count already. */
+  #refill(magazine: Magazine, counted: 0 | 1): Block | number {
     this.assertOpen();
+    // What that gives back may be of this magazine.
+    this.tracker.drain();
+    if (magazine.count > 0) return magazine.blocks[--magazine.count] as Block;
     const core = this.#core;
     const { sizeClass, blocks } = magazine;
     magazine.grow();
     if (this.#timer === null) this.#watch();
-    this.#report(magazine, 0);
+    this.#report(magazine, 0, counted);
     let count = core.refill(sizeClass);
     let given = 0;
     // Before it refuses, a pool has tried everything it may: idle blocks of other classes give their memory up.
     // Tried again in any case: another thread may have given it back meanwhile.
     if (count === EXHAUSTED && core.waiting === 0) {
       given = this.#trim('exhausted');
-      this.#report(magazine, 0);
+      this.#report(magazine, 0, counted);
       count = core.refill(sizeClass);
     }
-    if (count === EXHAUSTED) {
+    if (count < 0) {
       this.#publishTrim('exhausted', given);
-      return null;
+      return count;
     }
-    if (count < 0) throw this.#refusal(magazine, count);
 
     const { exchange } = core;
     const step = exchange[STEP];
@@ -126,7 +162,7 @@ export class Heap {
     magazine.count = count - 1;
     const block = blocks[count - 1] as Block;
     // Only now: a subscriber may use the pool.
-    if (given > 0) this.#publishTrim('exhausted', given);
+    this.#publishTrim('exhausted', given);
     if (step === SLAB && events.slabCreate.hasSubscribers) {
       events.slabCreate.publish({ pool: this.name, capacity: magazine.capacity } satisfies SlabCreateEvent);
     }
@@ -195,6 +231,8 @@ export class Heap {
   #turn(level: PressureLevel): void {
     const critical = level === 'critical';
     const epochEnds = critical || performance.now() >= this.#epochBegan + this.#epochMs(level) - TIMER_SLACK;
+    this.tracker.drain();
+    this.#retireDetached();
     for (const magazine of this.magazines) {
       if (critical || (epochEnds && magazine.quiet())) this.#empty(magazine);
       if (epochEnds) this.#tell(magazine);
@@ -209,6 +247,15 @@ export class Heap {
       if (critical) this.#core.trim('pressure');
       else this.#core.age();
       this.#sweep(Infinity);
+    }
+  }
+
+  /** As on release. */
+  #retireDetached(): void {
+    if (!(this.#core instanceof NativeCore)) return;
+    for (const { magazine, index } of this.#adrift.takeDetached()) {
+      this.#core.retire(magazine.sizeClass, index);
+      magazine.held--;
     }
   }
 
@@ -261,11 +308,11 @@ export class Heap {
     if (this.#swept >= this.#table.parts) this.#swept = 0;
   }
 
-  /** Into the exchange, for the next refill or flush: what the core is to know of a magazine. */
-  #report(magazine: Magazine, count: number): void {
+  /** Into the exchange, for the next refill or flush: what the core is to know of a magazine, but for so many of its acquires. */
+  #report(magazine: Magazine, count: number, but = 0): void {
     const { exchange } = this.#core;
     // Below 0 when blocks of a refill turned out to be unfit.
-    const since = Math.max(0, magazine.acquires - magazine.reported);
+    const since = Math.max(0, magazine.acquires - but - magazine.reported);
     magazine.reported += since;
     exchange[REPORT] = since;
     exchange[REPORT + 1] = since / 2 ** 32;
@@ -295,31 +342,107 @@ export class Heap {
   }
 
   /** What {@link Magazine.put} does not do by itself. */
-  putSlow(magazine: Magazine, block: Block): void {
+  putSlow(magazine: Magazine, block: Block): Spent | null {
     this.assertOpen();
+    if (isStandIn(block)) return this.#putTracked(block);
+    const { detachOnRelease, zero } = this.#options;
     if (magazine === this.oversize.magazine) {
       this.oversize.drop(block);
+      if (detachOnRelease && block.bytes.length > 0) this.#core.detach(block.buffer);
+      return null;
+    }
+    if (block.bytes.length !== magazine.capacity) {
+      this.#retire(magazine, block);
+      return null;
+    }
+    if (zero === 'release') block.bytes.fill(0);
+    this.poison?.fill(block);
+    if (detachOnRelease) {
+      this.#unmap(block);
+      this.#giveBack(magazine, block.index);
+      return null;
+    }
+    let mail: number;
+    if (detachOnRelease) {
+      this.#unmap(block);
+      mail = this.#giveBack(magazine, block.index);
+    } else {
+      mail = magazine.count < magazine.size ? 0 : this.#makeRoom(magazine);
+      magazine.blocks[magazine.count++] = block;
+      if (this.#pressed) mail = this.#flushOf(magazine);
+    }
+    this.#press((mail & WAITING) !== 0);
+    if ((mail & SUMMONED) !== 0) this.#obey();
+    return null;
+  }
+
+  #makeRoom(magazine: Magazine): number {
+    // Of no use to a thread that only releases: it keeps one batch at most, and none of it when that is full.
+    return magazine.shrinks() ? this.#flushOf(magazine) : this.#flush(magazine, magazine.batch);
+  }
+
+  #putTracked(standIn: Block): Spent {
+    const block = this.tracker.blockOf(standIn);
+    const spent = this.tracker.end(standIn, 'released');
+    block.magazine.put(block);
+    this.poison?.remember(block, spent);
+    return spent;
+  }
+
+  #sampled(magazine: Magazine, size: number): Magazine {
+    let block = magazine.count > 0 ? (magazine.blocks[--magazine.count] as Block) : this.refill(magazine);
+    if (block.bytes.length !== magazine.capacity) block = this.replace(magazine, block);
+    this.poison?.check(block);
+    if (this.#options.zero === 'acquire') block.bytes.fill(0);
+    block = this.tracker.sample(magazine, block, size);
+    const from = block.magazine;
+    from.blocks[from.count++] = block;
+    return from;
+  }
+
+  /** The block gets a new ArrayBuffer when it is used next. */
+  #unmap({ buffer, index }: Block): void {
+    this.#table.delete(index);
+    this.#core.detach(buffer, index);
+  }
+
+  /** One block that is not in the magazine goes to the core. */
+  #giveBack(magazine: Magazine, index: number): number {
+    this.#core.exchange[0] = index;
+    this.#report(magazine, magazine.count);
+    const mail = this.#core.flush(magazine.sizeClass, 1);
+    magazine.held--;
+    this.poison?.flushed(index);
+    return mail;
+  }
+
+  /** The lease of this block was collected unreleased. */
+  abandoned(block: Block): void {
+    const { magazine, index } = block;
+    if (magazine === this.oversize.magazine) {
+      this.oversize.forget(block);
       return;
     }
     if (block.bytes.length !== magazine.capacity) {
       this.#retire(magazine, block);
       return;
     }
-    if (this.#options.zero === 'release') block.bytes.fill(0);
-    let mail = 0;
-    if (this.#pressed) {
-      magazine.blocks[magazine.count++] = block;
-      mail = this.#flushOf(magazine);
-      this.#press((mail & WAITING) !== 0);
-    } else {
-      if (magazine.count === magazine.size) {
-        // Of no use to a thread that only releases: it keeps one batch at most, and none of it when that is full.
-        mail = magazine.shrinks() ? this.#flushOf(magazine) : this.#flush(magazine, magazine.batch);
-      }
-      magazine.blocks[magazine.count++] = block;
-      if ((mail & WAITING) !== 0) this.#press(true);
+    this.#table.delete(index);
+    this.#core.disown(index);
+    // What is above the top of the stack still refers to blocks that have left it.
+    magazine.blocks.length = magazine.count;
+    this.#adrift.add(block);
+  }
+
+  /** Nobody has the bytes of an abandoned block any more. */
+  #ashore(magazine: Magazine, index: number): void {
+    // The TypeScript core has no memory for it now, so nothing to wipe.
+    if (this.#core instanceof NativeCore && (this.poison !== null || this.#options.zero === 'release')) {
+      const block = this.#blockAt(index, magazine);
+      block.magazine.put(block);
+      return;
     }
-    if ((mail & SUMMONED) !== 0) this.#obey();
+    this.#giveBack(magazine, index);
   }
 
   /** The holder detached the block's ArrayBuffer; whoever has the memory now may write to it for ever. */
@@ -336,6 +459,7 @@ export class Heap {
     for (let i = 0; i < count; i++) exchange[i] = (blocks[i] as Block).index;
     this.#report(magazine, magazine.count - count);
     const mail = this.#core.flush(magazine.sizeClass, count);
+    if (this.poison !== null) for (let i = 0; i < count; i++) this.poison.flushed((blocks[i] as Block).index);
     magazine.held -= count;
     magazine.count -= count;
     for (let i = 0; i < magazine.count; i++) blocks[i] = blocks[i + count] as Block;
@@ -345,34 +469,39 @@ export class Heap {
   /** The block leaves this thread: a ticket. */
   transfer(block: Block): number {
     this.assertMovable(block);
-    const ticket = this.#core.transfer(block.magazine.sizeClass, block.index);
-    block.magazine.held--;
-    return ticket;
+    const { magazine, index } = this.tracker.blockOf(block);
+    return this.#core.transfer(magazine.sizeClass, index);
   }
 
   /** The block leaves this thread through a channel; its answer. */
   send(channel: CoreChannel, block: Block): number {
     this.assertMovable(block);
-    const woken = channel.trySend(block.magazine.sizeClass, block.index);
-    if (woken >= 0) block.magazine.held--;
-    return woken;
+    const { magazine, index } = this.tracker.blockOf(block);
+    return channel.trySend(magazine.sizeClass, index);
   }
 
   /** As {@link send}, for up to {@link MAX_BATCH} blocks from index `from` on. */
   sendMany(channel: CoreChannel, blocks: readonly Block[], from: number, count: number): number {
     const { exchange } = this.#core;
     for (let i = 0; i < count; i++) {
-      const { index, magazine } = blocks[from + i] as Block;
+      const { index, magazine } = this.tracker.blockOf(blocks[from + i] as Block);
       exchange[i] = index;
       exchange[MAX_BATCH + i] = magazine.sizeClass;
     }
-    const sent = channel.trySendMany(count);
-    for (let i = 0; i < sent; i++) (blocks[from + i] as Block).magazine.held--;
-    return sent;
+    return channel.trySendMany(count);
   }
 
-  assertMovable({ magazine, bytes, capacity }: Block): void {
+  /** A leased block has left this thread: what its lease has to remember, or null. */
+  left(block: Block): Spent | null {
+    const itself = this.tracker.blockOf(block);
+    itself.magazine.held--;
+    if (this.#options.detachOnRelease) this.#unmap(itself);
+    return itself === block ? null : this.tracker.end(block, 'handed over');
+  }
+
+  assertMovable(block: Block): void {
     this.assertOpen();
+    const { magazine, bytes, capacity } = this.tracker.blockOf(block);
     if (magazine === this.oversize.magazine) {
       throw new SlabPoolError(
         'ERR_SLABPOOL_OVERSIZE',
@@ -395,7 +524,7 @@ export class Heap {
         pool: this.name,
       });
     }
-    this.shared = true;
+    this.share();
     try {
       return this.#core.channel(onWake, at);
     } catch (cause) {
@@ -429,8 +558,22 @@ export class Heap {
     return this.received(0);
   }
 
-  /** A block that the core has just given to this thread: number `at` in `exchange`. */
+  /** A block that another thread has handed over: number `at` in `exchange`. For a lease. */
   received(at: number): Block {
+    return this.tracker.received(this.#arrived(at));
+  }
+
+  /** A block that was waited for: the first in `exchange`. For a lease, as an acquire leaves it. */
+  granted(size: number): Block {
+    const block = this.#arrived(0);
+    this.poison?.check(block);
+    if (this.#options.zero === 'acquire') block.bytes.fill(0);
+    this.tracker.requests.add(size, 1);
+    return this.tracker.received(block);
+  }
+
+  /** A block that the core has just given to this thread: number `at` in `exchange`. */
+  #arrived(at: number): Block {
     const { exchange } = this.#core;
     const index = exchange[at] as number;
     const magazine = this.magazines[exchange[MAX_BATCH + at] as number] as Magazine;
@@ -453,6 +596,7 @@ export class Heap {
   }
 
   #flushAll(): void {
+    this.tracker.drain();
     for (const magazine of this.magazines) this.#empty(magazine);
   }
 
@@ -492,6 +636,7 @@ export class Heap {
 
   /** Leases that this thread has out. */
   outstanding(): number {
+    this.tracker.drain();
     let leased = this.oversize.count;
     for (const { held, count } of this.magazines) leased += held - count;
     return leased;
@@ -500,6 +645,11 @@ export class Heap {
   /** Blocks that this thread has an ArrayBuffer for. */
   get mapped(): number {
     return this.#table.size;
+  }
+
+  /** Other threads may have joined, or may yet join. */
+  get shared(): boolean {
+    return this.#shared;
   }
 
   get core(): Core {
@@ -517,11 +667,13 @@ export class Heap {
     // Every acquire and release now takes the slow path, which finds the pool closed.
     for (const magazine of [...this.magazines, this.oversize.magazine]) magazine.limit = 0;
     // Other threads will use the blocks of leases that are out, so this thread's views must not show them.
-    const leased = this.shared && this.magazines.some(({ held }) => held > 0);
+    const leased = this.#shared && this.magazines.some(({ held }) => held > 0);
     this.#table.retain(({ index, magazine, buffer }) => {
       if (leased && this.#core.holds(magazine.sizeClass, index)) this.#core.detach(buffer);
       return false;
     });
+    this.#adrift.clear((buffer) => this.#core.detach(buffer));
+    this.tracker.close();
     this.#core.close();
   }
 
@@ -536,60 +688,12 @@ export class Heap {
     events.exhausted.publish({ pool: this.name, capacity, maxBytes, waits } satisfies ExhaustedEvent);
   }
 
-  #refuse(magazine: Magazine): never {
-    throw this.#refusal(magazine, EXHAUSTED);
-  }
-
   #refusal({ capacity }: Magazine, status: number): SlabPoolError {
-    const maxBytes = this.#options.maxBytes;
-    let outBytes = 0;
-    let transitBytes = 0;
-    let restingBytes = 0;
-    let retiredBytes = 0;
-    let cachedBytes = 0;
-    for (const { resident, out, transit, resting, retired, stride } of this.#core.stats()) {
-      outBytes += out * stride;
-      transitBytes += transit * stride;
-      restingBytes += resting * stride;
-      retiredBytes += retired * stride;
-      cachedBytes += (resident - out - transit - resting - retired) * stride;
+    if (status === EXHAUSTED) {
+      this.#core.countRefusal();
+      this.publishExhausted(capacity, false);
     }
-    const details = {
-      capacityBytes: capacity,
-      maxBytes,
-      outBytes,
-      transitBytes,
-      cachedBytes,
-      restingBytes,
-      retiredBytes,
-    };
-    if (status !== EXHAUSTED) {
-      return new SlabPoolError(
-        'ERR_SLABPOOL_OUT_OF_MEMORY',
-        `the system has no memory for a block of ${capacity} bytes`,
-        {
-          pool: this.name,
-          details,
-        },
-      );
-    }
-    this.#core.countRefusal();
-    this.publishExhausted(capacity, false);
-    if (this.#core.waiting > 0) {
-      const { waiting } = this.#core;
-      return new SlabPoolError(
-        'ERR_SLABPOOL_EXHAUSTED',
-        `a block of ${capacity} bytes would be ahead of its turn: ${waiting} requests wait for room in maxBytes ${maxBytes}. ` +
-          'Join them with acquireAsync(), or raise maxBytes',
-        { pool: this.name, details: { ...details, waiting } },
-      );
-    }
-    return new SlabPoolError(
-      'ERR_SLABPOOL_EXHAUSTED',
-      `a block of ${capacity} bytes does not fit the budget: of maxBytes ${maxBytes}, ${outBytes} are out, ` +
-        `${transitBytes} in transit, ${cachedBytes} cached, ${restingBytes} resting and ${retiredBytes} retired. Release leases sooner, or raise maxBytes`,
-      { pool: this.name, details },
-    );
+    return refusal(this.#core, this.name, this.#options.maxBytes, capacity, status);
   }
 }
 

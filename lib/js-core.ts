@@ -37,7 +37,7 @@ interface JsBlock {
   state: State;
   /** Tickets given out so far: the last one is good while the block is in transit. */
   tickets: number;
-  /** Memory; `null` while cold, and until the block is mapped for the first time. */
+  /** Memory; `null` while cold, and once it was disowned. */
   bytes: Buffer<ArrayBuffer> | null;
 }
 
@@ -141,7 +141,7 @@ export class JsCore implements Core {
     for (let i = 0; i < count; i++) {
       const index = from.pop() as number;
       const block = this.#blocks[index] as JsBlock;
-      if (block.state === 'cold') {
+      if (block.bytes === null) {
         try {
           block.bytes = Buffer.from(new ArrayBuffer(k.capacity));
         } catch {
@@ -149,6 +149,8 @@ export class JsCore implements Core {
           if (i === 0) return OUT_OF_MEMORY;
           return this.#count(k, step, i);
         }
+      }
+      if (block.state === 'cold') {
         this.#residentBytes += k.capacity;
         k.resident++;
         k.peakResident = Math.max(k.peakResident, k.resident);
@@ -311,8 +313,13 @@ export class JsCore implements Core {
     return 0;
   }
 
-  detach(buffer: ArrayBuffer): void {
-    structuredClone(buffer, { transfer: [buffer] });
+  detach(buffer: ArrayBuffer, block?: number): void {
+    const moved = structuredClone(buffer, { transfer: [buffer] });
+    if (block !== undefined) (this.#blocks[block] as JsBlock).bytes = Buffer.from(moved);
+  }
+
+  disown(block: number): void {
+    (this.#blocks[block] as JsBlock).bytes = null;
   }
 
   get residentBytes(): number {

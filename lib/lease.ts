@@ -1,6 +1,7 @@
 import type { Block } from './block.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import type { Heap } from './heap.js';
+import { Spent } from './trail.js';
 
 /**
  * The right to use one buffer until it is released. Each acquire makes a fresh lease, so that a second release is noticed
@@ -11,7 +12,8 @@ import type { Heap } from './heap.js';
 export class Lease {
   /** Bytes that were asked for. */
   readonly size: number;
-  #block: Block | null;
+  /** Null once it has ended; if it was tracked, what tells where. */
+  #block: Block | Spent | null;
 
   /** @internal */
   constructor(block: Block, size: number) {
@@ -47,8 +49,22 @@ export class Lease {
    */
   release(): void {
     const block = this.#block ?? released();
+    const { magazine } = block;
     this.#block = null;
-    block.magazine.put(block);
+    const spent = magazine.put(block as Block);
+    if (spent !== null) this.#block = spent;
+  }
+
+  /**
+   * Adds to the trail of this lease if it is tracked: how far the program came with it, for `trackedLeases()` and the reports of
+   * leaks. The latest 8 are kept. (Netty's `touch()`.)
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`
+   */
+  touch(hint = ''): void {
+    const block = this.#block ?? released();
+    const { heap } = block.magazine;
+    if (typeof hint !== 'string') throw invalidArg('touch(hint)', 'a string', hint, heap.name);
+    heap.tracker.touch(block as Block, hint);
   }
 
   /**
@@ -59,17 +75,20 @@ export class Lease {
    */
   transfer(): number {
     const block = this.#block ?? released();
-    const ticket = block.magazine.heap.transfer(block);
-    this.#block = null;
+    const { heap } = block.magazine;
+    const ticket = heap.transfer(block as Block);
+    this.#block = heap.left(block as Block);
     return ticket;
   }
 
   /** `using`: releases unless that has happened, or the pool is closed. */
   [Symbol.dispose](): void {
     const block = this.#block;
-    if (block === null) return;
+    if (block === null || block instanceof Spent) return;
     this.#block = null;
-    if (!block.magazine.heap.closed) block.magazine.put(block);
+    if (block.magazine.heap.closed) return;
+    const spent = block.magazine.put(block);
+    if (spent !== null) this.#block = spent;
   }
 
   /**
@@ -83,18 +102,10 @@ export class Lease {
   }
 
   /**
-   * Ends a lease whose block {@link blockOf} gave and that is no longer this thread's.
+   * After {@link end}, which it undoes; or what is left of the lease, as {@link Magazine.put} and {@link Heap.left} tell.
    * @internal
    */
-  static sent(lease: Lease): void {
-    lease.#block = null;
-  }
-
-  /**
-   * Undoes {@link end}.
-   * @internal
-   */
-  static resume(lease: Lease, block: Block): void {
+  static resume(lease: Lease, block: Block | Spent | null): void {
     lease.#block = block;
   }
 
@@ -114,7 +125,7 @@ export class Lease {
         { pool: heap.name },
       );
     }
-    return block;
+    return block as Block;
   }
 }
 

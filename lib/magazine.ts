@@ -1,5 +1,6 @@
 import type { Block } from './block.js';
 import type { Heap } from './heap.js';
+import type { Spent } from './trail.js';
 
 /**
  * This thread's freelist of one class (J. Bonwick, "Magazines and Vmem", USENIX 2001): the only thing that acquire and
@@ -27,10 +28,14 @@ export class Magazine {
   limit: number;
   readonly #byItself: boolean;
   #suspended = false;
-  /** Leases taken. Minus zero is a double: counting on from 2^31 then changes no representation, so deoptimises nothing. */
-  acquires = -0;
-  /** Of these, those that the core has been told of. */
+  /** Leases that the core has been told of. */
   reported = -0;
+  /** Acquires up to the one that the tracker looks at next. Counting these down is all that statistics cost each acquire. */
+  untilSample = 1;
+  /** Acquires from the sample before to the next one. */
+  interval = 1;
+  /** Those up to the next sample. Minus zero is a double: counting on from 2^31 then changes no representation, so deoptimises nothing. */
+  #acquiresAtSample = -0;
   #acquiresBefore = -0;
   #acquiresAtTick = -0;
 
@@ -42,6 +47,19 @@ export class Magazine {
     this.size = 2 * batch;
     this.limit = byItself ? this.size : 0;
     this.#byItself = byItself;
+    this.sampleAfter(1);
+  }
+
+  /** Leases taken. */
+  get acquires(): number {
+    return this.#acquiresAtSample - this.untilSample;
+  }
+
+  /** The next sample is the acquire that comes so many after the last one. */
+  sampleAfter(interval: number): void {
+    this.interval = interval;
+    this.#acquiresAtSample += interval;
+    this.untilSample = interval;
   }
 
   /** This thread acquires: room for two batches. */
@@ -75,12 +93,13 @@ export class Magazine {
     this.limit = this.#byItself && !this.#suspended ? size : 0;
   }
 
-  put(block: Block): void {
+  /** What the lease of the block has to remember, or null. */
+  put(block: Block): Spent | null {
     // A detached ArrayBuffer shows as a length of 0.
     if (this.count < this.limit && block.bytes.length === this.capacity) {
       this.blocks[this.count++] = block;
-    } else {
-      this.heap.putSlow(this, block);
+      return null;
     }
+    return this.heap.putSlow(this, block);
   }
 }

@@ -73,8 +73,8 @@ export interface CoreChannel {
   leave(): void;
 }
 
-interface NativePool
-  extends Omit<Core, 'exchange' | 'stats' | 'totals' | 'threads' | 'map' | 'address' | 'detach' | 'listen' | 'trim'> {
+type Adapted = 'stats' | 'totals' | 'threads' | 'map' | 'listen' | 'trim';
+interface NativePool extends Omit<Core, 'exchange' | 'address' | 'detach' | 'disown' | Adapted> {
   /** Whether it was made with these. */
   isLike(capacities: Uint32Array, maxBytes: number): boolean;
   readonly slot: number;
@@ -179,6 +179,9 @@ export class NativeCore implements Core {
   detach(buffer: ArrayBuffer): void {
     this.#addon.detach(buffer);
   }
+
+  /** The memory stays where it is, whoever has an ArrayBuffer over it. */
+  disown(): void {}
 
   age(): number {
     return this.#pool.age();

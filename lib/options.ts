@@ -62,6 +62,24 @@ export interface BufferPoolOptions<W extends WhenExhausted = WhenExhausted> {
    */
   onPressure?: OnPressure;
   /**
+   * Which leases leave a trail of where they were acquired, for reports of leaks (`slabpool:leak` on `node:diagnostics_channel`),
+   * {@link BufferPool.trackedLeases} and errors: none, one in {@link leakSampleRate}, or all (some 5 µs each). Default: `'sampled'`.
+   */
+  leakDetection?: 'off' | 'sampled' | 'full';
+  /** One lease in so many is tracked, up to 2^31; fewer in a thread that does nothing but acquire. Default: 4096. */
+  leakSampleRate?: number;
+  /**
+   * Detaches a lease's ArrayBuffer when it ends, so that views that were kept have a length of 0. Each lease then gets a new
+   * ArrayBuffer: for tests and staging. Default: false.
+   */
+  detachOnRelease?: boolean;
+  /**
+   * Fills a block on release, and looks on acquire whether somebody has written to it since (`slabpool:use-after-release` on
+   * `node:diagnostics_channel`, or else a process warning). For tests and staging; not together with `zero: 'release'`, which
+   * wipes what is looked for. Default: false.
+   */
+  poison?: boolean;
+  /**
    * `'auto'` takes the native core where it can be had and the TypeScript one elsewhere (`pool.backend` says why);
    * `'native'` throws where there is none. Default: `'auto'`.
    */
@@ -94,6 +112,14 @@ export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions
   const epochMs = integer(options, 'epochMs', 5000, 0, 2 ** 31, 'milliseconds');
   const zero = oneOf(options, 'zero', ['never', 'acquire', 'release']);
   const whenExhausted = oneOf(options, 'whenExhausted', ['throw', 'wait']);
+  const leakDetection = oneOf(options, 'leakDetection', ['sampled', 'off', 'full']);
+  const leakSampleRate = integer(options, 'leakSampleRate', 4096, 1, 2 ** 31, 'leases');
+  const detachOnRelease = flag(options, 'detachOnRelease');
+  const poison = flag(options, 'poison');
+  if (poison && zero === 'release') {
+    throw invalidArg("option 'poison'", "nothing but false beside zero: 'release', which wipes the poison", poison);
+  }
+  const detection = { leakDetection, leakSampleRate, detachOnRelease, poison };
   const backend = oneOf(options, 'backend', ['auto', 'native', 'js']);
   const { onPressure } = options;
   if (onPressure !== undefined && typeof onPressure !== 'function') {
@@ -116,7 +142,19 @@ export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions
     }
     const tiers = checkTiers(options.tiers, most);
     const maxPooledSize = tiers[tiers.length - 1] as number;
-    return { name, maxBytes, maxPooledSize, tiers, maxOversizeBytes, zero, epochMs, whenExhausted, backend, ...also };
+    return {
+      name,
+      maxBytes,
+      maxPooledSize,
+      tiers,
+      maxOversizeBytes,
+      zero,
+      epochMs,
+      whenExhausted,
+      ...detection,
+      backend,
+      ...also,
+    };
   }
   const maxPooledSize = integer(options, 'maxPooledSize', Math.min(1 * MiB, most), 1, most);
   return {
@@ -128,6 +166,7 @@ export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions
     zero,
     epochMs,
     whenExhausted,
+    ...detection,
     backend,
     ...also,
   };
@@ -143,6 +182,10 @@ const KNOWN = [
   'epochMs',
   'whenExhausted',
   'onPressure',
+  'leakDetection',
+  'leakSampleRate',
+  'detachOnRelease',
+  'poison',
   'backend',
 ] as const;
 
@@ -158,6 +201,12 @@ function integer(
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
     throw invalidArg(`option '${key}'`, `an integer of ${min} to ${max} (${unit})`, value);
   }
+  return value;
+}
+
+function flag(options: BufferPoolOptions, key: keyof BufferPoolOptions): boolean {
+  const value = options[key] === undefined ? false : options[key];
+  if (typeof value !== 'boolean') throw invalidArg(`option '${key}'`, 'true or false', value);
   return value;
 }
 

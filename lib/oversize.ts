@@ -59,9 +59,9 @@ export class Oversize {
     this.count++;
     this.outBytes += size;
     this.peakBytes = Math.max(this.peakBytes, this.outBytes);
-    this.magazine.acquires++;
+    const leased = --this.magazine.untilSample === 0 ? this.#heap.tracker.sample(this.magazine, block, size) : block;
     this.#publish(size, true);
-    return block;
+    return leased;
   }
 
   #publish(size: number, served: boolean): void {
@@ -84,6 +84,11 @@ export class Oversize {
 
   drop(block: Block): void {
     if (this.#zero === 'release' && block.bytes.length > 0) block.bytes.fill(0);
+    this.forget(block);
+  }
+
+  /** Its lease is no more. */
+  forget(block: Block): void {
     this.count--;
     this.outBytes -= block.capacity;
     this.dropped++;

@@ -8,6 +8,7 @@ import { Lease } from './lease.js';
 import { type BackendInfo, joinCore, type OpenedCore, openCore } from './loader.js';
 import { type BufferPoolOptions, type ResolvedOptions, resolveOptions, type WhenExhausted } from './options.js';
 import { type PoolStats, takeStats } from './stats.js';
+import type { TrackedLease } from './tracker.js';
 import type { AcquireOptions } from './waiting.js';
 
 const SMALLEST_PAGE = 4096;
@@ -31,7 +32,6 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
   readonly #heap: Heap;
   /** Bytes of the largest tier; 0 once closed, so that every acquire takes the slow path. */
   #pooledSize: number;
-  readonly #zeroOnAcquire: boolean;
 
   /** @throws `ERR_SLABPOOL_INVALID_ARG` for a misspelt or ill-typed option, `ERR_SLABPOOL_BACKEND` */
   constructor(options?: BufferPoolOptions<W>);
@@ -42,9 +42,8 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
     const { core, backend } = joined ?? openCore(this.#options);
     this.backend = backend;
     this.#heap = new Heap(core, this.#options);
-    this.#heap.shared = joined !== undefined;
+    if (joined !== undefined) this.#heap.share();
     this.#pooledSize = this.#options.maxPooledSize;
-    this.#zeroOnAcquire = this.#options.zero === 'acquire';
   }
 
   /**
@@ -71,7 +70,7 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
         { pool: this.name },
       );
     }
-    this.#heap.shared = true;
+    this.#heap.share();
     return makeHandle(address, this.#options);
   }
 
@@ -111,11 +110,10 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
     // The index of the last byte. A size of 0 wraps to 2^32 - 1: one comparison catches it and what is too large.
     const last = (size - 1) >>> 0;
     if (last >= this.#pooledSize || last + 1 !== size) return this.#acquireOther(size);
-    const magazine = this.#heap.magazineFor(last);
+    let magazine = this.#heap.magazineFor(last);
+    if (--magazine.untilSample === 0) magazine = this.#heap.sampled(magazine, size);
     let block = magazine.count > 0 ? (magazine.blocks[--magazine.count] as Block) : this.#heap.refill(magazine);
     if (block.bytes.length !== magazine.capacity) block = this.#heap.replace(magazine, block);
-    magazine.acquires++;
-    if (this.#zeroOnAcquire) block.bytes.fill(0);
     return new Lease(block, size);
   }
 
@@ -156,7 +154,7 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
       // One that never fits is refused by acquire().
       if (fits || !heap.oversize.everFits(size)) return this.acquire(size);
       if (options.timeout === 0) throw heap.waiting.timeout(size, 0);
-      return heap.waiting.forRoom(size, options, (block) => new Lease(block, size));
+      return heap.waiting.forRoom(size, options);
     }
     const magazine = heap.magazineFor(Math.max(0, size - 1));
     const block = magazine.count === 0 ? heap.tryRefill(magazine) : null;
@@ -164,14 +162,7 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
     if (block !== null) magazine.blocks[magazine.count++] = block;
     if (magazine.count > 0) return this.acquire(size);
     if (options.timeout === 0) throw heap.waiting.timeout(size, 0);
-    return heap.waiting.forBudget(magazine, size, options, (granted) => this.#leaseOf(granted, size));
-  }
-
-  /** Of a block that was waited for. */
-  #leaseOf(block: Block, size: number): Lease {
-    block.magazine.acquires++;
-    if (this.#zeroOnAcquire) block.bytes.fill(0);
-    return new Lease(block, size);
+    return heap.waiting.forBudget(magazine, size, options);
   }
 
   /**
@@ -180,7 +171,8 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
    */
   release(lease: Lease): void {
     const block = Lease.end(lease, this.#heap);
-    block.magazine.put(block);
+    const spent = block.magazine.put(block);
+    if (spent !== null) Lease.resume(lease, spent);
   }
 
   /**
@@ -225,7 +217,7 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
       for (const [lease, block] of ended) Lease.resume(lease, block);
       throw error;
     }
-    for (const [, block] of ended) block.magazine.put(block);
+    for (const [lease, block] of ended) Lease.resume(lease, block.magazine.put(block));
   }
 
   /**
@@ -298,7 +290,21 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
   }
 
   /**
-   * For the end of a test: throws while leases are out.
+   * This thread's leases that are out and tracked (`leakDetection`), oldest first.
+   * @param options.olderThanMs milliseconds from 0; default: 0
+   * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`
+   */
+  trackedLeases({ olderThanMs = 0 }: { olderThanMs?: number } = {}): TrackedLease[] {
+    this.#heap.assertOpen();
+    if (typeof olderThanMs !== 'number' || !(olderThanMs >= 0)) {
+      throw invalidArg('trackedLeases({ olderThanMs })', 'a number from 0 (milliseconds)', olderThanMs, this.name);
+    }
+    return this.#heap.tracker.leases(olderThanMs);
+  }
+
+  /**
+   * For the end of a test: throws while leases are out, without asking the garbage collector. Says where those that are tracked
+   * were acquired.
    * @throws `ERR_SLABPOOL_LEAK`
    */
   assertNoLeaks(): void {
@@ -309,9 +315,18 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
     if (this.#heap.oversize.count > 0) list.push(`${this.#heap.oversize.count} oversize`);
     throw new SlabPoolError(
       'ERR_SLABPOOL_LEAK',
-      `expected every lease to be released, but ${outstanding} are out: ${list.join(', ')}`,
+      `expected every lease to be released, but ${outstanding} are out: ${list.join(', ')}${this.#sitesOfLeaks()}`,
       { pool: this.name, details: { outstanding } },
     );
+  }
+
+  #sitesOfLeaks(): string {
+    const { tracker } = this.#heap;
+    const counts = new Map<string, number>();
+    for (const { site } of tracker.leases(0)) counts.set(site, (counts.get(site) ?? 0) + 1);
+    for (const { site, count } of tracker.leaks.values()) counts.set(site, (counts.get(site) ?? 0) + count);
+    if (counts.size === 0) return '';
+    return `. Of those that are tracked: ${[...counts].map(([site, count]) => `${count} acquired at ${site}`).join('; ')}`;
   }
 
   /**

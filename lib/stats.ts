@@ -141,6 +141,8 @@ export interface PoolStats {
     readonly tracked: number;
     /** Tracked leases of this thread that were collected without a release. */
     readonly collected: number;
+    /** With the option `poison`: blocks that this thread found written to after their release. */
+    readonly writtenAfterRelease: number;
   };
   /** What was seen of the system's memory within the last two seconds. */
   readonly pressure: Pressure;
@@ -163,10 +165,11 @@ export interface PoolStats {
 export function takeStats(
   heap: Heap,
   backend: Backend,
-  { name, maxBytes, maxOversizeBytes }: ResolvedOptions,
+  { name, maxBytes, maxOversizeBytes, leakDetection, leakSampleRate }: ResolvedOptions,
 ): PoolStats {
+  heap.tracker.drain();
   heap.tellAll();
-  const { core, oversize, waiting } = heap;
+  const { core, oversize, waiting, tracker } = heap;
   const rows = core.stats();
   const totals = core.totals();
 
@@ -251,15 +254,21 @@ export function takeStats(
       oversize: oversize.dropped,
       retired: rows.reduce((total, { retired }) => total + retired, 0),
     },
-    requests: [],
-    holds: { samples: 0, totalMs: 0 },
-    leaks: { detection: 'off', sampleRate: 0, tracked: 0, collected: 0 },
+    requests: tracker.requests.entries(),
+    holds: { ...tracker.holds },
+    leaks: {
+      detection: leakDetection,
+      sampleRate: leakDetection === 'full' ? 1 : leakSampleRate,
+      tracked: tracker.count,
+      collected: tracker.collected,
+      writtenAfterRelease: heap.poison?.writes ?? 0,
+    },
     pressure: heap.core.pressure(),
     oversize: {
       maxBytes: maxOversizeBytes,
       outBytes: oversize.outBytes,
       outstanding: oversize.count,
-      acquires: oversize.magazine.acquires + 0,
+      acquires: oversize.magazine.acquires,
       refused: oversize.refused,
     },
     mappedBlocks: heap.mapped,

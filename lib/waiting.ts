@@ -2,7 +2,7 @@ import type { Block } from './block.js';
 import type { Core } from './core.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import type { Heap } from './heap.js';
-import type { Lease } from './lease.js';
+import { Lease } from './lease.js';
 import type { Magazine } from './magazine.js';
 
 /** What `setTimeout` takes, in milliseconds. */
@@ -68,7 +68,7 @@ export class Waiting {
   }
 
   /** A lease of a block of the magazine's tier, once it is this request's turn. */
-  forBudget(magazine: Magazine, size: number, options: AcquireOptions, lease: (block: Block) => Lease): Promise<Lease> {
+  forBudget(magazine: Magazine, size: number, options: AcquireOptions): Promise<Lease> {
     let number = 0;
     const withdraw = () => {
       this.#inCore.delete(number);
@@ -76,7 +76,7 @@ export class Waiting {
       this.#core.cancel(number);
       this.#keepAlive();
     };
-    return this.#wait(size, options, lease, withdraw, (waiter) => {
+    return this.#wait(size, options, withdraw, (waiter) => {
       this.#heap.publishExhausted(magazine.capacity, true);
       number = this.#core.wait(magazine.sizeClass);
       if (number === 0) {
@@ -90,13 +90,12 @@ export class Waiting {
   }
 
   /** A lease of an oversize buffer, once there is room for it and all that came before. */
-  forRoom(size: number, options: AcquireOptions, lease: (block: Block) => Lease): Promise<Lease> {
+  forRoom(size: number, options: AcquireOptions): Promise<Lease> {
     this.oversize++;
     let joined: Waiter;
     return this.#wait(
       size,
       options,
-      lease,
       () => {
         this.#forOversize.delete(joined);
         this.serveOversize(); // it may have been the one that all others waited for
@@ -111,7 +110,6 @@ export class Waiting {
   #wait(
     size: number,
     { signal, timeout = Infinity }: AcquireOptions,
-    lease: (block: Block) => Lease,
     withdraw: () => void,
     join: (waiter: Waiter) => void,
   ): Promise<Lease> {
@@ -126,7 +124,7 @@ export class Waiting {
         serve: (block) => {
           settled();
           this.totalMs += performance.now() - waiter.since;
-          resolve(lease(block));
+          resolve(new Lease(block, size));
         },
         fail(reason) {
           settled();
@@ -160,17 +158,13 @@ export class Waiting {
       }
       let block: Block;
       try {
-        block = this.#heap.received(0);
+        block = this.#heap.granted(waiter?.size ?? 0);
       } catch (error) {
         waiter?.fail(error);
         continue;
       }
-      if (waiter === undefined) {
-        block.magazine.put(block);
-      } else {
-        block.magazine.reported++; // the core has counted it
-        waiter.serve(block);
-      }
+      if (waiter === undefined) block.magazine.put(block);
+      else waiter.serve(block);
     }
     this.#keepAlive();
   }

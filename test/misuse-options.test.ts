@@ -13,7 +13,7 @@ describe('options that are wrong', () => {
     },
   );
 
-  test.each(['maxbytes', 'max', 'Tiers', 'zeroFill', 'leakDetection', '', '__proto__x', '0'])('misspelt: %s', (key) => {
+  test.each(['maxbytes', 'max', 'Tiers', 'zeroFill', 'leakdetection', '', '__proto__x', '0'])('misspelt: %s', (key) => {
     expect(make({ [key]: 1 })).toThrow(
       invalid(new RegExp(`there is no option '${key}': expected only name, maxBytes, maxPooledSize, tiers, `)),
     );
@@ -50,6 +50,15 @@ describe('options that are wrong', () => {
     ['zero', /'zero'/, 'constructor'],
     ['onPressure', /'onPressure': expected a function, got the string "none"/, 'none'],
     ['onPressure', /'onPressure'.* got null/, null],
+    ['leakDetection', /'leakDetection': expected 'sampled' or 'off' or 'full', got true/, true],
+    ['leakDetection', /'leakDetection'.* got the string "none"/, 'none'],
+    ['leakSampleRate', /'leakSampleRate': expected an integer of 1 to 2147483648 \(leases\), got 0/, 0],
+    ['leakSampleRate', /'leakSampleRate'/, 2 ** 31 + 1],
+    ['leakSampleRate', /'leakSampleRate'/, 0.5],
+    ['leakSampleRate', /'leakSampleRate'/, '4096'],
+    ['detachOnRelease', /'detachOnRelease': expected true or false, got 1/, 1],
+    ['detachOnRelease', /'detachOnRelease'.* got null/, null],
+    ['poison', /'poison': expected true or false, got the string "yes"/, 'yes'],
     ['backend', /'backend': expected 'auto' or 'native' or 'js', got the string "wasm"/, 'wasm'],
     ['backend', /'backend'/, ''],
     ['tiers', /'tiers': expected 1 to 128 strictly ascending integers .* got an object of class Array/, []],
@@ -85,6 +94,14 @@ describe('options that are wrong', () => {
     expect(make({ onPressure: () => {}, epochMs: 0 })).toThrow(
       invalid(/'epochMs': expected more than 0 beside 'onPressure'/),
     );
+  });
+
+  test("poison together with zero: 'release', which would wipe it", () => {
+    expect(make({ poison: true, zero: 'release' })).toThrow(
+      invalid(/'poison': expected nothing but false beside zero: 'release', .* got true/),
+    );
+    for (const zero of ['never', 'acquire']) make({ poison: true, zero })().close();
+    make({ poison: false, zero: 'release' })().close();
   });
 
   test('tiers and maxPooledSize above a smaller budget', () => {

@@ -53,7 +53,7 @@ export function sampleStats(given: Partial<PoolStats> = {}): PoolStats {
     drops: { decayBytes: 0, trimBytes: 0, exhaustedBytes: 0, pressureBytes: 0, oversize: 0, retired: 0 },
     requests: [{ size: 64 * KiB, count: 10_000 }],
     holds: { samples: 100, totalMs: 200 },
-    leaks: { detection: 'sampled', sampleRate: 4096, tracked: 0, collected: 0 },
+    leaks: { detection: 'sampled', sampleRate: 4096, tracked: 0, collected: 0, writtenAfterRelease: 0 },
     pressure: { source: 'none', level: 'none', usedBytes: 0, limitBytes: 0 },
     oversize: { maxBytes: 64 * MiB, outBytes: 0, outstanding: 0, acquires: 0, refused: 0 },
     mappedBlocks: 64,

@@ -129,7 +129,7 @@ const SAMPLE: PoolStats = {
   drops: { decayBytes: 0, trimBytes: 0, exhaustedBytes: 0, pressureBytes: 0, oversize: 0, retired: 0 },
   requests: [{ size: 0, count: 0 }],
   holds: { samples: 0, totalMs: 0 },
-  leaks: { detection: 'off', sampleRate: 0, tracked: 0, collected: 0 },
+  leaks: { detection: 'off', sampleRate: 0, tracked: 0, collected: 0, writtenAfterRelease: 0 },
   pressure: { source: 'none', level: 'none', usedBytes: 0, limitBytes: 0 },
   oversize: { maxBytes: 0, outBytes: 0, outstanding: 0, acquires: 0, refused: 0 },
   mappedBlocks: 0,

@@ -1,0 +1,85 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { BufferPool } from 'slabpool';
+import { slabpool } from './contenders.js';
+import { passedOn, prepared, steady } from './loops.js';
+import { measure } from './measure.js';
+import { fixed, logNormal } from './sizes.js';
+
+export const title = 'statistics and sampled leak detection (the default), against a copy of dist/ without';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** What acquire and release do for statistics and for leases that are tracked, and what there would be otherwise. */
+const REMOVED = [
+  [
+    'pool.js',
+    `        if (--magazine.untilSample === 0)
+            magazine = this.#heap.sampled(magazine, size);
+`,
+    '',
+  ],
+  [
+    'lease.js',
+    `        const { magazine } = block;
+        this.#block = null;
+        const spent = magazine.put(block);
+        if (spent !== null)
+            this.#block = spent;
+    }
+    /**
+     * Adds`,
+    `        this.#block = null;
+        block.magazine.put(block);
+    }
+    /**
+     * Adds`,
+  ],
+];
+
+/** @param {import('./index.js').Context} context */
+export async function run({ effort, progress, report }) {
+  const folder = mkdtempSync(join(tmpdir(), 'slabpool-detection-'));
+  try {
+    cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true });
+    for (const name of ['build', 'prebuilds', 'node_modules', 'package.json']) {
+      symlinkSync(join(root, name), join(folder, name));
+    }
+    for (const [name, text, instead] of /** @type {[string, string, string][]} */ (REMOVED)) {
+      const file = join(folder, 'dist', name);
+      const parts = readFileSync(file, 'utf8').split(text);
+      if (parts.length !== 2) throw new Error(`bench/detection.js: expected once in dist/${name}:\n${text}`);
+      writeFileSync(file, parts.join(instead));
+    }
+    const without = await import(pathToFileURL(join(folder, 'dist', 'index.js')).href);
+    // Comments, since V8 shares what it learns of functions with the same text.
+    const contenders = [
+      {
+        ...slabpool,
+        name: 'both compiled away',
+        acquire: 'pool.acquire(size /* without */)',
+        open: (/** @type {boolean} */ warmUp) =>
+          new without.BufferPool(warmUp ? { maxBytes: 2 ** 27, maxOversizeBytes: 2 ** 20 } : {}),
+      },
+      {
+        ...slabpool,
+        acquire: 'pool.acquire(size /* with */)',
+        open: (/** @type {boolean} */ warmUp) =>
+          new BufferPool(warmUp ? { maxBytes: 2 ** 27, maxOversizeBytes: 2 ** 20 } : {}),
+      },
+    ];
+    for (const [label, loop, sizes] of /** @type {const} */ ([
+      ['4000 B', steady, fixed(4000)],
+      ['mix', steady, logNormal],
+      ['4000 B, passed on', passedOn, fixed(4000)],
+      ['mix, passed on', passedOn, logNormal],
+    ])) {
+      const cases = contenders.map((contender) => prepared(contender, loop(contender), sizes));
+      report(label, await measure(cases, effort, (what) => progress(`${label}: ${what}`)));
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}

@@ -1,0 +1,43 @@
+import { type Core, EXHAUSTED } from './core.js';
+import { SlabPoolError } from './errors.js';
+
+/** Why a pool refuses a block of `capacity` bytes: an error with the figures that explain it. */
+export function refusal(core: Core, pool: string, maxBytes: number, capacity: number, status: number): SlabPoolError {
+  const details = { capacityBytes: capacity, maxBytes, ...whereItIs(core) };
+  if (status !== EXHAUSTED) {
+    return new SlabPoolError(
+      'ERR_SLABPOOL_OUT_OF_MEMORY',
+      `the system has no memory for a block of ${capacity} bytes`,
+      { pool, details },
+    );
+  }
+  const { waiting } = core;
+  if (waiting > 0) {
+    return new SlabPoolError(
+      'ERR_SLABPOOL_EXHAUSTED',
+      `a block of ${capacity} bytes would be ahead of its turn: ${waiting} requests wait for room in maxBytes ${maxBytes}. ` +
+        'Join them with acquireAsync(), or raise maxBytes',
+      { pool, details: { ...details, waiting } },
+    );
+  }
+  const { outBytes, transitBytes, cachedBytes, restingBytes, retiredBytes } = details;
+  return new SlabPoolError(
+    'ERR_SLABPOOL_EXHAUSTED',
+    `a block of ${capacity} bytes does not fit the budget: of maxBytes ${maxBytes}, ${outBytes} are out, ` +
+      `${transitBytes} in transit, ${cachedBytes} cached, ${restingBytes} resting and ${retiredBytes} retired. ` +
+      'Release leases sooner, or raise maxBytes',
+    { pool, details },
+  );
+}
+
+function whereItIs(core: Core) {
+  const bytes = { outBytes: 0, transitBytes: 0, cachedBytes: 0, restingBytes: 0, retiredBytes: 0 };
+  for (const { resident, out, transit, resting, retired, stride } of core.stats()) {
+    bytes.outBytes += out * stride;
+    bytes.transitBytes += transit * stride;
+    bytes.restingBytes += resting * stride;
+    bytes.retiredBytes += retired * stride;
+    bytes.cachedBytes += (resident - out - transit - resting - retired) * stride;
+  }
+  return bytes;
+}

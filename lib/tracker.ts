@@ -1,0 +1,290 @@
+import { Block } from './block.js';
+import { events, type LeakEvent, type Touch } from './events.js';
+import type { Heap } from './heap.js';
+import { Magazine } from './magazine.js';
+import type { ResolvedOptions } from './options.js';
+import { RequestSizes } from './request-sizes.js';
+import { Spent, Stack, Trail } from './trail.js';
+
+/** Acquires of a tier of which each is sampled. */
+const COUNTED = 64;
+/** From then on the intervals between samples grow to the longest, as a share of what was acquired so far. */
+const SHARE = 16;
+const LONGEST_INTERVAL = 4096;
+/**
+ * A sampled lease takes some 5 µs, most of it for stacks. One in 4096 is nothing beside what a program does with 4096 buffers; a
+ * thread that does nothing else tracks fewer: this many in a burst, and then so many a millisecond, 1 % of its time.
+ */
+const BURST = 64;
+const PER_MS = 1;
+/** One in so many, or fewer, are tracked at the least possible cost: {@link Tracker.magazineOf}. */
+const SELDOM = 1024;
+/** Leases that may end before somebody looks after them. */
+const QUEUE = 8;
+/** In the place of the size class of a magazine for stand-ins. */
+const STAND_INS = -2;
+/** Numbers of tracked leases stay integers of 31 bits. */
+const IDS = 2 ** 30;
+
+type Below = Tracker['sample'] | Tracker['received'];
+
+interface Tracked {
+  readonly block: Block;
+  readonly trail: Trail;
+  /** Of the tier, up to and including this one. */
+  readonly acquires: number;
+}
+
+/** Whether the block stands for another one, since its lease is tracked. */
+export function isStandIn({ magazine }: Block): boolean {
+  return magazine.sizeClass === STAND_INS;
+}
+
+/** A lease that is out, and tracked. */
+export interface TrackedLease {
+  /** Where it was acquired: the innermost frame that is not of this package. */
+  readonly site: string;
+  /** The frames from there on, one a line. */
+  readonly stack: string;
+  /** Bytes that were asked for. */
+  readonly size: number;
+  readonly capacity: number;
+  /** Milliseconds since it was acquired. */
+  readonly ageMs: number;
+  /** `threadId` of the worker, 0 for the main thread. */
+  readonly thread: number;
+  /** The latest calls of `touch()`, at most 8. */
+  readonly touches: readonly Touch[];
+}
+
+/**
+ * Looks at some of this thread's leases: what they asked for, how long they are out, and, for those that it tracks, where they
+ * come from. (Netty's `ResourceLeakDetector` has the levels; its hints are `touch()`.)
+ *
+ * A tracked lease is an ordinary one, over a stand-in for its block that nothing else refers to: what the lease dies with. It is
+ * told from a block by its magazine, so that the release of a block costs nothing more. It is registered for finalization once
+ * it has outlived a turn of the event loop; most do not, and so cost no more than their stacks.
+ */
+export class Tracker {
+  readonly requests = new RequestSizes();
+  readonly holds = { samples: 0, totalMs: 0 };
+  /** Tracked leases that were collected without a release. */
+  collected = 0;
+  /** By site. */
+  readonly leaks = new Map<string, LeakEvent & { count: number }>();
+  readonly #published = new Set<string>();
+  readonly #heap: Heap;
+  readonly #detection: ResolvedOptions['leakDetection'];
+  readonly #rate: number;
+  readonly #longest: number;
+  readonly #seldom: boolean;
+  /** Of stand-ins, by the magazine of their blocks: {@link magazineOf}. */
+  readonly #magazines = new Map<Magazine, Magazine>();
+  /** By the stand-in's index: the block that it stands for. */
+  readonly #tracked = new Map<number, Tracked>();
+  /** Stand-ins of this turn of the event loop, which are not registered yet. */
+  readonly #fresh = new Map<number, Block>();
+  /** {@link #settle} will be called at the end of this turn. */
+  #settles = false;
+  readonly #registry = new FinalizationRegistry<number>((id) => this.#lost(id));
+  #lastId = 0;
+  #untilReceived: number;
+  #affordable = BURST;
+  #affordableAt = 0;
+
+  constructor(heap: Heap, { leakDetection, leakSampleRate, zero, poison }: ResolvedOptions, byItself: boolean) {
+    this.#heap = heap;
+    this.#detection = leakDetection;
+    this.#rate = leakSampleRate;
+    const each = leakDetection === 'full' || zero === 'acquire' || poison;
+    this.#longest = each ? 1 : Math.min(leakSampleRate, LONGEST_INTERVAL);
+    this.#untilReceived = this.#receivedInterval();
+    this.#seldom = leakDetection === 'sampled' && leakSampleRate >= SELDOM && byItself;
+  }
+
+  /** The acquire that ends an interval of `magazine`: its block, or a stand-in. */
+  sample(magazine: Magazine, block: Block, size: number): Block {
+    this.drain();
+    const { interval, acquires } = magazine;
+    this.requests.add(size, interval);
+    const most = acquires < COUNTED || magazine.sizeClass < 0 ? 1 : Math.min(this.#longest, acquires / SHARE);
+    // Drawn, so that no pattern in the program keeps step with it.
+    magazine.sampleAfter(Math.max(1, Math.round(most * (1 + Math.random()) * 0.5) | 0));
+    if (this.#detection === 'off') return block;
+    if (this.#detection === 'full') return this.#track(block, size, performance.now(), this.sample);
+    // Little that is done behaves the same each time it is done.
+    if (this.#seldom && acquires <= COUNTED) return block;
+    // Each other acquire has the same chance, however long its interval.
+    return Math.random() * this.#rate < interval ? this.#trackIfAffordable(block, size, this.sample) : block;
+  }
+
+  /** A block from another thread, which no acquire counts: the block itself, or a stand-in. */
+  received(block: Block): Block {
+    if (this.#detection === 'off' || --this.#untilReceived > 0) return block;
+    this.#untilReceived = this.#receivedInterval();
+    if (this.#detection === 'full') {
+      return this.#track(block, block.capacity, performance.now(), this.received);
+    }
+    return this.#trackIfAffordable(block, block.capacity, this.received);
+  }
+
+  #receivedInterval(): number {
+    return this.#detection === 'full' ? 1 : Math.max(1, Math.round(this.#rate * (0.5 + Math.random())));
+  }
+
+  #trackIfAffordable(block: Block, size: number, below: Below): Block {
+    const now = performance.now();
+    if (!this.#seldom) return this.#track(block, size, now, below);
+    this.#affordable = Math.min(BURST, this.#affordable + (now - this.#affordableAt) * PER_MS);
+    this.#affordableAt = now;
+    if (this.#affordable < 1) return block;
+    this.#affordable--;
+    return this.#track(block, size, now, below);
+  }
+
+  #track(block: Block, size: number, now: number, below: Below): Block {
+    do {
+      this.#lastId = (this.#lastId + 1) % IDS;
+    } while (this.#tracked.has(this.#lastId));
+    const id = this.#lastId;
+    const standIn = new Block(block.bytes, id, this.#magazineOf(block));
+    const trail = new Trail(this.#heap.name, size, block.capacity, now, new Stack(below));
+    this.#tracked.set(id, { block, trail, acquires: block.magazine.acquires });
+    if (!this.#settles) setImmediate(() => this.#settle()).unref();
+    this.#settles = true;
+    this.#fresh.set(id, standIn);
+    return standIn;
+  }
+
+  /**
+   * The magazine of a stand-in. A release that V8 sees to call anything makes V8 create each lease, where it would leave most of them
+   * out (a frame keeps its `this`, for stack traces). So where few are tracked, one that ends in the turn of its acquire is put into
+   * this magazine as into any other, from which it is taken when somebody looks ({@link drain}). Where its release was is not
+   * known then. Otherwise, and from the end of the turn on, the limit is 0, so that each release comes to {@link end}.
+   */
+  #magazineOf(block: Block): Magazine {
+    let magazine = this.#magazines.get(block.magazine);
+    if (magazine === undefined) {
+      magazine = new Magazine(this.#heap, STAND_INS, block.magazine.capacity, QUEUE / 2, this.#seldom);
+      // In full, since V8 makes slower code of a store that has once been seen to grow an array.
+      for (let i = QUEUE; i-- > 0; ) magazine.blocks[i] = block;
+      this.#magazines.set(block.magazine, magazine);
+    }
+    return magazine;
+  }
+
+  /** Blocks of leases that have ended go where they belong. */
+  drain(): void {
+    if (this.#fresh.size === 0) return;
+    for (const [magazine, standIns] of this.#magazines) {
+      while (standIns.count > 0) {
+        const standIn = standIns.blocks[--standIns.count] as Block;
+        const { block, trail, acquires } = this.#forget(standIn);
+        // Nobody looked at the clock when it ended: it is taken to have been out for as long as one acquire took since.
+        this.holds.totalMs += (performance.now() - trail.since) / Math.max(1, magazine.acquires - acquires);
+        block.magazine.put(block);
+      }
+    }
+  }
+
+  /** Those that are still out are watched from now on. Their stacks turn to text: what a frame refers to may be who has the lease. */
+  #settle(): void {
+    this.#settles = false;
+    this.drain();
+    this.#closeMagazines();
+    for (const [id, standIn] of this.#fresh) {
+      void this.#tracked.get(id)?.trail.acquired.frames;
+      this.#registry.register(standIn, id, standIn);
+    }
+    this.#fresh.clear();
+  }
+
+  #closeMagazines(): void {
+    for (const magazine of this.#magazines.values()) {
+      magazine.limit = 0;
+      magazine.blocks.length = 0;
+    }
+    this.#magazines.clear();
+  }
+
+  /** The block of a lease: the one that a stand-in stands for, or itself. */
+  blockOf(block: Block): Block {
+    return isStandIn(block) ? (this.#tracked.get(block.index) as Tracked).block : block;
+  }
+
+  touch(block: Block, hint: string): void {
+    const trail = isStandIn(block) ? this.#tracked.get(block.index)?.trail : undefined;
+    trail?.touch(hint, this.#detection === 'full' ? new Stack(this.touch) : undefined);
+  }
+
+  /** The lease of a stand-in ends: what it has instead from now on. */
+  end(standIn: Block, how: 'released' | 'handed over'): Spent {
+    const { trail } = this.#forget(standIn);
+    this.holds.totalMs += performance.now() - trail.since;
+    return new Spent(trail, new Stack(this.end), how);
+  }
+
+  #forget(standIn: Block): Tracked {
+    const id = standIn.index;
+    const tracked = this.#tracked.get(id) as Tracked;
+    this.#tracked.delete(id);
+    if (!this.#fresh.delete(id)) this.#registry.unregister(standIn);
+    this.holds.samples++;
+    return tracked;
+  }
+
+  /** A stand-in was collected, so its lease was, unreleased. */
+  #lost(id: number): void {
+    const tracked = this.#tracked.get(id);
+    if (tracked === undefined) return; // The pool was closed meanwhile.
+    this.#tracked.delete(id);
+    this.collected++;
+    const { block, trail } = tracked;
+    this.#heap.abandoned(block);
+    const { site } = trail.acquired;
+    let leak = this.leaks.get(site);
+    if (leak === undefined) {
+      leak = { ...this.#describe(trail, performance.now()), pool: trail.pool, count: 0 };
+      this.leaks.set(site, leak);
+    }
+    leak.count++;
+    // Last, since subscribers may do anything.
+    if (this.#published.has(site) || !events.leak.hasSubscribers) return;
+    this.#published.add(site);
+    events.leak.publish(leak);
+  }
+
+  /** Leases that are out and tracked. */
+  get count(): number {
+    this.drain();
+    return this.#tracked.size;
+  }
+
+  /** Oldest first. */
+  leases(olderThanMs: number): TrackedLease[] {
+    this.drain();
+    const now = performance.now();
+    return [...this.#tracked.values()]
+      .filter(({ trail }) => now - trail.since >= olderThanMs)
+      .map(({ trail }) => this.#describe(trail, now));
+  }
+
+  #describe({ acquired, size, capacity, since, thread, touches }: Trail, now: number): TrackedLease {
+    return {
+      site: acquired.site,
+      stack: acquired.text,
+      size,
+      capacity,
+      ageMs: now - since,
+      thread,
+      touches,
+    };
+  }
+
+  /** Nothing is reported any more. */
+  close(): void {
+    this.#closeMagazines();
+    this.#tracked.clear();
+    this.#fresh.clear();
+  }
+}
