@@ -15,6 +15,7 @@ import {
   SUMMONS_TRIM,
   WAITING,
 } from './core.js';
+import { Epochs } from './epochs.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import { type ExhaustedEvent, events, type SlabCreateEvent, type TrimEvent } from './events.js';
 import { Magazine } from './magazine.js';
@@ -22,20 +23,14 @@ import { type CoreChannel, NativeCore } from './native-core.js';
 import type { ResolvedOptions } from './options.js';
 import { Oversize } from './oversize.js';
 import { Poison } from './poison.js';
-import { PressureGauge, type PressureLevel } from './pressure.js';
 import { refusal } from './refusal.js';
 import { BUCKETS, bucketOf, firstOfBucket } from './size-classes.js';
 import { isStandIn, Tracker } from './tracker.js';
 import type { Spent } from './trail.js';
 import { Waiting } from './waiting.js';
 
-/** Timers may be early by less than this, in milliseconds. */
-const TIMER_SLACK = 1;
-/** How often this thread asks how short memory is, in milliseconds. */
-const LOOK_MS = 1000;
-/** Parts of the table (512 blocks each) that one tick looks through for cold blocks, and milliseconds until it goes on. */
+/** Parts of the table (512 blocks each) that are looked through at once. */
 const SWEEP = 1;
-const SWEEP_MS = 10;
 
 /**
  * This thread's share of a pool: a magazine per tier in front of the core, and the ArrayBuffers of the blocks that came by.
@@ -60,15 +55,12 @@ export class Heap {
   readonly #byBucket: readonly Magazine[];
   readonly #table = new BlockTable();
   readonly #adrift = new Adrift((magazine, index) => this.#ashore(magazine, index));
-  #timer: NodeJS.Timeout | null = null;
+  readonly epochs: Epochs;
   /** How far the table was looked through. */
   #swept = 0;
   /** Others wait for budget, so that what is released goes straight to the core. */
   #pressed = false;
   readonly waiting: Waiting;
-  readonly #gauge: PressureGauge;
-  #epochBegan = 0;
-  #tickDue = 0;
   closed = false;
   readonly since = performance.now();
   /** Open in this thread. */
@@ -79,7 +71,7 @@ export class Heap {
     this.name = options.name;
     this.#core = core;
     this.#options = options;
-    this.#gauge = new PressureGauge(core, options.name, options.onPressure);
+    this.epochs = new Epochs(this, core, options);
     // These have to see each release.
     const byItself = options.zero !== 'release' && !options.poison && !options.detachOnRelease;
     this.tracker = new Tracker(this, options, byItself);
@@ -137,7 +129,7 @@ export class Heap {
     const core = this.#core;
     const { sizeClass, blocks } = magazine;
     magazine.grow();
-    if (this.#timer === null) this.#watch();
+    this.epochs.start();
     this.#report(magazine, 0, counted);
     let count = core.refill(sizeClass);
     let given = 0;
@@ -182,72 +174,34 @@ export class Heap {
     return block;
   }
 
-  /** While this thread has blocks, it looks at its magazines once an epoch, and asks for the state of memory once a second. */
-  #watch(): void {
-    if (this.#options.epochMs === 0) return;
-    this.#epochBegan = performance.now();
-    this.#gauge.begin();
-    this.#arm('none');
-  }
-
-  /** The next tick is at the end of the epoch, or in a second; or very soon, if the last one left something to do. */
-  #arm(level: PressureLevel): void {
-    const now = performance.now();
-    const epochEnds = Math.ceil(this.#epochBegan + this.#epochMs(level) - now);
-    const ms = this.#swept > 0 ? SWEEP_MS : Math.min(epochEnds, LOOK_MS);
-    this.#tickDue = now + ms;
-    // A pool that was dropped with a lease out is not to be kept by its own timer.
-    const heap = new WeakRef(this);
-    this.#timer = setTimeout(() => heap.deref()?.tick(), ms).unref();
-  }
-
-  #epochMs(level: PressureLevel): number {
-    return level === 'none' ? this.#options.epochMs : this.#options.epochMs / 4;
-  }
-
   /**
-   * Magazines in which nothing was acquired for an epoch go to the core, and all of them if memory is short, where their blocks
-   * age like all others: the native core's by the janitor thread, the TypeScript one's here.
+   * The end of an epoch. Magazines in which nothing was acquired go to the core, and all of them if memory is short: there their
+   * blocks age like all others.
    */
-  tick(): void {
-    this.#timer = null;
-    if (this.closed) return;
-    if (this.#swept > 0) {
-      this.#sweep(SWEEP);
-      this.#arm('none');
-      return;
-    }
-    const level = this.#gauge.look();
-    // It may have called the user's function.
-    if (this.closed) return;
-    this.#turn(level);
-    if (this.#timer !== null) return; // The user's function acquired.
-    const decides = !(this.#core instanceof NativeCore) || this.#gauge.decides;
-    if (this.#table.size > 0 || (decides && this.#core.residentBytes > 0)) this.#arm(level);
-    else this.#gauge.end();
-  }
-
-  /** What is to be done at this tick: what an epoch's end asks for, if it is one. */
-  #turn(level: PressureLevel): void {
-    const critical = level === 'critical';
-    const epochEnds = critical || performance.now() >= this.#epochBegan + this.#epochMs(level) - TIMER_SLACK;
+  flushQuiet(all: boolean): void {
     this.tracker.drain();
     this.#retireDetached();
     for (const magazine of this.magazines) {
-      if (critical || (epochEnds && magazine.quiet())) this.#empty(magazine);
-      if (epochEnds) this.#tell(magazine);
+      if (all || magazine.quiet()) this.#empty(magazine);
+      this.#tell(magazine);
     }
-    this.#gauge.decide(level);
-    if (!epochEnds) return;
-    this.#epochBegan = performance.now();
+  }
+
+  /** The janitor thread ages the native core; the TypeScript one is aged here. Blocks that went cold need no ArrayBuffers. */
+  age(critical: boolean): void {
     this.#press(this.#core.waiting > 0);
     if (this.#core instanceof NativeCore) {
-      this.#sweep(SWEEP);
+      this.sweep();
     } else {
       if (critical) this.#core.trim('pressure');
       else this.#core.age();
-      this.#sweep(Infinity);
+      this.sweep(Infinity);
     }
+  }
+
+  /** Whether there is anything left to look after. `all`: of other threads, too. */
+  isWarm(all: boolean): boolean {
+    return this.#table.size > 0 || ((all || !(this.#core instanceof NativeCore)) && this.#core.residentBytes > 0);
   }
 
   /** As on release. */
@@ -262,9 +216,7 @@ export class Heap {
   /** For a thread that blocks, whose event loop does not turn: what it would do. */
   blocked(): void {
     this.mail();
-    if (this.#timer === null || performance.now() < this.#tickDue) return;
-    clearTimeout(this.#timer);
-    this.tick();
+    this.epochs.catchUp();
   }
 
   /** There are grants, or other threads want something. */
@@ -292,8 +244,12 @@ export class Heap {
     for (const magazine of this.magazines) magazine.suspend(pressed);
   }
 
+  get sweeping(): boolean {
+    return this.#swept > 0;
+  }
+
   /** Forgets blocks that have no memory any more, in so many parts of the table; the next call goes on from there. */
-  #sweep(parts: number): void {
+  sweep(parts = SWEEP): void {
     const core = this.#core;
     const { exchange } = core;
     const end = Math.min(this.#swept + parts, this.#table.parts);
@@ -578,7 +534,7 @@ export class Heap {
     const index = exchange[at] as number;
     const magazine = this.magazines[exchange[MAX_BATCH + at] as number] as Magazine;
     magazine.held++;
-    if (this.#timer === null) this.#watch();
+    this.epochs.start();
     const block = this.#blockAt(index, magazine);
     if (block.bytes.length === magazine.capacity) return block;
     // An earlier holder in this thread kept a view and detached it. On the native core the memory is there all the same.
@@ -630,7 +586,7 @@ export class Heap {
     this.#flushAll();
     const bytes = this.#core.trim(cause);
     this.#swept = 0;
-    this.#sweep(Infinity);
+    this.sweep(Infinity);
     return bytes;
   }
 
@@ -663,7 +619,7 @@ export class Heap {
     this.#flushAll();
     this.tellAll();
     this.closed = true;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.epochs.stop();
     // Every acquire and release now takes the slow path, which finds the pool closed.
     for (const magazine of [...this.magazines, this.oversize.magazine]) magazine.limit = 0;
     // Other threads will use the blocks of leases that are out, so this thread's views must not show them.
