@@ -52,7 +52,10 @@ void Pool::override_pressure(std::optional<PressureLevel> level) {
 // By the aging thread.
 uint64_t Pool::age_once(Cause cause) {
   uint64_t bytes = 0;
-  for (uint32_t c = 0; c < class_count_; ++c) free_rested(c);
+  for (uint32_t c = 0; c < class_count_; ++c) {
+    // What is being laid down is found the next time. Seq_cst: see detach().
+    if (totals_[c].resting.load(std::memory_order_seq_cst) != 0) free_rested(c);
+  }
   recall_orphans();
   for (uint32_t h = 0; h < heap_slots(); ++h) {
     Heap* heap = heap_at(h);

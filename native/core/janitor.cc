@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -21,7 +22,7 @@ class Janitor {
   }
 
   void add(Enrollment& pool) {
-    std::unique_lock lock(mutex_);
+    std::unique_lock lock = lock_ahead_of_the_janitor();
     ended_.wait(lock, [this] { return !ending_; });
     pools_.push_back(&pool);
     if (running_) return;
@@ -31,7 +32,7 @@ class Janitor {
   }
 
   void remove(Enrollment& pool) {
-    std::unique_lock lock(mutex_);
+    std::unique_lock lock = lock_ahead_of_the_janitor();
     aged_.wait(lock, [&] { return !pool.being_aged_; });
     pools_.erase(std::find(pools_.begin(), pools_.end(), &pool));
     if (!pools_.empty() || !running_) return;
@@ -46,19 +47,27 @@ class Janitor {
   }
 
   void wake(Enrollment& pool) {
-    const std::lock_guard lock(mutex_);
+    const std::unique_lock lock = lock_ahead_of_the_janitor();
     pool.aged_at_ = Clock::now();
     changed_.notify_one();
   }
 
   void look() {
-    const std::lock_guard lock(mutex_);
+    const std::unique_lock lock = lock_ahead_of_the_janitor();
     looked_at_ = {};
     changed_.notify_one();
   }
 
  private:
   using Clock = Enrollment::Clock;
+
+  [[nodiscard]] std::unique_lock<std::mutex> lock_ahead_of_the_janitor() {
+    // Relaxed: a hint, to be fair.
+    others_.fetch_add(1, std::memory_order_relaxed);
+    std::unique_lock lock(mutex_);
+    others_.fetch_sub(1, std::memory_order_relaxed);
+    return lock;
+  }
 
   static void run(void* self) { static_cast<Janitor*>(self)->run(); }
 
@@ -106,6 +115,8 @@ class Janitor {
     pool.being_aged_ = true;
     lock.unlock();
     (void)(to_trim ? pool.pool_.trim_all() : pool.pool_.age());
+    // Where there is always a pool that is due, the lock would be taken again before anybody who waits for it has woken up.
+    while (others_.load(std::memory_order_relaxed) != 0) std::this_thread::yield();
     lock.lock();
     pool.being_aged_ = false;
     pool.aged_at_ = Clock::now();
@@ -118,6 +129,7 @@ class Janitor {
   }
 
   std::mutex mutex_;
+  StdSync::atomic<uint32_t> others_{0};  // that wait for it
   std::condition_variable changed_, aged_, ended_;
   std::vector<Enrollment*> pools_;
   Clock::time_point looked_at_{};

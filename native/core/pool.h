@@ -145,7 +145,8 @@ class Pool {
   [[nodiscard]] bool collect(Attachment& thread, Grant& grant);
   [[nodiscard]] bool waiting() const { return queue_.size() != 0; }
 
-  // How the attached thread is told of its mail, until it leaves. By that thread.
+  // How the attached thread is told of its mail, until it leaves. By that thread. None: it will not look any more, which gives
+  // up its requests, and what it was granted.
   void set_bell(Attachment& thread, Bell bell);
   // Asks all threads with bells, but one.
   void summon_all(Summons what, const Attachment* but);
@@ -208,6 +209,7 @@ class Pool {
   [[nodiscard]] const StdSync::atomic<uint32_t>& next_batch(uint32_t block) const { return blocks_[block].next_batch; }
 
  private:
+  friend struct PoolInsides;  // of the tests: starts counters high
   class BatchBuilder;
   using ClassHeap = Heap::ClassHeap;
 
@@ -228,8 +230,10 @@ class Pool {
   // Serves those who wait, as far as it goes. By whoever has freed blocks or budget, after that.
   void serve();
   void serve_requests();
+  void enqueue(uint64_t number, Attachment& thread, uint32_t c);
   Status take_one(uint32_t c, Grant& grant);
   void summon(Summons what, const Attachment* but);
+  static void summon(Attachment& thread, Summons what);
   void close_mailbox(Attachment& thread);
   void recall_block(uint32_t block, uint32_t generation);
 

@@ -60,7 +60,9 @@ class TaggedStack {
 
   // Empties the stack in one step: its top (linked on through next_batch to kNoIndex), or kNoIndex.
   [[nodiscard]] uint32_t take_all() {
-    uint64_t head = head_.load(std::memory_order_relaxed);  // only a guess: the CAS checks it
+    // An empty one is left alone, since whoever ages a pool looks into all that there are. Seq_cst: see push().
+    uint64_t head = head_.load(std::memory_order_seq_cst);
+    if (index_of(head) == kNoIndex) return kNoIndex;
     // Acquire: pairs with the release of push(); the taker walks links and batches that others wrote. Release: pairs
     // with the acquire of pop() and looks_empty(); whoever finds the stack empty sees what the taker did before.
     while (!head_.compare_exchange_weak(head, pack(tag_of(head), kNoIndex), std::memory_order_acq_rel,

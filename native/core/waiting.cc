@@ -10,13 +10,19 @@ uint64_t Pool::wait(Attachment& thread, uint32_t c) {
   if (queue_.thread == nullptr) queue_.thread = attach();
   if (queue_.thread == nullptr) return 0;
   const uint64_t number = ++queue_.last_number;
-  queue_.requests.emplace(number, WaitQueue::Request{&thread, c});
-  queue_.count();
+  enqueue(number, thread, c);
   waits_.fetch_add(1, std::memory_order_relaxed);
+  return number;
+}
+
+// Under the lock.
+void Pool::enqueue(uint64_t number, Attachment& thread, uint32_t c) {
+  const auto at = queue_.requests.emplace(number, WaitQueue::Request{&thread, c}).first;
+  queue_.count();
   // What others have in their magazines is free, but out of reach.
   if (queue_.requests.size() == 1) summon(Summons::flush, &thread);
-  serve_requests();
-  return number;
+  // Behind another it cannot be served: whoever frees something has seen that one, and serves both.
+  if (at == queue_.requests.begin()) serve_requests();
 }
 
 bool Pool::cancel(uint64_t number) {
@@ -37,16 +43,21 @@ bool Pool::collect(Attachment& thread, Grant& grant) {
     grants.pop_front();
     if (grant.block == kNoIndex || adopt(thread, grant.block, grant.generation) == Status::ok) return true;
     // Somebody guessed the block's ticket: it waits again, in its old place.
-    queue_.requests.emplace(grant.number, WaitQueue::Request{&thread, grant.size_class});
-    queue_.count();
-    serve_requests();
+    enqueue(grant.number, thread, grant.size_class);
   }
   return false;
 }
 
 void Pool::set_bell(Attachment& thread, Bell bell) {
+  if (bell.ring == nullptr) {
+    close_mailbox(thread);
+    serve();
+    return;
+  }
   const std::lock_guard lock(queue_.lock);
   thread.mailbox.bell = bell;
+  // It was not there to be summoned when the waiting began.
+  if (!queue_.requests.empty()) summon(thread, Summons::flush);
 }
 
 void Pool::summon_all(Summons what, const Attachment* but) {
@@ -59,15 +70,20 @@ void Pool::summon(Summons what, const Attachment* but) {
   const uint32_t attachments = attachment_count();
   for (uint32_t a = 0; a < attachments; ++a) {
     Attachment* thread = attachment_at(a);
-    if (thread == nullptr || thread == but || thread->mailbox.bell.ring == nullptr) continue;
-    StdSync::atomic<Summons>& summons = thread->mailbox.summons;
-    // Relaxed: a hint, which the bell makes certain. Only who raises it rings.
-    Summons before = summons.load(std::memory_order_relaxed);
-    while (before < what &&
-           !summons.compare_exchange_weak(before, what, std::memory_order_relaxed, std::memory_order_relaxed)) {
-    }
-    if (before < what) thread->mailbox.bell.ring(thread->mailbox.bell.of);
+    if (thread != nullptr && thread != but) summon(*thread, what);
   }
+}
+
+// Under the lock.
+void Pool::summon(Attachment& thread, Summons what) {
+  Mailbox& mailbox = thread.mailbox;
+  if (mailbox.bell.ring == nullptr) return;
+  // Relaxed: a hint, which the bell makes certain. Only who raises it rings.
+  Summons before = mailbox.summons.load(std::memory_order_relaxed);
+  while (before < what &&
+         !mailbox.summons.compare_exchange_weak(before, what, std::memory_order_relaxed, std::memory_order_relaxed)) {
+  }
+  if (before < what) mailbox.bell.ring(mailbox.bell.of);
 }
 
 void Pool::serve() {
@@ -113,7 +129,7 @@ Status Pool::take_one(uint32_t c, Grant& grant) {
   return Status::ok;
 }
 
-// The thread is leaving: nobody rings it any more, and what waits for it goes to others.
+// The thread will not look any more: nobody rings it, and what waits for it goes to others. The caller serves the queue then.
 void Pool::close_mailbox(Attachment& thread) {
   const std::lock_guard lock(queue_.lock);
   thread.mailbox.bell = {};

@@ -4,7 +4,9 @@
 
 #include <sys/mman.h>
 
+#include <chrono>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -75,8 +77,40 @@ struct Client {
     return generation;
   }
 
+  // A place in the queue: its number.
+  uint64_t wait(uint32_t c) {
+    const uint64_t number = pool.wait(*thread, c);
+    CHECK(number != 0);
+    return number;
+  }
+
+  // The numbers of all requests that were served; appends their blocks to `to`.
+  std::vector<uint64_t> collect(Blocks& to) {
+    std::vector<uint64_t> numbers;
+    for (Grant grant{}; pool.collect(*thread, grant);) {
+      CHECK(pool.holds(*thread, grant.size_class, grant.block));
+      numbers.push_back(grant.number);
+      to.push_back(grant.block);
+    }
+    return numbers;
+  }
+
+  std::vector<uint64_t> collect() {
+    Blocks blocks;
+    return collect(blocks);
+  }
+
   Status adopt(uint32_t block, uint32_t generation) { return pool.adopt(*thread, block, generation); }
 };
+
+// Whether an enrolled pool that nobody uses gives everything back by itself. Generous: other processes may have the machine.
+inline bool empties(Pool& pool) {
+  for (int ms = 0; ms < 20'000 && pool.budget().used() != 0; ++ms) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  (void)pool.trim();  // waits until the janitor is done
+  return pool.budget().used() == 0;
+}
 
 // Pages of the range that hold memory. A page that was only read counts as well, so ask before reading.
 inline size_t resident_pages(const char* address, size_t bytes) {

@@ -25,12 +25,6 @@ bool comes_true(Condition&& condition) {
   return condition();
 }
 
-bool empties(Pool& pool) {
-  const bool empty = comes_true([&] { return pool.budget().used() == 0; });
-  (void)pool.trim();  // waits until the janitor is done
-  return empty;
-}
-
 void use(Client& client) {
   for (uint32_t c = 0; c < client.pool.class_count(); ++c) {
     const Blocks blocks = client.refill(c);

@@ -45,10 +45,13 @@ struct RelacySync {
     atomic(T value = T{}) { impl_.store(value, rl::mo_relaxed, info(Where::current())); }
 
     T load(std::memory_order order, Where where = Where::current()) const {
-      return impl_.load(relacy(order, dropped == Dropped::acquire_of_load), info(where));
+      return impl_.load(of_load(order, dropped == Dropped::acquire_of_load), info(where));
     }
     void store(T value, std::memory_order order, Where where = Where::current()) {
-      impl_.store(value, relacy(order), info(where));
+      impl_.store(value, of_store(order), info(where));
+    }
+    T fetch_add(T value, std::memory_order order, Where where = Where::current()) {
+      return impl_.fetch_add(value, relacy(order), info(where));
     }
     T fetch_sub(T value, std::memory_order order, Where where = Where::current()) {
       return impl_.fetch_sub(value, relacy(order), info(where));
@@ -79,7 +82,7 @@ struct RelacySync {
       }
       // A failed strong CAS has seen another value: it must not turn into the expected one here.
       if (may_fail_without_cause || failure != std::memory_order_relaxed) {
-        expected = impl_.load(relacy(failure, dropped == Dropped::acquire_of_failure), info(where));
+        expected = impl_.load(of_load(failure, dropped == Dropped::acquire_of_failure), info(where));
       }
       return false;
     }
@@ -87,14 +90,28 @@ struct RelacySync {
     static rl::debug_info info(const Where& where) {
       return rl::debug_info(where.function_name(), where.file_name(), where.line());
     }
+    static bool acquires(std::memory_order order) {
+      return dropped != Dropped::acquire && (order == std::memory_order_acquire || order == std::memory_order_acq_rel ||
+                                             order == std::memory_order_seq_cst);
+    }
+    static bool releases(std::memory_order order) {
+      return dropped != Dropped::release && (order == std::memory_order_release || order == std::memory_order_acq_rel ||
+                                             order == std::memory_order_seq_cst);
+    }
+    // One that lost a part is no longer seq_cst.
+    static bool is_whole(std::memory_order order) {
+      return order == std::memory_order_seq_cst && acquires(order) && releases(order);
+    }
+    static rl::memory_order of_load(std::memory_order order, bool drop_acquire) {
+      if (drop_acquire) return rl::mo_relaxed;
+      return is_whole(order) ? rl::mo_seq_cst : acquires(order) ? rl::mo_acquire : rl::mo_relaxed;
+    }
+    static rl::memory_order of_store(std::memory_order order) {
+      return is_whole(order) ? rl::mo_seq_cst : releases(order) ? rl::mo_release : rl::mo_relaxed;
+    }
     static rl::memory_order relacy(std::memory_order order, bool drop_acquire = false) {
-      if (order == std::memory_order_seq_cst) std::abort();  // the core does without
-      const bool both = order == std::memory_order_acq_rel;
-      const bool acquires =
-          (both || order == std::memory_order_acquire) && !drop_acquire && dropped != Dropped::acquire;
-      const bool releases = (both || order == std::memory_order_release) && dropped != Dropped::release;
-      if (acquires) return releases ? rl::mo_acq_rel : rl::mo_acquire;
-      return releases ? rl::mo_release : rl::mo_relaxed;
+      if (!acquires(order) || drop_acquire) return releases(order) ? rl::mo_release : rl::mo_relaxed;
+      return is_whole(order) ? rl::mo_seq_cst : releases(order) ? rl::mo_acq_rel : rl::mo_acquire;
     }
 
     rl::atomic<T> impl_;
