@@ -15,6 +15,9 @@ export interface AcquireOptions {
   timeout?: number;
 }
 
+/** Pools that somebody waits for are not collected, also when nobody else has them any more. */
+const awaited = new Set<Heap>();
+
 interface Waiter {
   readonly size: number;
   readonly since: number;
@@ -188,6 +191,7 @@ export class Waiting {
     for (const number of this.#inCore.keys()) this.#core.cancel(number);
     this.#inCore.clear();
     this.#forOversize.clear();
+    this.#keepAlive();
     for (const { fail } of all) fail(reason());
   }
 
@@ -211,6 +215,8 @@ export class Waiting {
    * it never will.
    */
   #keepAlive(): void {
+    if (this.#inCore.size > 0) awaited.add(this.#heap);
+    else awaited.delete(this.#heap);
     const alive = this.#inCore.size > 0 && this.#heap.shared;
     if (alive === this.#keepsAlive) return;
     this.#keepsAlive = alive;

@@ -449,6 +449,20 @@ describe('waiting between threads', () => {
     pool.close();
   });
 
+  test('whoever waits is served, also by a pool that nobody refers to any more', async () => {
+    const pool = make(1);
+    const lease = pool.acquire(BLOCK);
+    const asked = BufferPool.attach(pool.handle).acquireAsync(BLOCK);
+    for (let times = 0; times < 5; times++) {
+      gc?.();
+      await setTimeout(5);
+    }
+    lease.release();
+    (await asked).release();
+    expect(pool.stats().waits).toMatchObject({ total: 1, waiting: 0 });
+    pool.close();
+  });
+
   test('trim() reaches the magazines of other threads', async () => {
     const pool = make(8);
     const member = await Member.start(pool);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -22,7 +21,7 @@ class Janitor {
   }
 
   void add(Enrollment& pool) {
-    std::unique_lock lock = lock_ahead_of_the_janitor();
+    std::unique_lock lock(mutex_);
     ended_.wait(lock, [this] { return !ending_; });
     pools_.push_back(&pool);
     if (running_) return;
@@ -32,7 +31,7 @@ class Janitor {
   }
 
   void remove(Enrollment& pool) {
-    std::unique_lock lock = lock_ahead_of_the_janitor();
+    std::unique_lock lock(mutex_);
     aged_.wait(lock, [&] { return !pool.being_aged_; });
     pools_.erase(std::find(pools_.begin(), pools_.end(), &pool));
     if (!pools_.empty() || !running_) return;
@@ -47,27 +46,19 @@ class Janitor {
   }
 
   void wake(Enrollment& pool) {
-    const std::unique_lock lock = lock_ahead_of_the_janitor();
+    const std::lock_guard lock(mutex_);
     pool.aged_at_ = Clock::now();
     changed_.notify_one();
   }
 
   void look() {
-    const std::unique_lock lock = lock_ahead_of_the_janitor();
+    const std::lock_guard lock(mutex_);
     looked_at_ = {};
     changed_.notify_one();
   }
 
  private:
   using Clock = Enrollment::Clock;
-
-  [[nodiscard]] std::unique_lock<std::mutex> lock_ahead_of_the_janitor() {
-    // Relaxed: a hint, to be fair.
-    others_.fetch_add(1, std::memory_order_relaxed);
-    std::unique_lock lock(mutex_);
-    others_.fetch_sub(1, std::memory_order_relaxed);
-    return lock;
-  }
 
   static void run(void* self) { static_cast<Janitor*>(self)->run(); }
 
@@ -115,8 +106,6 @@ class Janitor {
     pool.being_aged_ = true;
     lock.unlock();
     (void)(to_trim ? pool.pool_.trim_all() : pool.pool_.age());
-    // Where there is always a pool that is due, the lock would be taken again before anybody who waits for it has woken up.
-    while (others_.load(std::memory_order_relaxed) != 0) std::this_thread::yield();
     lock.lock();
     pool.being_aged_ = false;
     pool.aged_at_ = Clock::now();
@@ -129,7 +118,6 @@ class Janitor {
   }
 
   std::mutex mutex_;
-  StdSync::atomic<uint32_t> others_{0};  // that wait for it
   std::condition_variable changed_, aged_, ended_;
   std::vector<Enrollment*> pools_;
   Clock::time_point looked_at_{};

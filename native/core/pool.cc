@@ -175,13 +175,13 @@ RefillResult Pool::refill(Attachment& thread, uint32_t c, uint32_t* out) {
   if (waiting()) return {Status::exhausted, 0};
   // Acquire, three times: pairs with end_aging()'s release; what was given back is then seen.
   const uint32_t before = ages_.load(std::memory_order_acquire);
-  RefillResult result = try_refill(thread, c, kMaxBatch, out);
+  RefillResult result = try_refill(thread, *thread.heap, c, kMaxBatch, out);
   if (result.status == Status::exhausted) {
     // Blocks that a trim has in hand are in no stack, and yet charged: a refusal counts only when none was under way.
     const uint32_t after = ages_.load(std::memory_order_acquire);
     if (after != before || after % 2 != 0) {
       while (after % 2 != 0 && ages_.load(std::memory_order_acquire) == after) std::this_thread::yield();
-      result = try_refill(thread, c, kMaxBatch, out);
+      result = try_refill(thread, *thread.heap, c, kMaxBatch, out);
     }
   }
   // Of what was claimed or woken, some may have been given back, to be missed by somebody who began to wait meanwhile.
@@ -189,8 +189,7 @@ RefillResult Pool::refill(Attachment& thread, uint32_t c, uint32_t* out) {
   return result;
 }
 
-RefillResult Pool::try_refill(Attachment& thread, uint32_t c, uint32_t most, uint32_t* out) {
-  const Heap& heap = *thread.heap;
+RefillResult Pool::try_refill(Attachment& thread, const Heap& heap, uint32_t c, uint32_t most, uint32_t* out) {
   Step step{};
   uint32_t batch = take_free(heap, c, step);
   if (batch == kNoIndex && wake(c)) batch = take_free(heap, c, step);

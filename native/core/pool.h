@@ -215,8 +215,8 @@ class Pool {
 
   Pool(const uint32_t* capacities, uint32_t count, uint64_t max_bytes, uint32_t epoch_ms);
 
-  // Claims budget for no more than `most` blocks, or what is committed with them.
-  RefillResult try_refill(Attachment& thread, uint32_t c, uint32_t most, uint32_t* out);
+  // Looks and carves in `heap` first. Claims budget for no more than `most` blocks, or what is committed with them.
+  RefillResult try_refill(Attachment& thread, const Heap& heap, uint32_t c, uint32_t most, uint32_t* out);
   Status flush_held(Attachment& thread, uint32_t c, uint32_t* blocks, uint32_t count);
   // Batches (their first block), or kNoIndex. The caller owns what is returned.
   uint32_t take_free(const Heap& heap, uint32_t c, Step& step);
@@ -231,7 +231,7 @@ class Pool {
   void serve();
   void serve_requests();
   void enqueue(uint64_t number, Attachment& thread, uint32_t c);
-  Status take_one(uint32_t c, Grant& grant);
+  Status take_one(const Heap& heap, uint32_t c, Grant& grant);
   void summon(Summons what, const Attachment* but);
   static void summon(Attachment& thread, Summons what);
   void close_mailbox(Attachment& thread);

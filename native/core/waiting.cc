@@ -98,7 +98,7 @@ void Pool::serve_requests() {
     const auto first = queue_.requests.begin();
     const auto [number, request] = *first;
     Grant grant{number, request.size_class, kNoIndex, 0};
-    const Status status = take_one(request.size_class, grant);
+    const Status status = take_one(*request.thread->heap, request.size_class, grant);
     if (status == Status::exhausted) {
       // Idle blocks of other classes give their memory up. Whoever ages the pool just now serves the queue when it is done.
       if (aged || !begin_aging()) return;
@@ -118,9 +118,9 @@ void Pool::serve_requests() {
 }
 
 // Under the lock. A block on its way to whoever asked.
-Status Pool::take_one(uint32_t c, Grant& grant) {
+Status Pool::take_one(const Heap& heap, uint32_t c, Grant& grant) {
   uint32_t blocks[kMaxBatch];
-  const RefillResult taken = try_refill(*queue_.thread, c, 1, blocks);
+  const RefillResult taken = try_refill(*queue_.thread, heap, c, 1, blocks);
   if (taken.status != Status::ok) return taken.status;
   grant.block = blocks[0];
   (void)transfer(*queue_.thread, c, blocks[0], Carrier::channel, grant.generation);
