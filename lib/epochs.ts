@@ -50,7 +50,8 @@ export class Epochs {
   /** The next tick is at the end of the epoch, or in a second; or very soon, if the last one left something to do. */
   #arm(level: PressureLevel): void {
     const now = performance.now();
-    const ends = Math.ceil(this.#began + this.#length(level) - now);
+    // Below 0 if the level has just made the epoch shorter.
+    const ends = Math.max(0, Math.ceil(this.#began + this.#length(level) - now));
     const ms = this.#heap.sweeping ? SWEEP_MS : Math.min(ends, LOOK_MS);
     this.#tickDue = now + ms;
     // A pool that was dropped with a lease out is not to be kept by its own timer.
