@@ -50,6 +50,7 @@ export class Heap {
   /** With the option of that name. */
   readonly poison: Poison | null;
   readonly #core: Core;
+  readonly #native: boolean;
   readonly #options: ResolvedOptions;
   /** For each bucket of sizes the smallest tier that holds some of them. */
   readonly #byBucket: readonly Magazine[];
@@ -70,6 +71,7 @@ export class Heap {
   constructor(core: Core, options: ResolvedOptions) {
     this.name = options.name;
     this.#core = core;
+    this.#native = core instanceof NativeCore;
     this.#options = options;
     this.epochs = new Epochs(this, core, options);
     // These have to see each release.
@@ -190,7 +192,7 @@ export class Heap {
   /** The janitor thread ages the native core; the TypeScript one is aged here. Blocks that went cold need no ArrayBuffers. */
   age(critical: boolean): void {
     this.#press(this.#core.waiting > 0);
-    if (this.#core instanceof NativeCore) {
+    if (this.#native) {
       this.sweep();
     } else {
       if (critical) this.#core.trim('pressure');
@@ -201,12 +203,12 @@ export class Heap {
 
   /** Whether there is anything left to look after. `all`: of other threads, too. */
   isWarm(all: boolean): boolean {
-    return this.#table.size > 0 || ((all || !(this.#core instanceof NativeCore)) && this.#core.residentBytes > 0);
+    return this.#table.size > 0 || ((all || !this.#native) && this.#core.residentBytes > 0);
   }
 
   /** As on release. */
   #retireDetached(): void {
-    if (!(this.#core instanceof NativeCore)) return;
+    if (!this.#native) return;
     for (const { magazine, index } of this.#adrift.takeDetached()) {
       this.#core.retire(magazine.sizeClass, index);
       magazine.held--;
@@ -289,7 +291,7 @@ export class Heap {
     const known = this.#table.get(index);
     if (known !== undefined) {
       // On the native core a block keeps its address, whether it has memory or not.
-      if (this.#core instanceof NativeCore || this.#core.map(magazine.sizeClass, index) === known.bytes) return known;
+      if (this.#native || this.#core.map(magazine.sizeClass, index) === known.bytes) return known;
       this.#table.delete(index);
     }
     const block = new Block(this.#core.map(magazine.sizeClass, index), index, magazine);
@@ -393,7 +395,7 @@ export class Heap {
   /** Nobody has the bytes of an abandoned block any more. */
   #ashore(magazine: Magazine, index: number): void {
     // The TypeScript core has no memory for it now, so nothing to wipe.
-    if (this.#core instanceof NativeCore && (this.poison !== null || this.#options.zero === 'release')) {
+    if (this.#native && (this.poison !== null || this.#options.zero === 'release')) {
       const block = this.#blockAt(index, magazine);
       block.magazine.put(block);
       return;
