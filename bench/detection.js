@@ -2,7 +2,6 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { BufferPool } from 'slabpool';
 import { slabpool } from './contenders.js';
 import { passedOn, prepared, steady } from './loops.js';
 import { measure } from './measure.js';
@@ -39,37 +38,39 @@ const REMOVED = [
   ],
 ];
 
+/**
+ * A copy of dist/ with some of its text replaced. Both contenders are such, so that nothing that ran before has shaped either.
+ * @param {string} folder @param {readonly (readonly string[])[]} replaced @returns {Promise<typeof import('slabpool')>}
+ */
+async function copy(folder, replaced) {
+  cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true });
+  for (const name of ['build', 'prebuilds', 'node_modules', 'package.json']) {
+    symlinkSync(join(root, name), join(folder, name));
+  }
+  for (const [name, text, instead] of /** @type {[string, string, string][]} */ (replaced)) {
+    const file = join(folder, 'dist', name);
+    const parts = readFileSync(file, 'utf8').split(text);
+    if (parts.length !== 2) throw new Error(`bench/detection.js: expected once in dist/${name}:\n${text}`);
+    writeFileSync(file, parts.join(instead));
+  }
+  return import(pathToFileURL(join(folder, 'dist', 'index.js')).href);
+}
+
 /** @param {import('./index.js').Context} context */
 export async function run({ effort, progress, report }) {
   const folder = mkdtempSync(join(tmpdir(), 'slabpool-detection-'));
   try {
-    cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true });
-    for (const name of ['build', 'prebuilds', 'node_modules', 'package.json']) {
-      symlinkSync(join(root, name), join(folder, name));
-    }
-    for (const [name, text, instead] of /** @type {[string, string, string][]} */ (REMOVED)) {
-      const file = join(folder, 'dist', name);
-      const parts = readFileSync(file, 'utf8').split(text);
-      if (parts.length !== 2) throw new Error(`bench/detection.js: expected once in dist/${name}:\n${text}`);
-      writeFileSync(file, parts.join(instead));
-    }
-    const without = await import(pathToFileURL(join(folder, 'dist', 'index.js')).href);
     // Comments, since V8 shares what it learns of functions with the same text.
     const contenders = [
-      {
-        ...slabpool,
-        name: 'both compiled away',
-        acquire: 'pool.acquire(size /* without */)',
-        open: (/** @type {boolean} */ warmUp) =>
-          new without.BufferPool(warmUp ? { maxBytes: 2 ** 27, maxOversizeBytes: 2 ** 20 } : {}),
-      },
-      {
-        ...slabpool,
-        acquire: 'pool.acquire(size /* with */)',
-        open: (/** @type {boolean} */ warmUp) =>
-          new BufferPool(warmUp ? { maxBytes: 2 ** 27, maxOversizeBytes: 2 ** 20 } : {}),
-      },
-    ];
+      { name: 'both compiled away', comment: 'without', ...(await copy(join(folder, 'without'), REMOVED)) },
+      { name: 'slabpool', comment: 'with', ...(await copy(join(folder, 'with'), [])) },
+    ].map(({ name, comment, BufferPool }) => ({
+      ...slabpool,
+      name,
+      acquire: `pool.acquire(size /* ${comment} */)`,
+      open: (/** @type {boolean} */ warmUp) =>
+        new BufferPool(warmUp ? { maxBytes: 2 ** 27, maxOversizeBytes: 2 ** 20 } : {}),
+    }));
     for (const [label, loop, sizes] of /** @type {const} */ ([
       ['4000 B', steady, fixed(4000)],
       ['mix', steady, logNormal],

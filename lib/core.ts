@@ -9,13 +9,9 @@ export const STALE = -4;
 /** Blocks that one batch has at the most, and half the length of {@link Core.exchange}. */
 export const MAX_BATCH = 32;
 
-/**
- * Where in {@link Core.exchange} a thread tells of its magazine with each refill and flush: leases since it did so last (low and
- * high word), and blocks in it, without what the refill itself brings. And where a refill says which of {@link STEPS} served it.
- */
-export const REPORT = 2 * MAX_BATCH;
-export const STEP = REPORT + 3;
-export const EXCHANGE_LENGTH = REPORT + 4;
+/** Where in {@link Core.exchange} a refill says which of {@link STEPS} served it. */
+export const STEP = 2 * MAX_BATCH;
+export const EXCHANGE_LENGTH = STEP + 1;
 
 /** What a flush says besides: somebody waits for budget; this thread is summoned. */
 export const WAITING = 1;
@@ -131,7 +127,7 @@ export interface Core {
   detach(buffer: ArrayBuffer, block?: number): void;
   /** Somebody unknown may still use the block's ArrayBuffer, until it is collected; then the block can be given back. */
   disown(block: number): void;
-  /** Tells of a magazine. */
+  /** Tells of a magazine: leases since it did so last (low and high word), and blocks in it now, are in `exchange`. */
   report(sizeClass: number): void;
   /** How this thread is told that it has mail: grants, or a summons. Calls `mail()` in a turn of the event loop of its own. */
   listen(listener: WeakRef<{ mail(): void }>): void;

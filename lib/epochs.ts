@@ -78,6 +78,7 @@ export class Epochs {
     const critical = level === 'critical';
     const ends = critical || performance.now() >= this.#began + this.#length(level) - TIMER_SLACK;
     if (ends) heap.flushQuiet(critical);
+    heap.tell();
     this.#gauge.decide(level);
     if (ends) {
       this.#began = performance.now();

@@ -7,7 +7,6 @@ import {
   type CoreAddress,
   EXHAUSTED,
   MAX_BATCH,
-  REPORT,
   SLAB,
   STEP,
   SUMMONED,
@@ -108,7 +107,7 @@ export class Heap {
 
   /** A block from the core, which is in the caller's hands; the rest of its batch is in the magazine, which was empty. */
   refill(magazine: Magazine): Block {
-    const found = this.#refill(magazine, 1);
+    const found = this.#refill(magazine);
     if (typeof found === 'object') return found;
     magazine.untilSample++; // This acquire does not count.
     throw this.#refusal(magazine, found);
@@ -116,14 +115,14 @@ export class Heap {
 
   /** As {@link refill}, before an acquire; null when the budget is exhausted. */
   tryRefill(magazine: Magazine): Block | null {
-    const found = this.#refill(magazine, 0);
+    const found = this.#refill(magazine);
     if (typeof found === 'object') return found;
     if (found === EXHAUSTED) return null;
     throw this.#refusal(magazine, found);
   }
 
-  /** A block, or why there is none. `counted`: whether the acquire that it is for is in the magazine's count already. */
-  #refill(magazine: Magazine, counted: 0 | 1): Block | number {
+  /** A block, or why there is none. */
+  #refill(magazine: Magazine): Block | number {
     this.assertOpen();
     // What that gives back may be of this magazine.
     this.tracker.drain();
@@ -132,14 +131,12 @@ export class Heap {
     const { sizeClass, blocks } = magazine;
     magazine.grow();
     this.epochs.start();
-    this.#report(magazine, 0, counted);
     let count = core.refill(sizeClass);
     let given = 0;
     // Before it refuses, a pool has tried everything it may: idle blocks of other classes give their memory up.
     // Tried again in any case: another thread may have given it back meanwhile.
     if (count === EXHAUSTED && core.waiting === 0) {
       given = this.#trim('exhausted');
-      this.#report(magazine, 0, counted);
       count = core.refill(sizeClass);
     }
     if (count < 0) {
@@ -150,7 +147,7 @@ export class Heap {
     const { exchange } = core;
     const step = exchange[STEP];
     magazine.held += count;
-    magazine.reported++; // the one that is about to be leased
+    magazine.reported++; // the core counts the one that is about to be leased
     // The core names the warmest block first: it becomes the top of the stack.
     for (let i = 0; i < count; i++) blocks[count - 1 - i] = this.#blockAt(exchange[i] as number, magazine);
     magazine.count = count - 1;
@@ -185,7 +182,6 @@ export class Heap {
     this.#retireDetached();
     for (const magazine of this.magazines) {
       if (all || magazine.quiet()) this.#empty(magazine);
-      this.#tell(magazine);
     }
   }
 
@@ -266,32 +262,29 @@ export class Heap {
     if (this.#swept >= this.#table.parts) this.#swept = 0;
   }
 
-  /** Into the exchange, for the next refill or flush: what the core is to know of a magazine, but for so many of its acquires. */
-  #report(magazine: Magazine, count: number, but = 0): void {
+  /** Tells the core what it cannot know: leases since the last time, and what is in the magazines. */
+  tell(): void {
     const { exchange } = this.#core;
-    // Below 0 when blocks of a refill turned out to be unfit.
-    const since = Math.max(0, magazine.acquires - but - magazine.reported);
-    magazine.reported += since;
-    exchange[REPORT] = since;
-    exchange[REPORT + 1] = since / 2 ** 32;
-    exchange[REPORT + 2] = count;
-  }
-
-  #tell(magazine: Magazine): void {
-    this.#report(magazine, magazine.count);
-    this.#core.report(magazine.sizeClass);
-  }
-
-  /** So that the core's figures of this thread are exact. */
-  tellAll(): void {
-    for (const magazine of this.magazines) this.#tell(magazine);
+    for (const magazine of this.magazines) {
+      // Below 0 when blocks of a refill turned out to be unfit.
+      const since = Math.max(0, magazine.acquires - magazine.reported);
+      magazine.reported += since;
+      exchange[0] = since;
+      exchange[1] = since / 2 ** 32;
+      exchange[2] = magazine.count;
+      this.#core.report(magazine.sizeClass);
+    }
   }
 
   #blockAt(index: number, magazine: Magazine): Block {
     const known = this.#table.get(index);
+    return known !== undefined && this.#native ? known : this.#map(index, magazine, known);
+  }
+
+  #map(index: number, magazine: Magazine, known: Block | undefined): Block {
     if (known !== undefined) {
       // On the native core a block keeps its address, whether it has memory or not.
-      if (this.#native || this.#core.map(magazine.sizeClass, index) === known.bytes) return known;
+      if (this.#core.map(magazine.sizeClass, index) === known.bytes) return known;
       this.#table.delete(index);
     }
     const block = new Block(this.#core.map(magazine.sizeClass, index), index, magazine);
@@ -315,11 +308,6 @@ export class Heap {
     }
     if (zero === 'release') block.bytes.fill(0);
     this.poison?.fill(block);
-    if (detachOnRelease) {
-      this.#unmap(block);
-      this.#giveBack(magazine, block.index);
-      return null;
-    }
     let mail: number;
     if (detachOnRelease) {
       this.#unmap(block);
@@ -367,7 +355,6 @@ export class Heap {
   /** One block that is not in the magazine goes to the core. */
   #giveBack(magazine: Magazine, index: number): number {
     this.#core.exchange[0] = index;
-    this.#report(magazine, magazine.count);
     const mail = this.#core.flush(magazine.sizeClass, 1);
     magazine.held--;
     this.poison?.flushed(index);
@@ -415,7 +402,6 @@ export class Heap {
     const { blocks } = magazine;
     const { exchange } = this.#core;
     for (let i = 0; i < count; i++) exchange[i] = (blocks[i] as Block).index;
-    this.#report(magazine, magazine.count - count);
     const mail = this.#core.flush(magazine.sizeClass, count);
     if (this.poison !== null) for (let i = 0; i < count; i++) this.poison.flushed((blocks[i] as Block).index);
     magazine.held -= count;
@@ -426,15 +412,13 @@ export class Heap {
 
   /** The block leaves this thread: a ticket. */
   transfer(block: Block): number {
-    this.assertMovable(block);
-    const { magazine, index } = this.tracker.blockOf(block);
+    const { magazine, index } = this.movable(block);
     return this.#core.transfer(magazine.sizeClass, index);
   }
 
   /** The block leaves this thread through a channel; its answer. */
   send(channel: CoreChannel, block: Block): number {
-    this.assertMovable(block);
-    const { magazine, index } = this.tracker.blockOf(block);
+    const { magazine, index } = this.movable(block);
     return channel.trySend(magazine.sizeClass, index);
   }
 
@@ -451,15 +435,28 @@ export class Heap {
 
   /** A leased block has left this thread: what its lease has to remember, or null. */
   left(block: Block): Spent | null {
+    // What follows is kept small, for V8 to inline it: hand-overs take a tenth longer otherwise.
+    if (isStandIn(block) || this.#options.detachOnRelease) return this.#leftSlow(block);
+    block.magazine.held--;
+    return null;
+  }
+
+  #leftSlow(block: Block): Spent | null {
     const itself = this.tracker.blockOf(block);
     itself.magazine.held--;
     if (this.#options.detachOnRelease) this.#unmap(itself);
     return itself === block ? null : this.tracker.end(block, 'handed over');
   }
 
-  assertMovable(block: Block): void {
+  /** The block behind a leased one, which can leave this thread. */
+  movable(leased: Block): Block {
     this.assertOpen();
-    const { magazine, bytes, capacity } = this.tracker.blockOf(block);
+    const block = isStandIn(leased) ? this.tracker.blockOf(leased) : leased;
+    if (block.index < 0 || block.bytes.length !== block.capacity) this.#immovable(block);
+    return block;
+  }
+
+  #immovable({ magazine }: Block): never {
     if (magazine === this.oversize.magazine) {
       throw new SlabPoolError(
         'ERR_SLABPOOL_OVERSIZE',
@@ -468,11 +465,9 @@ export class Heap {
         { pool: this.name },
       );
     }
-    if (bytes.length !== capacity) {
-      throw new SlabPoolError('ERR_SLABPOOL_DETACHED', "the lease's ArrayBuffer was detached: release it instead", {
-        pool: this.name,
-      });
-    }
+    throw new SlabPoolError('ERR_SLABPOOL_DETACHED', "the lease's ArrayBuffer was detached: release it instead", {
+      pool: this.name,
+    });
   }
 
   /** A channel of this pool for this thread: a new one of so many messages, or the one at an address. */
@@ -518,7 +513,8 @@ export class Heap {
 
   /** A block that another thread has handed over: number `at` in `exchange`. For a lease. */
   received(at: number): Block {
-    return this.tracker.received(this.#arrived(at));
+    const block = this.#arrived(at);
+    return --this.tracker.untilReceived > 0 ? block : this.tracker.received(block);
   }
 
   /** A block that was waited for: the first in `exchange`. For a lease, as an acquire leaves it. */
@@ -527,7 +523,7 @@ export class Heap {
     this.poison?.check(block);
     if (this.#options.zero === 'acquire') block.bytes.fill(0);
     this.tracker.requests.add(size, 1);
-    return this.tracker.received(block);
+    return --this.tracker.untilReceived > 0 ? block : this.tracker.received(block);
   }
 
   /** A block that the core has just given to this thread: number `at` in `exchange`. */
@@ -538,7 +534,10 @@ export class Heap {
     magazine.held++;
     this.epochs.start();
     const block = this.#blockAt(index, magazine);
-    if (block.bytes.length === magazine.capacity) return block;
+    return block.bytes.length === magazine.capacity ? block : this.#remap(block);
+  }
+
+  #remap({ index, magazine }: Block): Block {
     // An earlier holder in this thread kept a view and detached it. On the native core the memory is there all the same.
     this.#table.delete(index);
     const again = this.#blockAt(index, magazine);
@@ -619,7 +618,7 @@ export class Heap {
     for (const channel of this.channels) channel.leave();
     this.waiting.failAll(closedError(this.name));
     this.#flushAll();
-    this.tellAll();
+    this.tell();
     this.closed = true;
     this.epochs.stop();
     // Every acquire and release now takes the slow path, which finds the pool closed.

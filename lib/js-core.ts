@@ -11,7 +11,6 @@ import {
   MAX_BATCH,
   NOT_HELD,
   OUT_OF_MEMORY,
-  REPORT,
   STALE,
   STEP,
   STEPS,
@@ -110,11 +109,7 @@ export class JsCore implements Core {
   refill(sizeClass: number): number {
     const k = this.#class(sizeClass);
     const count = this.#requests.size > 0 ? EXHAUSTED : this.#refill(k, sizeClass, k.batch);
-    this.report(sizeClass);
-    if (count > 0) {
-      k.acquires++; // the first one is leased at once
-      k.cached += count - 1;
-    }
+    if (count > 0) k.acquires++; // the first one is leased at once
     return count;
   }
 
@@ -171,7 +166,7 @@ export class JsCore implements Core {
 
   report(sizeClass: number): void {
     const k = this.#class(sizeClass);
-    const [low, high, cached] = this.exchange.subarray(REPORT) as unknown as [number, number, number];
+    const [low, high, cached] = this.exchange as unknown as [number, number, number];
     k.acquires += high * 2 ** 32 + low;
     k.cached = cached;
   }
@@ -262,7 +257,6 @@ export class JsCore implements Core {
       k.depot.push(index);
       k.out--;
     }
-    this.report(sizeClass);
     this.#serve();
     return status === 0 && this.#requests.size > 0 ? WAITING : status;
   }

@@ -168,7 +168,7 @@ export function takeStats(
   { name, maxBytes, maxOversizeBytes, leakDetection, leakSampleRate }: ResolvedOptions,
 ): PoolStats {
   heap.tracker.drain();
-  heap.tellAll();
+  heap.tell();
   const { core, oversize, waiting, tracker } = heap;
   const rows = core.stats();
   const totals = core.totals();

@@ -88,7 +88,8 @@ export class Tracker {
   #settles = false;
   readonly #registry = new FinalizationRegistry<number>((id) => this.#lost(id));
   #lastId = 0;
-  #untilReceived: number;
+  /** Blocks from other threads up to the one that is looked at next. */
+  untilReceived: number;
   #affordable = BURST;
   #affordableAt = 0;
 
@@ -98,7 +99,7 @@ export class Tracker {
     this.#rate = leakSampleRate;
     const each = leakDetection === 'full' || zero === 'acquire' || poison;
     this.#longest = each ? 1 : Math.min(leakSampleRate, LONGEST_INTERVAL);
-    this.#untilReceived = this.#receivedInterval();
+    this.untilReceived = this.#receivedInterval();
     this.#seldom = leakDetection === 'sampled' && leakSampleRate >= SELDOM && byItself;
   }
 
@@ -118,10 +119,10 @@ export class Tracker {
     return Math.random() * this.#rate < interval ? this.#trackIfAffordable(block, size, this.sample) : block;
   }
 
-  /** A block from another thread, which no acquire counts: the block itself, or a stand-in. */
+  /** A block that no acquire counts, when {@link untilReceived} is down to 0: the block itself, or a stand-in. */
   received(block: Block): Block {
-    if (this.#detection === 'off' || --this.#untilReceived > 0) return block;
-    this.#untilReceived = this.#receivedInterval();
+    this.untilReceived = this.#receivedInterval();
+    if (this.#detection === 'off') return block;
     if (this.#detection === 'full') {
       return this.#track(block, block.capacity, performance.now(), this.received);
     }
@@ -129,7 +130,10 @@ export class Tracker {
   }
 
   #receivedInterval(): number {
-    return this.#detection === 'full' ? 1 : Math.max(1, Math.round(this.#rate * (0.5 + Math.random())));
+    if (this.#detection === 'off') return IDS;
+    return this.#detection === 'full'
+      ? 1
+      : Math.max(1, Math.round(Math.min(this.#rate, IDS) * (0.5 + Math.random())) | 0);
   }
 
   #trackIfAffordable(block: Block, size: number, below: Below): Block {

@@ -13,14 +13,12 @@
 
 namespace slabpool {
 
-// Where in `exchange` a thread tells of its magazine with each refill and flush: leases since it did so last (low and high word),
-// and blocks in it afterwards. And where a refill says which Step served it.
-inline constexpr size_t kReport = 2 * kMaxBatch;
-inline constexpr size_t kStep = kReport + 3;
+// Where in `exchange` a refill says which Step served it.
+inline constexpr size_t kStep = 2 * kMaxBatch;
 
 struct Environment {
-  // Blocks, and then their classes where they are of several; then kReport.
-  uint32_t exchange[2 * kMaxBatch + 4] = {};
+  // Blocks, and then their classes where they are of several; then kStep.
+  uint32_t exchange[2 * kMaxBatch + 1] = {};
   // Two for each message.
   double meta[2 * kMaxBatch] = {};
   // Pools that were garbage-collected without close(): views of their blocks may still be about, so that only what the

@@ -53,18 +53,14 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
 
   static int32_t status(Status status) { return -static_cast<int32_t>(status); }
 
-  // The thread's report of its magazine, from `exchange`, and what a refill adds to it: so many leases and blocks.
-  void take_report(uint32_t size_class, uint32_t leased = 0, uint32_t cached = 0);
-
-  // refill(sizeClass): how many blocks are in `exchange`, or a negative status. The report is of the magazine before that; the
-  // first block is leased at once.
+  // refill(sizeClass): how many blocks are in `exchange`, or a negative status. The first block is leased at once.
   napi_value refill(const HotCall& call);
 
   // flush(sizeClass, count): gives back the first `count` blocks of `exchange`. Negative: a status. 1: somebody waits for
-  // budget. 2: the thread is summoned. 3: both. The report is of the magazine after that.
+  // budget. 2: the thread is summoned. 3: both.
   napi_value flush(const HotCall& call);
 
-  // report(sizeClass): tells of a magazine.
+  // report(sizeClass): of a magazine, in `exchange`: leases since the last report (low and high word), and blocks in it now.
   Napi::Value report(const Napi::CallbackInfo& info);
 
   // wait(sizeClass): the number of a request that waits, or 0 when there is no memory.

@@ -5,17 +5,12 @@
 
 namespace slabpool {
 
-void PoolBinding::take_report(uint32_t size_class, uint32_t leased, uint32_t cached) {
-  const uint32_t* report = environment_->exchange + kReport;
-  Pool::report(pool_.thread(), size_class, (uint64_t{report[1]} << 32 | report[0]) + leased, report[2] + cached);
-}
-
 napi_value PoolBinding::refill(const HotCall& call) {
   uint32_t size_class;
   if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
   const RefillResult result = pool_->refill(pool_.thread(), size_class, environment_->exchange);
   environment_->exchange[kStep] = static_cast<uint32_t>(result.step);
-  take_report(size_class, result.count == 0 ? 0 : 1, result.count == 0 ? 0 : result.count - 1);
+  if (result.status == Status::ok) Pool::count_acquire(pool_.thread(), size_class);
   return call.number(result.status == Status::ok ? static_cast<int32_t>(result.count) : status(result.status));
 }
 
@@ -24,7 +19,6 @@ napi_value PoolBinding::flush(const HotCall& call) {
   uint32_t count;
   if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
   if (!argument(call.env, call.arguments[1], kMaxBatch + 1, &count)) return nullptr;
-  take_report(size_class);
   const Status result = pool_->flush(pool_.thread(), size_class, environment_->exchange, count);
   if (result != Status::ok) return call.number(status(result));
   // Relaxed: a hint, which the bell makes certain.

@@ -6,7 +6,10 @@ namespace slabpool {
 
 Napi::Value PoolBinding::report(const Napi::CallbackInfo& info) {
   uint32_t size_class;
-  if (argument(info.Env(), info[0], classes(), &size_class)) take_report(size_class);
+  if (argument(info.Env(), info[0], classes(), &size_class)) {
+    const uint32_t* report = environment_->exchange;
+    Pool::report(pool_.thread(), size_class, uint64_t{report[1]} << 32 | report[0], report[2]);
+  }
   return info.Env().Undefined();
 }
 

@@ -158,6 +158,7 @@ class Pool {
     thread.classes[size_class].acquires.add(acquires);
     thread.classes[size_class].cached.store(cached, std::memory_order_relaxed);
   }
+  static void count_acquire(Attachment& thread, uint32_t size_class) { thread.classes[size_class].acquires.add(1); }
   // An acquire was refused, after all that was tried.
   void count_refusal() { refused_.fetch_add(1, std::memory_order_relaxed); }
 
