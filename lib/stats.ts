@@ -52,7 +52,7 @@ export interface ThreadStats {
 
 /**
  * A snapshot of a pool, of all threads that have it, unless "this thread" is said. What other threads acquired or put into their
- * magazines since they last crossed into the core, or since their last epoch, is not in it yet.
+ * magazines within the last second (with an `epochMs` of 0: since their last `stats()`) is not in it yet.
  *
  * `residentBytes <= maxBytes` at every moment, and
  * `residentBytes == outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes` while no other thread moves blocks.
