@@ -26,7 +26,7 @@ export interface MetricsOptions {
   perTier?: boolean;
 }
 
-export function metricsOf({ perTier = false }: MetricsOptions): readonly Metric[] {
+export function metricsOf(perTier = false): readonly Metric[] {
   return perTier ? [...POOL_METRICS, ...TIER_METRICS] : POOL_METRICS;
 }
 
@@ -50,13 +50,10 @@ export class Collection {
    * @param what the public function that was called
    * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`
    */
-  check(pool: BufferPool, what: string, options: MetricsOptions, known: readonly string[]): void {
+  check(pool: BufferPool, what: string, perTier: boolean | undefined): void {
     if (!(pool instanceof BufferPool)) throw invalidArg(`${what}, pool`, 'a BufferPool', pool);
-    if (typeof options !== 'object' || options === null || !Object.keys(options).every((key) => known.includes(key))) {
-      throw invalidArg(`${what}, options`, `an object with none but the options ${known.join(', ')}`, options);
-    }
-    if (!['boolean', 'undefined'].includes(typeof options.perTier)) {
-      throw invalidArg(`${what}, option 'perTier'`, 'true or false', options.perTier);
+    if (!['boolean', 'undefined'].includes(typeof perTier)) {
+      throw invalidArg(`${what}, option 'perTier'`, 'true or false', perTier);
     }
     pool.outstanding();
     this.#dropEnded();

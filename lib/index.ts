@@ -19,5 +19,5 @@ export type { Backend, BufferPoolOptions, WhenExhausted } from './options.js';
 export { BufferPool } from './pool.js';
 export type { OnPressure, Pressure, PressureLevel } from './pressure.js';
 export type { ClassStats, Hits, PoolStats, ThreadStats } from './stats.js';
-export type { TrackedLease } from './tracker.js';
+export type { TrackedLease, TrackedLeasesOptions } from './tracker.js';
 export type { AcquireOptions } from './waiting.js';

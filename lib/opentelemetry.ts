@@ -6,6 +6,7 @@ import {
   type Observable,
   ValueType,
 } from '@opentelemetry/api';
+import { checkOptions } from './check.js';
 import { Collection, type MetricsOptions, metricsOf, type Sample, type Samples } from './collection.js';
 import { invalidArg } from './errors.js';
 import { type Metric, POOL_METRICS, TIER_METRICS } from './metrics.js';
@@ -37,15 +38,15 @@ const observers = new WeakMap<Meter, Observer>();
  * @returns what ends it
  * @throws `ERR_SLABPOOL_INVALID_ARG`, also when an open pool of the same name goes to the meter already; `ERR_SLABPOOL_CLOSED`
  */
-export function observePoolMetrics(pool: BufferPool, options: OpenTelemetryOptions = {}): () => void {
-  const { meter = globalMetrics.getMeter('slabpool') } = options ?? {};
+export function observePoolMetrics(pool: BufferPool, options?: OpenTelemetryOptions): () => void {
+  const { meter = globalMetrics.getMeter('slabpool'), perTier } = checkOptions(WHAT, options, ['meter', 'perTier']);
   if (typeof meter?.addBatchObservableCallback !== 'function') {
     throw invalidArg(`${WHAT}, option 'meter'`, 'a Meter of @opentelemetry/api', meter);
   }
   const observer = observers.get(meter) ?? new Observer(meter);
   observers.set(meter, observer);
-  observer.pools.check(pool, WHAT, options, ['meter', 'perTier']);
-  return observer.pools.add(pool, metricsOf(options));
+  observer.pools.check(pool, WHAT, perTier);
+  return observer.pools.add(pool, metricsOf(perTier));
 }
 
 /** The instruments of one meter. It has them for good: the API cannot take an instrument away. */

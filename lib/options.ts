@@ -1,4 +1,5 @@
-import { invalidArg, SlabPoolError } from './errors.js';
+import { checkOptions } from './check.js';
+import { invalidArg } from './errors.js';
 import type { OnPressure } from './pressure.js';
 import { defaultTiers } from './size-classes.js';
 
@@ -93,17 +94,8 @@ export type ResolvedOptions = Required<Omit<BufferPoolOptions, 'onPressure'>> & 
 
 let poolsMade = 0;
 
-export function resolveOptions(options: BufferPoolOptions = {}): ResolvedOptions {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw invalidArg('options', 'an object', options);
-  }
-  for (const key of Object.keys(options)) {
-    if ((KNOWN as readonly string[]).includes(key)) continue;
-    throw new SlabPoolError(
-      'ERR_SLABPOOL_INVALID_ARG',
-      `there is no option '${key}': expected only ${KNOWN.join(', ')}`,
-    );
-  }
+export function resolveOptions(given?: BufferPoolOptions): ResolvedOptions {
+  const options = checkOptions('new BufferPool(options)', given, KNOWN);
   const name = options.name ?? `pool-${++poolsMade}`;
   if (typeof name !== 'string' || name === '') throw invalidArg("option 'name'", 'a non-empty string', name);
 

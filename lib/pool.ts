@@ -1,4 +1,5 @@
 import type { Block } from './block.js';
+import { checkOptions } from './check.js';
 import { diagnose } from './diagnose.js';
 import type { Diagnosis } from './diagnosis.js';
 import { invalidArg, SlabPoolError } from './errors.js';
@@ -8,7 +9,7 @@ import { Lease } from './lease.js';
 import { type BackendInfo, joinCore, type OpenedCore, openCore } from './loader.js';
 import { type BufferPoolOptions, type ResolvedOptions, resolveOptions, type WhenExhausted } from './options.js';
 import { type PoolStats, takeStats } from './stats.js';
-import type { TrackedLease } from './tracker.js';
+import type { TrackedLease, TrackedLeasesOptions } from './tracker.js';
 import type { AcquireOptions } from './waiting.js';
 
 const SMALLEST_PAGE = 4096;
@@ -291,13 +292,18 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
 
   /**
    * This thread's leases that are out and tracked (`leakDetection`), oldest first.
-   * @param options.olderThanMs milliseconds from 0; default: 0
    * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`
    */
-  trackedLeases({ olderThanMs = 0 }: { olderThanMs?: number } = {}): TrackedLease[] {
+  trackedLeases(options?: TrackedLeasesOptions): TrackedLease[] {
     this.#heap.assertOpen();
+    const { olderThanMs = 0 } = checkOptions('trackedLeases(options)', options, ['olderThanMs'], this.name);
     if (typeof olderThanMs !== 'number' || !(olderThanMs >= 0)) {
-      throw invalidArg('trackedLeases({ olderThanMs })', 'a number from 0 (milliseconds)', olderThanMs, this.name);
+      throw invalidArg(
+        "trackedLeases(options), option 'olderThanMs'",
+        'a number from 0 (milliseconds)',
+        olderThanMs,
+        this.name,
+      );
     }
     return this.#heap.tracker.leases(olderThanMs);
   }

@@ -1,4 +1,5 @@
 import { Counter, Gauge, register as globalRegister, type Registry } from 'prom-client';
+import { checkOptions } from './check.js';
 import { Collection, type MetricsOptions, metricsOf, type Sample, type Samples } from './collection.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import { type Metric, prometheusName } from './metrics.js';
@@ -33,8 +34,12 @@ const exporters = new WeakMap<Registry, Map<string, Exporter>>();
  * @throws `ERR_SLABPOOL_INVALID_ARG`, also when an open pool of the same name goes to the registry already, or another metric
  * there has the name of one of these; `ERR_SLABPOOL_CLOSED`
  */
-export function collectPoolMetrics(pool: BufferPool, options: PrometheusOptions = {}): () => void {
-  const { register = globalRegister, prefix = '' } = options ?? {};
+export function collectPoolMetrics(pool: BufferPool, options?: PrometheusOptions): () => void {
+  const {
+    register = globalRegister,
+    prefix = '',
+    perTier,
+  } = checkOptions(WHAT, options, ['register', 'prefix', 'perTier']);
   if (typeof register?.registerMetric !== 'function') {
     throw invalidArg(`${WHAT}, option 'register'`, 'a Registry of prom-client', register);
   }
@@ -45,7 +50,7 @@ export function collectPoolMetrics(pool: BufferPool, options: PrometheusOptions 
   exporters.set(register, byPrefix);
   const exporter = byPrefix.get(prefix) ?? new Exporter(register, prefix);
   byPrefix.set(prefix, exporter);
-  return exporter.add(pool, options);
+  return exporter.add(pool, perTier);
 }
 
 /** The metrics of one prefix in one registry. */
@@ -63,9 +68,9 @@ class Exporter {
     this.#prefix = prefix;
   }
 
-  add(pool: BufferPool, options: PrometheusOptions): () => void {
-    this.#pools.check(pool, WHAT, options, ['register', 'prefix', 'perTier']);
-    const metrics = metricsOf(options);
+  add(pool: BufferPool, perTier: boolean | undefined): () => void {
+    this.#pools.check(pool, WHAT, perTier);
+    const metrics = metricsOf(perTier);
     this.#registerAll(metrics, pool.name);
     const remove = this.#pools.add(pool, metrics);
     return () => {

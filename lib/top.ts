@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { checkOptions } from './check.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import { BufferPool } from './pool.js';
 import type { PoolStats } from './stats.js';
@@ -20,10 +21,8 @@ export interface ServeStatsOptions {
  * @returns the server, once it listens; rejects as `server.listen()` fails (`EADDRINUSE`)
  * @throws `ERR_SLABPOOL_INVALID_ARG`
  */
-export async function serveStats(
-  pools: Iterable<BufferPool>,
-  { port = 0, host = '127.0.0.1' }: ServeStatsOptions = {},
-): Promise<Server> {
+export async function serveStats(pools: Iterable<BufferPool>, options?: ServeStatsOptions): Promise<Server> {
+  const { port = 0, host = '127.0.0.1' } = checkOptions('serveStats(pools, options)', options, ['port', 'host']);
   if (typeof pools?.[Symbol.iterator] !== 'function' || [...pools].some((pool) => !(pool instanceof BufferPool))) {
     throw invalidArg('serveStats(pools)', 'an iterable of BufferPools', pools);
   }

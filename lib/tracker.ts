@@ -40,6 +40,11 @@ export function isStandIn({ magazine }: Block): boolean {
   return magazine.sizeClass === STAND_INS;
 }
 
+export interface TrackedLeasesOptions {
+  /** Only those that are out for as long: milliseconds from 0. Default: 0. */
+  olderThanMs?: number;
+}
+
 /** A lease that is out, and tracked. */
 export interface TrackedLease {
   /** Where it was acquired: the innermost frame that is not of this package. */

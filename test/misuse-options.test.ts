@@ -1,4 +1,5 @@
 import { BufferPool, type BufferPoolOptions } from 'slabpool';
+import { serveStats } from 'slabpool/top';
 import { describe, expect, test } from 'vitest';
 import { BACKENDS, coded, KiB, MiB } from './backends.js';
 
@@ -9,7 +10,9 @@ describe('options that are wrong', () => {
   test.each([[null], [7], ['fast'], [true], [Symbol('options')], [() => {}], [[]], [[4096]]])(
     '%s instead of an object',
     (options) => {
-      expect(make(options)).toThrow(invalid(/options: expected an object, got|there is no option '0'/));
+      expect(make(options)).toThrow(
+        invalid(/new BufferPool\(options\): expected an object with none but the options name, maxBytes, .*, got/),
+      );
     },
   );
 
@@ -120,6 +123,52 @@ describe('options that are wrong', () => {
       });
       expect(make(options)).toThrow(`from ${key}`);
     }
+  });
+});
+
+describe('C: options of the prototype', () => {
+  test.each<[string, Record<string, unknown>, (pool: BufferPool) => unknown]>([
+    ['the constructor', { maxBytes: 8192, zero: 'acquire' }, (pool) => pool],
+    ['the constructor that is given some', { maxBytes: 8192 }, (pool) => pool],
+    ['trackedLeases()', { olderThanMs: -1 }, (pool) => pool.trackedLeases({})],
+  ])('are not obeyed by %s', async (what, inherited, use) => {
+    try {
+      for (const [key, value] of Object.entries(inherited)) {
+        Object.defineProperty(Object.prototype, key, { value, configurable: true, enumerable: false });
+      }
+      const pool = what.endsWith('some') ? new BufferPool({ name: 'some' }) : new BufferPool();
+      expect([pool.maxBytes, pool.acquire(1).release()]).toEqual([256 * MiB, undefined]);
+      await use(pool);
+      pool.close();
+    } finally {
+      for (const key of Object.keys(inherited)) Reflect.deleteProperty(Object.prototype, key);
+    }
+  });
+
+  test('are not obeyed where the options inherit them from another object', () => {
+    const pool = make(Object.create({ maxBytes: 8192 }))();
+    expect(pool.maxBytes).toBe(256 * MiB);
+    pool.close();
+  });
+});
+
+describe('C: misspelt options of functions', () => {
+  test.each<[string, (pool: BufferPool, options: object) => unknown]>([
+    ['trackedLeases', (pool, options) => pool.trackedLeases(options)],
+    ['serveStats', (_, options) => serveStats([], options)],
+  ])('%s', async (name, call) => {
+    const pool = new BufferPool();
+    const wrong: [unknown, RegExp][] = [
+      [{ olderThan: 1 }, /there is no option 'olderThan': expected only /],
+      [null, /expected an object with none but the options .*, got null/],
+      [[], /expected an object .* got an object of class Array/],
+      [7, /expected an object .* got 7/],
+    ];
+    for (const [options, message] of wrong) {
+      const outcome = new Promise((resolve) => resolve(call(pool, options as object)));
+      await expect(outcome).rejects.toThrow(invalid(new RegExp(`${name}.*${message.source}`)));
+    }
+    pool.close();
   });
 });
 

@@ -224,8 +224,8 @@ describe('misuse', () => {
 
   test.each<[string, unknown, unknown, RegExp]>([
     ['no pool', {}, {}, /pool: expected a BufferPool, got an object of class Object/],
-    ['misspelt', pool, { pertier: true }, /expected an object with none but the options register, prefix, perTier/],
-    ['null options', pool, null, /options: expected an object .*, got null/],
+    ['misspelt', pool, { pertier: true }, /no option 'pertier': expected only register, prefix, perTier/],
+    ['null options', pool, null, /options\): expected an object .*, got null/],
     ['no boolean', pool, { perTier: 1 }, /option 'perTier': expected true or false, got 1/],
     ['no registry', pool, { register: {} }, /option 'register': expected a Registry of prom-client/],
     ['bad prefix', pool, { prefix: '1-' }, /option 'prefix': expected letters, .*, got the string "1-"/],

@@ -1,0 +1,40 @@
+/** By its shape, so that signals of other realms and polyfills pass, as they do with Node's own functions. */
+export function isAbortSignal(value: unknown): value is AbortSignal {
+  if (typeof value !== 'object' || value === null) return false;
+  const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>;
+  return (
+    typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof removeEventListener === 'function'
+  );
+}
+
+/** Why the signal was aborted. Polyfills may not know. */
+export function abortReason(signal: AbortSignal): unknown {
+  return signal.reason ?? new DOMException('This operation was aborted', 'AbortError');
+}
+
+/** What waits for a signal: one listener for all, since a signal that is shared warns of many. */
+class Fan {
+  readonly calls = new Set<() => void>();
+  readonly listener = () => {
+    for (const call of this.calls) call();
+    this.calls.clear();
+  };
+}
+
+const fans = new WeakMap<AbortSignal, Fan>();
+
+/**
+ * Calls `call` once when the signal, which is not aborted yet, is.
+ * @param call its own for each wait; throws nothing
+ * @returns what ends that
+ */
+export function onAbort(signal: AbortSignal, call: () => void): () => void {
+  const fan = fans.get(signal) ?? new Fan();
+  fans.set(signal, fan);
+  if (fan.calls.size === 0) signal.addEventListener('abort', fan.listener, { once: true });
+  fan.calls.add(call);
+  return () => {
+    // A signal without listeners may be collected, also one that is waiting for its time.
+    if (fan.calls.delete(call) && fan.calls.size === 0) signal.removeEventListener('abort', fan.listener);
+  };
+}
