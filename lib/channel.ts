@@ -1,5 +1,5 @@
 import type { Block } from './block.js';
-import { type CoreAddress, MAX_BATCH } from './core.js';
+import { CLASSES, type CoreAddress, MAX_BATCH } from './core.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import { isAddress } from './handle.js';
 import type { Heap } from './heap.js';
@@ -234,7 +234,7 @@ export class Channel {
         if (result <= 0) break;
         sent += result;
         for (let i = 0; i < result; i++) {
-          const blocked = this.#heap.core.exchange[MAX_BATCH + i] as number;
+          const blocked = this.#heap.core.exchange[CLASSES + i] as number;
           if (blocked > 0) this.#wakeBlocked(blocked - 1);
         }
         if (result < count) break;

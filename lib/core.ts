@@ -6,11 +6,14 @@ export const OUT_OF_MEMORY = -2;
 export const NOT_HELD = -3;
 export const STALE = -4;
 
-/** Blocks that one batch has at the most, and half the length of {@link Core.exchange}. */
+/** Blocks that one batch has at the most. */
 export const MAX_BATCH = 32;
 
-/** Where in {@link Core.exchange} a refill says which of {@link STEPS} served it. */
-export const STEP = 2 * MAX_BATCH;
+/** Where in {@link Core.exchange} the classes of the blocks before are, and the bytes of them that are used. */
+export const CLASSES = MAX_BATCH;
+export const SIZES = 2 * MAX_BATCH;
+/** Where a refill says which of {@link STEPS} served it. */
+export const STEP = 3 * MAX_BATCH;
 export const EXCHANGE_LENGTH = STEP + 1;
 
 /** What a flush says besides: somebody waits for budget; this thread is summoned. */
@@ -114,9 +117,9 @@ export interface Core {
   holds(sizeClass: number, block: number): boolean;
   /** The block is never used again: 0, or {@link NOT_HELD}. */
   retire(sizeClass: number, block: number): number;
-  /** The block leaves this thread: a ticket, or {@link NOT_HELD}. */
-  transfer(sizeClass: number, block: number): number;
-  /** The block of a ticket comes to this thread: 0, with the block and its class in `exchange`, or {@link STALE}. */
+  /** The block leaves this thread, with `size` of its bytes used: a ticket, or {@link NOT_HELD}. */
+  transfer(sizeClass: number, block: number, size: number): number;
+  /** The block of a ticket comes to this thread: 0, with the block, its class and its size in `exchange`, or {@link STALE}. */
   adopt(ticket: number): number;
   /** What another thread joins by, or null where the core serves one thread only. */
   readonly address: CoreAddress | null;

@@ -3,10 +3,12 @@ import { Block, BlockTable } from './block.js';
 import type { Channel } from './channel.js';
 import {
   type Cause,
+  CLASSES,
   type Core,
   type CoreAddress,
   EXHAUSTED,
   MAX_BATCH,
+  SIZES,
   SLAB,
   STEP,
   SUMMONED,
@@ -410,10 +412,10 @@ export class Heap {
     return mail;
   }
 
-  /** The block leaves this thread: a ticket. */
-  transfer(block: Block): number {
+  /** The block leaves this thread, with `size` of its bytes used: a ticket. */
+  transfer(block: Block, size: number): number {
     const { magazine, index } = this.movable(block);
-    return this.#core.transfer(magazine.sizeClass, index);
+    return this.#core.transfer(magazine.sizeClass, index, size);
   }
 
   /** The block leaves this thread through a channel; its answer. */
@@ -428,7 +430,7 @@ export class Heap {
     for (let i = 0; i < count; i++) {
       const { index, magazine } = this.tracker.blockOf(blocks[from + i] as Block);
       exchange[i] = index;
-      exchange[MAX_BATCH + i] = magazine.sizeClass;
+      exchange[CLASSES + i] = magazine.sizeClass;
     }
     return channel.trySendMany(count);
   }
@@ -511,10 +513,15 @@ export class Heap {
     return this.received(0);
   }
 
-  /** A block that another thread has handed over: number `at` in `exchange`. For a lease. */
+  /** A block that another thread has handed over: number `at` in `exchange`. For a lease of {@link sizeOf}. */
   received(at: number): Block {
     const block = this.#arrived(at);
-    return --this.tracker.untilReceived > 0 ? block : this.tracker.received(block);
+    return --this.tracker.untilReceived > 0 ? block : this.tracker.received(block, this.sizeOf(at));
+  }
+
+  /** How many bytes its sender used of a block that was {@link received}. */
+  sizeOf(at: number): number {
+    return this.#core.exchange[SIZES + at] as number;
   }
 
   /** A block that was waited for: the first in `exchange`. For a lease, as an acquire leaves it. */
@@ -523,14 +530,14 @@ export class Heap {
     this.poison?.check(block);
     if (this.#options.zero === 'acquire') block.bytes.fill(0);
     this.tracker.requests.add(size, 1);
-    return --this.tracker.untilReceived > 0 ? block : this.tracker.received(block);
+    return --this.tracker.untilReceived > 0 ? block : this.tracker.received(block, size);
   }
 
   /** A block that the core has just given to this thread: number `at` in `exchange`. */
   #arrived(at: number): Block {
     const { exchange } = this.#core;
     const index = exchange[at] as number;
-    const magazine = this.magazines[exchange[MAX_BATCH + at] as number] as Magazine;
+    const magazine = this.magazines[exchange[CLASSES + at] as number] as Magazine;
     magazine.held++;
     this.epochs.start();
     const block = this.#blockAt(index, magazine);

@@ -2,6 +2,7 @@ import { freemem, totalmem } from 'node:os';
 import {
   CAUSES,
   type Cause,
+  CLASSES,
   type Core,
   type CoreClassStats,
   type CoreThreadStats,
@@ -11,6 +12,7 @@ import {
   MAX_BATCH,
   NOT_HELD,
   OUT_OF_MEMORY,
+  SIZES,
   STALE,
   STEP,
   STEPS,
@@ -36,6 +38,8 @@ interface JsBlock {
   state: State;
   /** Tickets given out so far: the last one is good while the block is in transit. */
   tickets: number;
+  /** What the last ticket's sender used, in bytes. */
+  size: number;
   /** Memory; `null` while cold, and once it was disowned. */
   bytes: Buffer<ArrayBuffer> | null;
 }
@@ -126,7 +130,7 @@ export class JsCore implements Core {
 
   #carve(k: JsClass, sizeClass: number, count: number): void {
     for (let i = 0; i < count; i++) {
-      k.cold.push(this.#blocks.push({ sizeClass, state: 'cold', tickets: 0, bytes: null }) - 1);
+      k.cold.push(this.#blocks.push({ sizeClass, state: 'cold', tickets: 0, size: 0, bytes: null }) - 1);
     }
     k.carved += count;
   }
@@ -200,7 +204,7 @@ export class JsCore implements Core {
     if (grant === undefined) return 0;
     this.exchange[0] = grant.block;
     if (grant.block < 0) return -grant.number;
-    this.exchange[MAX_BATCH] = (this.#blocks[grant.block] as JsBlock).sizeClass;
+    this.exchange[CLASSES] = (this.#blocks[grant.block] as JsBlock).sizeClass;
     return grant.number;
   }
 
@@ -282,12 +286,13 @@ export class JsCore implements Core {
     return 0;
   }
 
-  transfer(sizeClass: number, block: number): number {
+  transfer(sizeClass: number, block: number, size: number): number {
     if (!this.holds(sizeClass, block)) return NOT_HELD;
     const it = this.#blocks[block] as JsBlock;
     const k = this.#class(sizeClass);
     it.state = 'transit';
     it.tickets++;
+    it.size = Math.min(size, k.capacity);
     k.out--;
     k.transit++;
     return (it.tickets * TICKET_POOLS + this.#number) * TICKET_BLOCKS + block;
@@ -303,7 +308,8 @@ export class JsCore implements Core {
     k.transit--;
     k.out++;
     this.exchange[0] = block;
-    this.exchange[MAX_BATCH] = it.sizeClass;
+    this.exchange[CLASSES] = it.sizeClass;
+    this.exchange[SIZES] = it.size;
     return 0;
   }
 

@@ -70,13 +70,13 @@ export class Lease {
   /**
    * Hands the buffer over: this lease is released, and whoever calls `pool.adopt(ticket)` first, in any thread, has the next
    * one, and sees every byte that was written before. The ticket is a number, so it travels in a message, a
-   * SharedArrayBuffer, anywhere.
+   * SharedArrayBuffer, anywhere; the next lease has the `size` of this one.
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_OVERSIZE`, `ERR_SLABPOOL_DETACHED`, `ERR_SLABPOOL_CLOSED`
    */
   transfer(): number {
     const block = this.#block ?? released();
     const { heap } = block.magazine;
-    const ticket = heap.transfer(block as Block);
+    const ticket = heap.transfer(block as Block, this.size);
     this.#block = heap.left(block as Block);
     return ticket;
   }

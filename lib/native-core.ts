@@ -168,8 +168,8 @@ export class NativeCore implements Core {
       : new Channel(this.#pool, onWake, at.slot, at.serial);
   }
 
-  transfer(sizeClass: number, block: number): number {
-    return this.#pool.transfer(sizeClass, block);
+  transfer(sizeClass: number, block: number, size: number): number {
+    return this.#pool.transfer(sizeClass, block, size);
   }
 
   adopt(ticket: number): number {

@@ -177,13 +177,13 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
   }
 
   /**
-   * The lease of a buffer that {@link Lease.transfer} handed over. A ticket is good once, in any thread that has the pool. The
-   * lease's `size` is its capacity: how much of it means something is for the sender to tell.
+   * The lease of a buffer that {@link Lease.transfer} handed over, of the `size` that the sender's lease had. A ticket is good once,
+   * in any thread that has the pool.
    * @throws `ERR_SLABPOOL_STALE_TICKET`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`
    */
   adopt(ticket: number): Lease {
     const block = this.#heap.adopt(ticket);
-    return new Lease(block, block.capacity);
+    return new Lease(block, this.#heap.sizeOf(0));
   }
 
   /**

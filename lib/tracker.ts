@@ -125,13 +125,13 @@ export class Tracker {
   }
 
   /** A block that no acquire counts, when {@link untilReceived} is down to 0: the block itself, or a stand-in. */
-  received(block: Block): Block {
+  received(block: Block, size: number): Block {
     this.untilReceived = this.#receivedInterval();
     if (this.#detection === 'off') return block;
     if (this.#detection === 'full') {
-      return this.#track(block, block.capacity, performance.now(), this.received);
+      return this.#track(block, size, performance.now(), this.received);
     }
-    return this.#trackIfAffordable(block, block.capacity, this.received);
+    return this.#trackIfAffordable(block, size, this.received);
   }
 
   #receivedInterval(): number {

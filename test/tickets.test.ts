@@ -19,14 +19,14 @@ describe.each(BACKENDS)('tickets within one thread on the %s core', (backend) =>
     pool.close();
   });
 
-  test.each(TIERS)('a buffer of %i bytes: its bytes come along, its size becomes the capacity', (size) => {
+  test.each(TIERS)('a buffer of %i bytes: its bytes come along, and so does the size that was asked for', (size) => {
     const lease = pool.acquire(size - 1);
     const { bytes, buffer } = lease;
     stamp(bytes, size);
     const ticket = lease.transfer();
     expect(Number.isSafeInteger(ticket) && ticket >= 0).toBe(true);
     const next = pool.adopt(ticket);
-    expect([next.size, next.capacity, next.buffer.byteLength]).toEqual([size, size, size]);
+    expect([next.size, next.capacity, next.buffer.byteLength]).toEqual([size - 1, size, size]);
     // The same thread knows the block already.
     expect(next.buffer).toBe(buffer);
     check(next.bytes, size);
@@ -56,6 +56,29 @@ describe.each(BACKENDS)('tickets within one thread on the %s core', (backend) =>
   });
 });
 
+describe.each(BACKENDS)('sizes on the %s core', (backend) => {
+  test('B12: the size travels with the ticket, over several hand-overs, and view() has no stale tail', () => {
+    const pool = new BufferPool({ backend, tiers: TIERS, maxBytes: 4 * MiB, leakDetection: 'full' });
+    const first = pool.acquire(64 * KiB);
+    first.bytes.fill(7);
+    first.release();
+    for (const size of [0, 1, 5000, 64 * KiB - 1, 64 * KiB, MiB]) {
+      const lease = pool.acquire(size);
+      const once = pool.adopt(lease.transfer());
+      expect(pool.trackedLeases()).toMatchObject([{ size }]);
+      const twice = pool.adopt(once.transfer());
+      expect([once.size, twice.size, twice.view().length, twice.capacity]).toEqual([
+        size,
+        size,
+        size,
+        twice.bytes.length,
+      ]);
+      twice.release();
+    }
+    pool.close();
+  });
+});
+
 describe('tickets between threads', () => {
   let pool: BufferPool;
   beforeEach(() => {
@@ -70,10 +93,10 @@ describe('tickets between threads', () => {
     pool.close();
   });
 
-  test.each(TIERS)('%i bytes go there and back again, every one of them', async (size) => {
+  test.each(TIERS)('%i bytes go there and back again, every one of them, and B12: the size with them', async (size) => {
     const member = await Member.start(pool);
     for (let round = 0; round < 3; round++) {
-      const leases = pool.acquireMany(size, 4);
+      const leases = pool.acquireMany(size - 1, 4);
       for (const [i, { bytes }] of leases.entries()) stamp(bytes, round * 100 + i);
       const ids = await member.call(
         'adopt',
@@ -83,6 +106,7 @@ describe('tickets between threads', () => {
       await member.call('stamp', ids, round * 100 + 50);
       const back = (await member.call('transfer', ids)).map((ticket) => pool.adopt(ticket));
       for (const [i, { bytes }] of back.entries()) check(bytes, round * 100 + 50 + i);
+      expect(back.map((lease) => [lease.size, lease.capacity])).toEqual(back.map(() => [size - 1, size]));
       pool.releaseMany(back);
     }
     checkBooks(pool);

@@ -230,7 +230,7 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
         count > kMaxBatch) {
       return nullptr;
     }
-    uint32_t* const classes = environment_->exchange + kMaxBatch;
+    uint32_t* const classes = environment_->exchange + kClasses;
     for (uint32_t i = 0; i < count; ++i) {
       uint32_t rung;
       const auto result = (*shared_)->try_send(pool_->membership().thread(), classes[i], environment_->exchange[i],
@@ -271,7 +271,7 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
     } while (result == Channel::Result::stale);
     if (result == Channel::Result::ok) {
       environment_->exchange[i] = message.block;
-      environment_->exchange[kMaxBatch + i] = pool_->membership()->class_of(message.block);
+      environment_->exchange[kClasses + i] = pool_->membership()->class_of(message.block);
       environment_->meta[2 * i] = message.meta[0];
       environment_->meta[2 * i + 1] = message.meta[1];
     }

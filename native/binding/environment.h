@@ -13,12 +13,14 @@
 
 namespace slabpool {
 
-// Where in `exchange` a refill says which Step served it.
-inline constexpr size_t kStep = 2 * kMaxBatch;
+// Where in `exchange` the classes of the blocks before are, the bytes of them that are used, and which Step served a refill.
+inline constexpr size_t kClasses = kMaxBatch;
+inline constexpr size_t kSizes = 2 * kMaxBatch;
+inline constexpr size_t kStep = 3 * kMaxBatch;
 
 struct Environment {
-  // Blocks, and then their classes where they are of several; then kStep.
-  uint32_t exchange[2 * kMaxBatch + 1] = {};
+  // Blocks first.
+  uint32_t exchange[kStep + 1] = {};
   // Two for each message.
   double meta[2 * kMaxBatch] = {};
   // Pools that were garbage-collected without close(): views of their blocks may still be about, so that only what the
@@ -32,7 +34,7 @@ inline void do_nothing(napi_env, void*, void*) {}
 // A call of a hot method, by plain N-API: node-addon-api's CallbackInfo would take as long as the method.
 struct HotCall {
   napi_env env;
-  napi_value arguments[2];  // undefined where there was none
+  napi_value arguments[3];  // undefined where there was none
 
   [[nodiscard]] napi_value number(int32_t value) const {
     napi_value number = nullptr;

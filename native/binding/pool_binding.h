@@ -142,10 +142,10 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value slot(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), pool_.handle().slot); }
   Napi::Value serial(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), pool_.handle().serial); }
 
-  // transfer(sizeClass, block): a ticket, or a negative status.
+  // transfer(sizeClass, block, size): a ticket, or a negative status.
   napi_value transfer(const HotCall& call);
 
-  // adopt(ticket): 0, and the block and its class in `exchange`; or a negative status.
+  // adopt(ticket): 0, and the block, its class and its size in `exchange`; or a negative status.
   napi_value adopt(const HotCall& call);
 
   // close(): ends this environment's membership; the pool's other methods throw from now on.

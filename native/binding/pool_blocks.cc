@@ -66,10 +66,12 @@ Napi::Value PoolBinding::retire(const Napi::CallbackInfo& info) {
 napi_value PoolBinding::transfer(const HotCall& call) {
   uint32_t size_class;
   uint32_t block;
+  uint32_t size;
   uint32_t generation;
   if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
   if (!argument(call.env, call.arguments[1], kNoIndex, &block)) return nullptr;
-  const Status result = pool_->transfer(pool_.thread(), size_class, block, Carrier::ticket, generation);
+  if (!argument(call.env, call.arguments[2], kNoIndex, &size)) return nullptr;
+  const Status result = pool_->transfer(pool_.thread(), size_class, block, Carrier::ticket, generation, size);
   if (result != Status::ok) return call.number(status(result));
   const uint64_t ticket =
       (ticket_pool() << kTicketBlockBits | block) << kTicketGenerationBits | (generation & kGenerationMask);
@@ -91,7 +93,8 @@ napi_value PoolBinding::adopt(const HotCall& call) {
   const Status result = pool_->adopt(pool_.thread(), block, generation);
   if (result == Status::ok) {
     environment_->exchange[0] = block;
-    environment_->exchange[kMaxBatch] = pool_->class_of(block);
+    environment_->exchange[kClasses] = pool_->class_of(block);
+    environment_->exchange[kSizes] = pool_->size_of(block);
   }
   return call.number(status(result));
 }

@@ -20,7 +20,7 @@ Napi::Value PoolBinding::collect(const Napi::CallbackInfo& info) {
   Grant grant{};
   if (!pool_ || !pool_->collect(pool_.thread(), grant)) return Napi::Number::New(info.Env(), 0);
   environment_->exchange[0] = grant.block;
-  environment_->exchange[kMaxBatch] = grant.size_class;
+  environment_->exchange[kClasses] = grant.size_class;
   const auto number = static_cast<double>(grant.number);
   return Napi::Number::New(info.Env(), grant.block == kNoIndex ? -number : number);
 }

@@ -16,8 +16,12 @@ struct Block {
   // Next block of the same batch, kNoIndex at its end. Written by the batch's owner, published with the batch.
   uint32_t next;
   uint32_t slab;
-  // While the block heads a resting batch: when it was laid down, in milliseconds of os::now_ms(), which may wrap.
-  uint32_t rests_since;
+  union {
+    // While the block heads a resting batch: when it was laid down, in milliseconds of os::now_ms(), which may wrap.
+    uint32_t rests_since;
+    // While it is in transit: the bytes of it that are used. Written by the sender, published with the life word.
+    uint32_t size;
+  };
   BasicLifeWord<> life;
 };
 static_assert(sizeof(Block) == 24);

@@ -351,9 +351,11 @@ Status Pool::retire(Attachment& thread, uint32_t c, uint32_t block) {
   return Status::ok;
 }
 
-Status Pool::transfer(Attachment& thread, uint32_t c, uint32_t block, Carrier carrier, uint32_t& generation) {
+Status Pool::transfer(Attachment& thread, uint32_t c, uint32_t block, Carrier carrier, uint32_t& generation,
+                      uint32_t size) {
   if (!holds(thread, c, block)) return Status::not_held;
   thread.classes[c].sent.add(1);
+  blocks_[block].size = static_cast<uint32_t>(std::min<size_t>(size, classes_[c].capacity));
   generation = blocks_[block].life.transfer(carrier == Carrier::ticket ? thread.index : kNobodysIndex);
   return Status::ok;
 }

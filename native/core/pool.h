@@ -120,13 +120,15 @@ class Pool {
   // The block is never used again. By the attached thread.
   [[nodiscard]] Status retire(Attachment& thread, uint32_t size_class, uint32_t block);
 
-  // The block leaves the thread: `generation` is what adopt() needs. By the attached thread.
+  // The block leaves the thread: `generation` is what adopt() needs. `size` of its bytes are used. By the attached thread.
   [[nodiscard]] Status transfer(Attachment& thread, uint32_t size_class, uint32_t block, Carrier carrier,
-                                uint32_t& generation);
+                                uint32_t& generation, uint32_t size = 0);
 
   // The block comes to the thread, if it is in transit and the low kTicketGenerationBits of its generation are those of
   // `generation`; otherwise stale. By the attached thread, which sees all that was written before transfer().
   [[nodiscard]] Status adopt(Attachment& thread, uint32_t block, uint32_t generation);
+  // What transfer() was told. By the thread that has adopted the block, before it does anything else with it.
+  [[nodiscard]] uint32_t size_of(uint32_t block) const { return blocks_[block].size; }
 
   // A block that nobody will adopt goes home, if it is still in transit with this generation. Any thread.
   void recall(uint32_t block, uint32_t generation);

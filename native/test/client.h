@@ -71,9 +71,9 @@ struct Client {
     return status;
   }
 
-  uint32_t transfer(uint32_t c, uint32_t block) {
+  uint32_t transfer(uint32_t c, uint32_t block, uint32_t size = 0) {
     uint32_t generation = 0;
-    CHECK_EQ(pool.transfer(*thread, c, block, Carrier::ticket, generation), Status::ok);
+    CHECK_EQ(pool.transfer(*thread, c, block, Carrier::ticket, generation, size), Status::ok);
     return generation;
   }
 

@@ -200,7 +200,7 @@ TEST(bytes_come_with_the_ticket_even_if_nothing_else_orders_them) {
       const uint32_t b = blocks.back();
       blocks.pop_back();
       write_payload(pool->address(b), 4096, round);
-      const uint64_t word = uint64_t{b + 1} << 32 | client.transfer(0, b);
+      const uint64_t word = uint64_t{b + 1} << 32 | client.transfer(0, b, round % 4096);
       while (slot.load(std::memory_order_relaxed) != 0) std::this_thread::yield();
       slot.store(word, std::memory_order_relaxed);
     }
@@ -213,6 +213,7 @@ TEST(bytes_come_with_the_ticket_even_if_nothing_else_orders_them) {
     const auto b = static_cast<uint32_t>(word >> 32) - 1;
     // Without an order the word may still look stale for a moment.
     while (client.adopt(b, static_cast<uint32_t>(word)) != Status::ok) std::this_thread::yield();
+    CHECK_EQ(pool->size_of(b), round % 4096);
     CHECK(has_payload(pool->address(b), 4096, round));
     CHECK_EQ(client.flush(0, {b}), Status::ok);
   }

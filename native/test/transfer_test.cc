@@ -43,6 +43,23 @@ TEST(block_and_its_bytes_go_from_thread_to_thread_and_back) {
   }
 }
 
+TEST(size_travels_with_the_block_and_is_never_above_its_capacity) {
+  const auto pool = make_pool({1000, 4096}, 8 * kMiB);
+  Client sender(*pool);
+  Client adopter(*pool);
+  for (uint32_t c : {0, 1}) {
+    const Blocks blocks = sender.refill(c);
+    const auto capacity = static_cast<uint32_t>(pool->size_class(c).capacity);
+    for (const uint32_t size : {0U, 1U, capacity - 1, capacity, capacity + 1, UINT32_MAX}) {
+      CHECK_EQ(adopter.adopt(blocks[0], sender.transfer(c, blocks[0], size)), Status::ok);
+      CHECK_EQ(pool->size_of(blocks[0]), std::min(size, capacity));
+      CHECK_EQ(sender.adopt(blocks[0], adopter.transfer(c, blocks[0], 7)), Status::ok);
+      CHECK_EQ(pool->size_of(blocks[0]), 7U);
+    }
+    CHECK_EQ(sender.flush(c, blocks), Status::ok);
+  }
+}
+
 TEST(sender_may_adopt_its_own_ticket) {
   const auto pool = make_pool({4096}, 8 * kMiB);
   Client client(*pool);
