@@ -24,7 +24,7 @@ export class Epochs {
 
   constructor(heap: Heap, core: Core, { name, epochMs, onPressure }: ResolvedOptions) {
     this.#heap = heap;
-    this.#gauge = new PressureGauge(core, name, onPressure);
+    this.#gauge = new PressureGauge(core, name, heap.outbox, onPressure);
     this.#ms = epochMs;
   }
 
@@ -74,7 +74,12 @@ export class Epochs {
     }
     const level = this.#gauge.look();
     // It may have called the user's function.
-    if (heap.closed) return;
+    if (!heap.closed) this.#turn(level);
+    heap.outbox.publish();
+  }
+
+  #turn(level: PressureLevel): void {
+    const heap = this.#heap;
     const critical = level === 'critical';
     const ends = critical || performance.now() >= this.#began + this.#length(level) - TIMER_SLACK;
     if (ends) heap.flushQuiet(critical);

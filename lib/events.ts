@@ -1,4 +1,4 @@
-import { channel } from 'node:diagnostics_channel';
+import { type Channel, channel } from 'node:diagnostics_channel';
 import type { Cause } from './core.js';
 import type { Pressure } from './pressure.js';
 
@@ -94,3 +94,21 @@ export const events = {
   leak: channel('slabpool:leak'),
   useAfterRelease: channel('slabpool:use-after-release'),
 } as const;
+
+/**
+ * What happened in a pool, until its state machine is at rest: only then may subscribers be called, since they may do anything, also
+ * close the pool. Emptied at the end of each public call, of each callback of the runtime, and whenever a block is on its way to a lease.
+ */
+export class Outbox {
+  readonly #queue: [Channel, object][] = [];
+
+  add(to: Channel, message: object): void {
+    if (to.hasSubscribers) this.#queue.push([to, message]);
+  }
+
+  /** Afterwards the pool may be closed. */
+  publish(): void {
+    // A subscriber that uses the pool comes here, too.
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) next[0].publish(next[1]);
+  }
+}

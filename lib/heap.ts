@@ -18,7 +18,7 @@ import {
 } from './core.js';
 import { Epochs } from './epochs.js';
 import { invalidArg, SlabPoolError } from './errors.js';
-import { type ExhaustedEvent, events, type SlabCreateEvent, type TrimEvent } from './events.js';
+import { type ExhaustedEvent, events, Outbox, type SlabCreateEvent, type TrimEvent } from './events.js';
 import { Magazine } from './magazine.js';
 import { type CoreChannel, NativeCore } from './native-core.js';
 import type { ResolvedOptions } from './options.js';
@@ -40,6 +40,7 @@ const SWEEP = 1;
 export class Heap {
   readonly name: string;
   readonly magazines: readonly Magazine[];
+  readonly outbox = new Outbox();
   readonly oversize: Oversize;
   readonly tracker: Tracker;
   /**
@@ -78,7 +79,7 @@ export class Heap {
     // These have to see each release.
     const byItself = options.zero !== 'release' && !options.poison && !options.detachOnRelease;
     this.tracker = new Tracker(this, options, byItself);
-    this.poison = options.poison ? new Poison(options.name) : null;
+    this.poison = options.poison ? new Poison(options.name, this.outbox) : null;
     this.magazines = options.tiers.map((capacity, c) => new Magazine(this, c, capacity, core.batch(c), byItself));
     this.magazines.forEach((magazine, c) => {
       magazine.next = this.magazines[c + 1] ?? null;
@@ -111,7 +112,7 @@ export class Heap {
   refill(magazine: Magazine): Block {
     const found = this.#refill(magazine);
     if (typeof found === 'object') return found;
-    magazine.untilSample++; // This acquire does not count.
+    magazine.uncount();
     throw this.#refusal(magazine, found);
   }
 
@@ -119,6 +120,7 @@ export class Heap {
   tryRefill(magazine: Magazine): Block | null {
     const found = this.#refill(magazine);
     if (typeof found === 'object') return found;
+    this.#announce(null);
     if (found === EXHAUSTED) return null;
     throw this.#refusal(magazine, found);
   }
@@ -141,10 +143,8 @@ export class Heap {
       given = this.#trim('exhausted');
       count = core.refill(sizeClass);
     }
-    if (count < 0) {
-      this.#publishTrim('exhausted', given);
-      return count;
-    }
+    this.#noteTrim('exhausted', given);
+    if (count < 0) return count;
 
     const { exchange } = core;
     const step = exchange[STEP];
@@ -154,12 +154,22 @@ export class Heap {
     for (let i = 0; i < count; i++) blocks[count - 1 - i] = this.#blockAt(exchange[i] as number, magazine);
     magazine.count = count - 1;
     const block = blocks[count - 1] as Block;
-    // Only now: a subscriber may use the pool.
-    this.#publishTrim('exhausted', given);
-    if (step === SLAB && events.slabCreate.hasSubscribers) {
-      events.slabCreate.publish({ pool: this.name, capacity: magazine.capacity } satisfies SlabCreateEvent);
+    if (step === SLAB) {
+      this.outbox.add(events.slabCreate, {
+        pool: this.name,
+        capacity: magazine.capacity,
+      } satisfies SlabCreateEvent);
     }
+    this.#announce(block);
     return block;
+  }
+
+  /** Lets subscribers know. If one of them closes the pool, the block on its way to a lease goes back, and there is no lease. */
+  #announce(block: Block | null): void {
+    this.outbox.publish();
+    if (!this.closed) return;
+    if (block !== null) this.#put(block.magazine, block);
+    this.assertOpen();
   }
 
   /**
@@ -225,6 +235,7 @@ export class Heap {
     this.#obey();
     this.waiting.collect();
     this.#press(this.#core.waiting > 0);
+    this.outbox.publish();
   }
 
   /** Does what this thread is summoned to do. */
@@ -233,7 +244,7 @@ export class Heap {
     if (summons === 0) return;
     const cause = summons === SUMMONS_TRIM ? 'trim' : 'pressure';
     if (summons === SUMMONS_FLUSH) this.#flushAll();
-    else this.#publishTrim(cause, this.#trim(cause));
+    else this.#noteTrim(cause, this.#trim(cause));
   }
 
   /** While anybody waits for budget, nothing stays in magazines. */
@@ -296,6 +307,17 @@ export class Heap {
 
   /** What {@link Magazine.put} does not do by itself. */
   putSlow(magazine: Magazine, block: Block): Spent | null {
+    const spent = this.#put(magazine, block);
+    this.outbox.publish();
+    return spent;
+  }
+
+  /** As a release, in the middle of something else. */
+  keep(block: Block): void {
+    this.#put(block.magazine, block);
+  }
+
+  #put(magazine: Magazine, block: Block): Spent | null {
     this.assertOpen();
     if (isStandIn(block)) return this.#putTracked(block);
     const { detachOnRelease, zero } = this.#options;
@@ -332,16 +354,21 @@ export class Heap {
   #putTracked(standIn: Block): Spent {
     const block = this.tracker.blockOf(standIn);
     const spent = this.tracker.end(standIn, 'released');
-    block.magazine.put(block);
+    this.#put(block.magazine, block);
     this.poison?.remember(block, spent);
     return spent;
   }
 
   #sampled(magazine: Magazine, size: number): Magazine {
+    const { interval } = magazine;
+    magazine.sampleAfter(1); // Should a subscriber acquire, its acquire is one to look at, too.
     let block = magazine.count > 0 ? (magazine.blocks[--magazine.count] as Block) : this.refill(magazine);
     if (block.bytes.length !== magazine.capacity) block = this.replace(magazine, block);
     this.poison?.check(block);
+    this.tracker.drain();
+    this.#announce(block);
     if (this.#options.zero === 'acquire') block.bytes.fill(0);
+    magazine.interval = interval;
     block = this.tracker.sample(magazine, block, size);
     const from = block.magazine;
     from.blocks[from.count++] = block;
@@ -385,11 +412,11 @@ export class Heap {
   #ashore(magazine: Magazine, index: number): void {
     // The TypeScript core has no memory for it now, so nothing to wipe.
     if (this.#native && (this.poison !== null || this.#options.zero === 'release')) {
-      const block = this.#blockAt(index, magazine);
-      block.magazine.put(block);
-      return;
+      this.keep(this.#blockAt(index, magazine));
+    } else {
+      this.#giveBack(magazine, index);
     }
-    this.#giveBack(magazine, index);
+    this.outbox.publish();
   }
 
   /** The holder detached the block's ArrayBuffer; whoever has the memory now may write to it for ever. */
@@ -581,13 +608,13 @@ export class Heap {
     this.assertOpen();
     const bytes = this.#trim('trim');
     this.#core.summonOthers(SUMMONS_TRIM);
-    this.#publishTrim('trim', bytes);
+    this.#noteTrim('trim', bytes);
+    this.outbox.publish();
     return bytes;
   }
 
-  #publishTrim(cause: Cause, bytes: number): void {
-    if (bytes === 0 || !events.trim.hasSubscribers) return;
-    events.trim.publish({ pool: this.name, cause, bytes } satisfies TrimEvent);
+  #noteTrim(cause: Cause, bytes: number): void {
+    if (bytes > 0) this.outbox.add(events.trim, { pool: this.name, cause, bytes } satisfies TrimEvent);
   }
 
   #trim(cause: Cause): number {
@@ -639,6 +666,7 @@ export class Heap {
     this.#adrift.clear((buffer) => this.#core.detach(buffer));
     this.tracker.close();
     this.#core.close();
+    this.outbox.publish();
   }
 
   assertOpen(): void {
@@ -646,18 +674,30 @@ export class Heap {
     throw closedError(this.name)();
   }
 
-  publishExhausted(capacity: number, waits: boolean): void {
-    if (!events.exhausted.hasSubscribers) return;
+  noteExhausted(capacity: number, waits: boolean): void {
     const { maxBytes } = this.#options;
-    events.exhausted.publish({ pool: this.name, capacity, maxBytes, waits } satisfies ExhaustedEvent);
+    this.outbox.add(events.exhausted, { pool: this.name, capacity, maxBytes, waits } satisfies ExhaustedEvent);
   }
 
   #refusal({ capacity }: Magazine, status: number): SlabPoolError {
     if (status === EXHAUSTED) {
       this.#core.countRefusal();
-      this.publishExhausted(capacity, false);
+      this.noteExhausted(capacity, false);
     }
-    return refusal(this.#core, this.name, this.#options.maxBytes, capacity, status);
+    const error = refusal(this.#core, this.name, this.#options.maxBytes, capacity, status);
+    this.#announce(null);
+    return error;
+  }
+
+  /** For an acquire above the largest tier. */
+  acquireOversize(size: number): Block {
+    let block: Block | null = null;
+    try {
+      block = this.oversize.make(size);
+      return block;
+    } finally {
+      this.#announce(block);
+    }
   }
 }
 

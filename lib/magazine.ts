@@ -31,7 +31,7 @@ export class Magazine {
   /** Leases that the core has been told of. */
   reported = -0;
   /** Acquires up to the one that the tracker looks at next. Counting these down is all that statistics cost each acquire. */
-  untilSample = 1;
+  untilSample = 0;
   /** Acquires from the sample before to the next one. */
   interval = 1;
   /** Those up to the next sample. Minus zero is a double: counting on from 2^31 then changes no representation, so deoptimises nothing. */
@@ -58,8 +58,13 @@ export class Magazine {
   /** The next sample is the acquire that comes so many after the last one. */
   sampleAfter(interval: number): void {
     this.interval = interval;
-    this.#acquiresAtSample += interval;
+    this.#acquiresAtSample += interval - this.untilSample;
     this.untilSample = interval;
+  }
+
+  /** The last acquire was refused. */
+  uncount(): void {
+    this.#acquiresAtSample--;
   }
 
   /** This thread acquires: room for two batches. */

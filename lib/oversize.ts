@@ -44,7 +44,7 @@ export class Oversize {
   make(size: number): Block {
     if (!this.fits(size)) {
       this.refused++;
-      this.#publish(size, false);
+      this.#note(size, false);
       throw new SlabPoolError(
         'ERR_SLABPOOL_OVERSIZE',
         `${size} bytes are above the largest tier and do not fit: of maxOversizeBytes ${this.#maxBytes}, ` +
@@ -60,14 +60,13 @@ export class Oversize {
     this.outBytes += size;
     this.peakBytes = Math.max(this.peakBytes, this.outBytes);
     const leased = --this.magazine.untilSample === 0 ? this.#heap.tracker.sample(this.magazine, block, size) : block;
-    this.#publish(size, true);
+    this.#note(size, true);
     return leased;
   }
 
-  #publish(size: number, served: boolean): void {
-    if (!events.oversize.hasSubscribers) return;
-    const { outBytes } = this;
-    events.oversize.publish({ pool: this.#heap.name, size, outBytes, served } satisfies OversizeEvent);
+  #note(size: number, served: boolean): void {
+    const { name: pool, outbox } = this.#heap;
+    outbox.add(events.oversize, { pool, size, outBytes: this.outBytes, served } satisfies OversizeEvent);
   }
 
   #allocate(size: number): Buffer<ArrayBuffer> {

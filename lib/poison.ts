@@ -1,6 +1,6 @@
 import { threadId } from 'node:worker_threads';
 import type { Block } from './block.js';
-import { events, type UseAfterReleaseEvent } from './events.js';
+import { events, type Outbox, type UseAfterReleaseEvent } from './events.js';
 import type { Spent } from './trail.js';
 
 const POISON = 0xde;
@@ -20,14 +20,16 @@ export class Poison {
   /** Blocks that were found to be written to. */
   writes = 0;
   readonly #pool: string;
+  readonly #outbox: Outbox;
   /** By block number: filled, and what the last lease has left if that was tracked. */
   readonly #filled = new Map<number, Spent | null>();
   /** Of the last leases, those that a warning was given for. */
   readonly #warned = new Set<string>();
   #shared = false;
 
-  constructor(pool: string) {
+  constructor(pool: string, outbox: Outbox) {
     this.#pool = pool;
+    this.#outbox = outbox;
   }
 
   fill({ index, bytes }: Block): void {
@@ -72,7 +74,7 @@ export class Poison {
       thread: threadId,
     };
     if (events.useAfterRelease.hasSubscribers) {
-      events.useAfterRelease.publish(event);
+      this.#outbox.add(events.useAfterRelease, event);
       return;
     }
     const { acquiredAt, releasedAt } = event;

@@ -124,7 +124,7 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
     if (!Number.isSafeInteger(size) || size < 0) {
       throw invalidArg('acquire(size)', 'a safe integer from 0 (bytes)', size, this.name);
     }
-    if (size > this.#pooledSize) return new Lease(this.#heap.oversize.make(size), size);
+    if (size > this.#pooledSize) return new Lease(this.#heap.acquireOversize(size), size);
     return new Lease(Lease.end(this.acquire(1), this.#heap), 0);
   }
 
@@ -196,7 +196,7 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
     try {
       for (let i = 0; i < count; i++) leases.push(this.acquire(size));
     } catch (error) {
-      for (const lease of leases) lease.release();
+      for (const lease of leases) lease[Symbol.dispose]();
       throw error;
     }
     return leases;
@@ -276,7 +276,9 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
   /** A snapshot; walks the tiers, so keep it off the hot path. */
   stats(): PoolStats {
     this.#heap.assertOpen();
-    return takeStats(this.#heap, this.backend.kind, this.#options);
+    const stats = takeStats(this.#heap, this.backend.kind, this.#options);
+    this.#heap.outbox.publish();
+    return stats;
   }
 
   /** Whether this pool pays its rent: {@link diagnose} of {@link stats}. `String(pool.diagnose())` is a report. */
@@ -287,7 +289,9 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
   /** The number of leases out. */
   outstanding(): number {
     this.#heap.assertOpen();
-    return this.#heap.outstanding();
+    const outstanding = this.#heap.outstanding();
+    this.#heap.outbox.publish();
+    return outstanding;
   }
 
   /**
@@ -305,7 +309,9 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
         this.name,
       );
     }
-    return this.#heap.tracker.leases(olderThanMs);
+    const leases = this.#heap.tracker.leases(olderThanMs);
+    this.#heap.outbox.publish();
+    return leases;
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { Core } from './core.js';
 import { invalidArg } from './errors.js';
-import { events, type PressureEvent } from './events.js';
+import { events, type Outbox, type PressureEvent } from './events.js';
 
 /** How short memory is: of the limit `none` below 70 %, `high` from there, `critical` from 90 % on. */
 export type PressureLevel = 'none' | 'high' | 'critical';
@@ -32,12 +32,14 @@ export function levelOf(usedBytes: number, limitBytes: number): PressureLevel {
 export class PressureGauge {
   readonly #core: Core;
   readonly #pool: string;
+  readonly #outbox: Outbox;
   readonly #onPressure: OnPressure | undefined;
   #seen: PressureLevel = 'none';
 
-  constructor(core: Core, pool: string, onPressure: OnPressure | undefined) {
+  constructor(core: Core, pool: string, outbox: Outbox, onPressure: OnPressure | undefined) {
     this.#core = core;
     this.#pool = pool;
+    this.#outbox = outbox;
     this.#onPressure = onPressure;
   }
 
@@ -57,9 +59,7 @@ export class PressureGauge {
     const { level } = pressure;
     const changed = level !== this.#seen;
     this.#seen = level;
-    if (changed && events.pressure.hasSubscribers) {
-      events.pressure.publish({ pool: this.#pool, pressure } satisfies PressureEvent);
-    }
+    if (changed) this.#outbox.add(events.pressure, { pool: this.#pool, pressure } satisfies PressureEvent);
     if (this.#onPressure === undefined) return this.#core.pressureOverride ?? level;
     return changed || level !== 'none' ? this.#ask(this.#onPressure, pressure) : level;
   }

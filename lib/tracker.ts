@@ -191,7 +191,7 @@ export class Tracker {
         const { block, trail, acquires } = this.#forget(standIn);
         // Nobody looked at the clock when it ended: it is taken to have been out for as long as one acquire took since.
         this.holds.totalMs += (performance.now() - trail.since) / Math.max(1, magazine.acquires - acquires);
-        block.magazine.put(block);
+        this.#heap.keep(block);
       }
     }
   }
@@ -206,6 +206,7 @@ export class Tracker {
       this.#registry.register(standIn, id, standIn);
     }
     this.#fresh.clear();
+    this.#heap.outbox.publish();
   }
 
   #closeMagazines(): void {
@@ -257,10 +258,11 @@ export class Tracker {
       this.leaks.set(site, leak);
     }
     leak.count++;
-    // Last, since subscribers may do anything.
-    if (this.#published.has(site) || !events.leak.hasSubscribers) return;
-    this.#published.add(site);
-    events.leak.publish(leak);
+    if (!this.#published.has(site) && events.leak.hasSubscribers) {
+      this.#published.add(site);
+      this.#heap.outbox.add(events.leak, leak);
+    }
+    this.#heap.outbox.publish();
   }
 
   /** Leases that are out and tracked. */

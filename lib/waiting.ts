@@ -80,7 +80,7 @@ export class Waiting {
       this.#keepAlive();
     };
     return this.#wait(size, options, withdraw, (waiter) => {
-      this.#heap.publishExhausted(magazine.capacity, true);
+      this.#heap.noteExhausted(magazine.capacity, true);
       number = this.#core.wait(magazine.sizeClass);
       if (number === 0) {
         waiter.fail(this.#outOfMemory(size));
@@ -166,7 +166,7 @@ export class Waiting {
         waiter?.fail(error);
         continue;
       }
-      if (waiter === undefined) block.magazine.put(block);
+      if (waiter === undefined) this.#heap.keep(block);
       else waiter.serve(block);
     }
     this.#keepAlive();

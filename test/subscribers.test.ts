@@ -1,0 +1,241 @@
+import diagnostics from 'node:diagnostics_channel';
+import { BufferPool, type Lease } from 'slabpool';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Lease as LeaseClass } from '../dist/lease.js';
+import { BACKENDS, checkBooks, heapOf, KiB } from './backends.js';
+
+const BLOCK = 4 * KiB;
+const LARGE = 16 * KiB;
+
+/** What a callback does to the pool that called it. */
+const ACTIONS: Record<string, (pool: BufferPool, held: Lease[]) => void> = {
+  'closes the pool': (pool) => pool.close(),
+  'closes it twice': (pool) => {
+    pool.close();
+    pool.close();
+  },
+  trims: (pool) => void pool.trim(),
+  'acquires, of the same tier and of another': (pool) => {
+    for (const size of [BLOCK, LARGE, BLOCK]) {
+      try {
+        pool.acquire(size).release();
+      } catch {} // It may be full.
+    }
+  },
+  'acquires, and keeps it': (pool, held) => {
+    try {
+      held.push(pool.acquire(BLOCK));
+    } catch {}
+  },
+  'releases all there is': (_, held) => {
+    for (const lease of held.splice(0)) lease[Symbol.dispose]();
+  },
+  'asks for figures': (pool) => void [pool.stats(), pool.outstanding(), pool.trackedLeases()],
+  throws: () => {
+    throw new Error('from a callback');
+  },
+};
+
+const leak = (pool: BufferPool) => void pool.acquire(BLOCK);
+
+async function collectGarbage(): Promise<void> {
+  for (let i = 0; i < 4; i++) {
+    await new Promise(setImmediate);
+    gc?.();
+  }
+}
+
+/** For each event what makes it happen: whatever it returns is a lease, a promise of one, or nothing. */
+const EVENTS: Record<string, [channel: string, trigger: (pool: BufferPool, held: Lease[]) => unknown]> = {
+  'a slab for acquire()': ['slab:create', (pool) => pool.acquire(BLOCK)],
+  'a slab for a size of 0': ['slab:create', (pool) => pool.acquire(0)],
+  'a slab for acquireAsync()': ['slab:create', (pool) => pool.acquireAsync(BLOCK)],
+  'a slab for acquireMany()': ['slab:create', (pool) => pool.acquireMany(BLOCK, 3)],
+  'a slab for borrow()': ['slab:create', (pool) => pool.borrow(BLOCK, (lease) => void lease.bytes.fill(1))],
+  'a slab for prewarm()': ['slab:create', (pool) => pool.prewarm(BLOCK, 2)],
+  'trim()': [
+    'trim',
+    (pool) => {
+      pool.acquire(BLOCK).release();
+      pool.trim();
+    },
+  ],
+  'idle memory given up for acquire()': [
+    'trim',
+    (pool) => {
+      pool.releaseMany(pool.acquireMany(BLOCK, 4));
+      return pool.acquire(LARGE);
+    },
+  ],
+  'idle memory given up for acquireAsync(), which waits nevertheless': [
+    'trim',
+    (pool, held) => {
+      held.push(pool.acquire(BLOCK));
+      pool.acquire(BLOCK).release();
+      return pool.acquireAsync(LARGE, { timeout: 50 });
+    },
+  ],
+  'a refusal': [
+    'exhausted',
+    (pool, held) => {
+      held.push(...pool.acquireMany(BLOCK, 4));
+      return pool.acquire(BLOCK);
+    },
+  ],
+  'a refusal of acquireMany()': ['exhausted', (pool) => pool.acquireMany(BLOCK, 5)],
+  'somebody who waits': [
+    'exhausted',
+    (pool, held) => {
+      held.push(...pool.acquireMany(BLOCK, 4));
+      return pool.acquireAsync(BLOCK, { timeout: 50 });
+    },
+  ],
+  'an oversize request': ['oversize', (pool) => pool.acquire(64 * KiB)],
+  'an oversize request that is refused': [
+    'oversize',
+    (pool, held) => {
+      held.push(pool.acquire(64 * KiB));
+      return pool.acquire(64 * KiB);
+    },
+  ],
+  'an oversize request that waits': [
+    'oversize',
+    async (pool, held) => {
+      held.push(pool.acquire(100 * KiB));
+      const waits = pool.acquireAsync(64 * KiB, { timeout: 50 });
+      held.pop()?.release();
+      return waits;
+    },
+  ],
+  pressure: [
+    'pressure',
+    (pool) => {
+      const heap = heapOf(pool);
+      vi.spyOn(heap.core, 'pressure').mockReturnValue({
+        source: 'system',
+        level: 'high',
+        usedBytes: 7,
+        limitBytes: 10,
+      });
+      heap.epochs.tick();
+    },
+  ],
+  'a leak': [
+    'leak',
+    async (pool) => {
+      leak(pool);
+      await collectGarbage();
+    },
+  ],
+  'a leak of an oversize lease that somebody waits for': [
+    'leak',
+    async (pool) => {
+      (() => void pool.acquire(100 * KiB))();
+      const waits = pool.acquireAsync(64 * KiB, { timeout: 500 });
+      await collectGarbage();
+      // Granted before anybody was told of the leak.
+      (await waits)[Symbol.dispose]();
+    },
+  ],
+  'a write after the release': [
+    'use-after-release',
+    (pool) => {
+      const lease = pool.acquire(BLOCK);
+      const { bytes } = lease;
+      lease.release();
+      bytes.fill(7);
+      return pool.acquire(BLOCK);
+    },
+  ],
+};
+
+let uncaught: unknown[] = [];
+let listeners: NodeJS.UncaughtExceptionListener[] = [];
+const onUncaught = (error: unknown) => void uncaught.push(error);
+
+beforeEach(() => {
+  uncaught = [];
+  listeners = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException').on('uncaughtException', onUncaught);
+});
+
+afterEach(async () => {
+  await new Promise(setImmediate);
+  process.removeAllListeners('uncaughtException');
+  for (const listener of listeners) process.on('uncaughtException', listener);
+  vi.restoreAllMocks();
+});
+
+const isLease = (value: unknown): value is Lease => value instanceof LeaseClass;
+
+function closed(pool: BufferPool): boolean {
+  try {
+    pool.outstanding();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** Runs it to its end. Whatever it was, the pool holds together, and what was promised is settled. */
+async function endsWell(pool: BufferPool, held: Lease[], run: () => unknown): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const hangs = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error('it hangs')), 5000);
+  });
+  const outcome = await Promise.race([new Promise((resolve) => resolve(run())), hangs]).then(
+    (value) => [value].flat().filter(isLease),
+    (error: Error) => error,
+  );
+  clearTimeout(timer);
+  const isClosed = closed(pool);
+  if (outcome instanceof Error) {
+    expect(outcome).toMatchObject({ name: 'SlabPoolError' });
+    if (isClosed) expect(outcome).toMatchObject({ code: 'ERR_SLABPOOL_CLOSED' });
+  } else if (isClosed) {
+    expect(outcome).toEqual([]);
+  } else {
+    for (const lease of outcome) expect(lease.bytes.fill(1).length).toBeGreaterThanOrEqual(lease.size);
+    held.push(...outcome);
+  }
+  if (isClosed) return;
+  for (const lease of held) lease[Symbol.dispose]();
+  await new Promise(setImmediate);
+  expect(pool.outstanding()).toBe(0);
+  checkBooks(pool);
+  pool.close();
+}
+
+function make(backend: (typeof BACKENDS)[number], options: object = {}): BufferPool {
+  return new BufferPool({
+    backend,
+    maxBytes: LARGE,
+    tiers: [BLOCK, LARGE],
+    maxOversizeBytes: 128 * KiB,
+    leakDetection: 'full',
+    ...options,
+  });
+}
+
+describe.each(BACKENDS)('C: a subscriber of the %s core', (backend) => {
+  describe.each(Object.entries(EVENTS))('of %s', (_, [channel, trigger]) => {
+    test.each(Object.entries(ACTIONS))('%s', async (what, action) => {
+      const pool = make(backend, { poison: channel === 'use-after-release' });
+      const held: Lease[] = [];
+      let calls = 0;
+      const subscriber = (message: unknown) => {
+        if ((message as { pool: string }).pool === pool.name && calls++ < 3) action(pool, held);
+      };
+      diagnostics.subscribe(`slabpool:${channel}`, subscriber);
+      try {
+        await endsWell(pool, held, () => trigger(pool, held));
+      } finally {
+        diagnostics.unsubscribe(`slabpool:${channel}`, subscriber);
+      }
+      await new Promise(setImmediate);
+      expect(calls).toBeGreaterThan(0);
+      const thrown = what === 'throws' ? 'from a callback' : '';
+      for (const error of uncaught) expect((error as Error).message).toBe(thrown);
+    });
+  });
+});
