@@ -26,6 +26,8 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_LEAK'
   /** The pool was closed. */
   | 'ERR_SLABPOOL_CLOSED'
+  /** The core's books contradict this thread's: a bug in slabpool. `details` is the evidence; please report it. */
+  | 'ERR_SLABPOOL_INTERNAL'
   /** The native addon was asked for, or is there, but cannot be used. */
   | 'ERR_SLABPOOL_BACKEND';
 
@@ -49,6 +51,16 @@ export class SlabPoolError extends Error {
     this.pool = context.pool;
     this.details = Object.freeze({ ...context.details });
   }
+}
+
+/** The core has answered what its books rule out. */
+export function internal(call: string, answer: number, evidence: Record<string, number>, pool?: string): SlabPoolError {
+  const details = { call, answer, ...evidence };
+  return new SlabPoolError(
+    'ERR_SLABPOOL_INTERNAL',
+    `the core's answer cannot be: this is a bug in slabpool, please report it with these details: ${JSON.stringify(details)}`,
+    pool === undefined ? { details } : { pool, details },
+  );
 }
 
 /** An `ERR_SLABPOOL_INVALID_ARG` that says what was expected and what was given. */

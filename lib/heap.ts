@@ -10,6 +10,7 @@ import {
   MAX_BATCH,
   SIZES,
   SLAB,
+  STALE,
   STEP,
   SUMMONED,
   SUMMONS_FLUSH,
@@ -17,7 +18,7 @@ import {
   WAITING,
 } from './core.js';
 import { Epochs } from './epochs.js';
-import { invalidArg, SlabPoolError } from './errors.js';
+import { internal, invalidArg, SlabPoolError } from './errors.js';
 import { type ExhaustedEvent, events, Outbox, type SlabCreateEvent, type TrimEvent } from './events.js';
 import { Magazine } from './magazine.js';
 import { type CoreChannel, NativeCore } from './native-core.js';
@@ -144,7 +145,7 @@ export class Heap {
       count = core.refill(sizeClass);
     }
     this.#noteTrim('exhausted', given);
-    if (count < 0) return count;
+    if (count <= 0) return count;
 
     const { exchange } = core;
     const step = exchange[STEP];
@@ -218,7 +219,7 @@ export class Heap {
   #retireDetached(): void {
     if (!this.#native) return;
     for (const { magazine, index } of this.#adrift.takeDetached()) {
-      this.#core.retire(magazine.sizeClass, index);
+      this.#sure('retire', this.#core.retire(magazine.sizeClass, index), magazine, index);
       magazine.held--;
     }
   }
@@ -387,7 +388,7 @@ export class Heap {
     const mail = this.#core.flush(magazine.sizeClass, 1);
     magazine.held--;
     this.poison?.flushed(index);
-    return mail;
+    return this.#sure('flush', mail, magazine, index);
   }
 
   /** The lease of this block was collected unreleased. */
@@ -421,9 +422,16 @@ export class Heap {
 
   /** The holder detached the block's ArrayBuffer; whoever has the memory now may write to it for ever. */
   #retire(magazine: Magazine, block: Block): void {
-    this.#core.retire(magazine.sizeClass, block.index);
+    const answer = this.#core.retire(magazine.sizeClass, block.index);
     this.#table.delete(block.index);
     magazine.held--;
+    this.#sure('retire', answer, magazine, block.index);
+  }
+
+  /** The core's answer to what cannot fail while its books and this thread's agree. */
+  #sure(call: string, answer: number, { sizeClass, held, count }: Magazine, block: number): number {
+    if (answer < 0) throw internal(call, answer, { sizeClass, held, count, block }, this.name);
+    return answer;
   }
 
   /** Gives the `count` coldest blocks of the magazine to the core, at most a batch. Its answer. */
@@ -436,13 +444,13 @@ export class Heap {
     magazine.held -= count;
     magazine.count -= count;
     for (let i = 0; i < magazine.count; i++) blocks[i] = blocks[i + count] as Block;
-    return mail;
+    return this.#sure('flush', mail, magazine, exchange[0] as number);
   }
 
   /** The block leaves this thread, with `size` of its bytes used: a ticket. */
   transfer(block: Block, size: number): number {
     const { magazine, index } = this.movable(block);
-    return this.#core.transfer(magazine.sizeClass, index, size);
+    return this.#sure('transfer', this.#core.transfer(magazine.sizeClass, index, size), magazine, index);
   }
 
   /** The block leaves this thread through a channel; its answer. */
@@ -529,14 +537,15 @@ export class Heap {
     if (!Number.isSafeInteger(ticket) || ticket < 0) {
       throw invalidArg('adopt(ticket)', 'a number that lease.transfer() returned', ticket, this.name);
     }
-    const core = this.#core;
-    if (core.adopt(ticket) !== 0) {
+    const answer = this.#core.adopt(ticket);
+    if (answer === STALE) {
       throw new SlabPoolError(
         'ERR_SLABPOOL_STALE_TICKET',
         `ticket ${ticket} is good for nothing: each is adopted once, by a pool that shares the handle of the one it is from`,
         { pool: this.name, details: { ticket } },
       );
     }
+    if (answer !== 0) throw internal('adopt', answer, { ticket }, this.name);
     return this.received(0);
   }
 

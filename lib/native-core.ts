@@ -8,6 +8,7 @@ import {
   type CoreTotals,
   STEPS,
 } from './core.js';
+import { internal } from './errors.js';
 import type { Pressure, PressureLevel } from './pressure.js';
 
 /** What the addon exports (native/binding/addon.cc). */
@@ -144,7 +145,8 @@ export class NativeCore implements Core {
 
   map(sizeClass: number, block: number): Buffer<ArrayBuffer> {
     const bytes = this.#pool.map(sizeClass, block);
-    if (typeof bytes !== 'object') throw new Error(`the addon cannot map block ${block}: ${bytes}`);
+    if (typeof bytes === 'number') throw internal('map', bytes, { sizeClass, block });
+    if (bytes === undefined) throw new Error(`the addon cannot map block ${block}: ${bytes}`);
     return bytes;
   }
 

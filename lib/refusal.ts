@@ -1,8 +1,9 @@
-import { type Core, EXHAUSTED } from './core.js';
-import { SlabPoolError } from './errors.js';
+import { type Core, EXHAUSTED, OUT_OF_MEMORY } from './core.js';
+import { internal, SlabPoolError } from './errors.js';
 
 /** Why a pool refuses a block of `capacity` bytes: an error with the figures that explain it. */
 export function refusal(core: Core, pool: string, maxBytes: number, capacity: number, status: number): SlabPoolError {
+  if (status !== EXHAUSTED && status !== OUT_OF_MEMORY) return internal('refill', status, { capacity }, pool);
   const details = { capacityBytes: capacity, maxBytes, ...whereItIs(core) };
   if (status !== EXHAUSTED) {
     return new SlabPoolError(
