@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
+import { build } from './cli/build.js';
 import { doctor } from './cli/doctor.js';
 import { Failure } from './cli/failure.js';
 import { sourceOf } from './cli/snapshot.js';
@@ -12,6 +13,10 @@ const HELP = `slabpool doctor [--json]
   What slabpool runs on here, whether it works, and what it gains. Takes about two seconds.
   The exit code is 0 when it works, 1 when it does not.
 
+slabpool build
+  Builds the native addon from source, for a system that no binary in the package is for. Needs a C++20 compiler, and the packages
+  node-addon-api and node-gyp.
+
 slabpool top SOURCE [--interval SECONDS] [--once]
   Shows the pools of a service.
   SOURCE      a port of this machine, the URL, or the file with the stats of a pool as JSON, or an array of such. A service
@@ -19,10 +24,15 @@ slabpool top SOURCE [--interval SECONDS] [--once]
   --interval  between two looks, ${SHORTEST_INTERVAL} to ${LONGEST_INTERVAL}; 1 unless given
   --once      one look; the exit code is 1 when there is nothing to see
 
-Called in a wrong way, both end with the exit code 2.
+Called in a wrong way, all end with the exit code 2.
 `;
 
 const COMMANDS: Record<string, (args: string[]) => Promise<void>> = {
+  async build(args) {
+    parse(args, {}, []);
+    build();
+  },
+
   async doctor(args) {
     const { values } = parse(args, { json: { type: 'boolean', default: false } }, []);
     process.exitCode = (await doctor(values.json)) ? 0 : 1;

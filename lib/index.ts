@@ -1,4 +1,9 @@
-export { Channel, type ChannelHandle, type ChannelOptions, type ReceivedLease, type WaitOptions } from './channel.js';
+import { Channel, ReceivedLease } from './channel.js';
+import { Lease } from './lease.js';
+import { BufferPool } from './pool.js';
+import { ownMethods } from './trail.js';
+
+export type { ChannelHandle, ChannelOptions, ReceivedLease, WaitOptions } from './channel.js';
 export { diagnose } from './diagnose.js';
 export type { Diagnosis, Finding, Severity } from './diagnosis.js';
 export { SlabPoolError, type SlabPoolErrorCode } from './errors.js';
@@ -16,8 +21,10 @@ export type { PoolHandle } from './handle.js';
 export type { Lease } from './lease.js';
 export type { BackendInfo } from './loader.js';
 export type { Backend, BufferPoolOptions, WhenExhausted } from './options.js';
-export { BufferPool } from './pool.js';
 export type { OnPressure, Pressure, PressureLevel } from './pressure.js';
 export type { ClassStats, Hits, PoolStats, ThreadStats } from './stats.js';
 export type { TrackedLease, TrackedLeasesOptions } from './tracker.js';
 export type { AcquireOptions } from './waiting.js';
+export { BufferPool, Channel };
+
+ownMethods(BufferPool, Channel, Lease, ReceivedLease);

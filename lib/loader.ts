@@ -1,14 +1,9 @@
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
-import nodeGypBuild from 'node-gyp-build';
+import { type Binary, loadBinary, type NoBinary } from './binary.js';
 import type { Core, CoreAddress } from './core.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import { JsCore } from './js-core.js';
-import { type Addon, type LoadedAddon, NativeCore } from './native-core.js';
+import { type LoadedAddon, NativeCore } from './native-core.js';
 import type { Backend, ResolvedOptions } from './options.js';
-
-const require = createRequire(import.meta.url);
-const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** Which core a pool runs on, and why it is that one. */
 export interface BackendInfo {
@@ -16,40 +11,31 @@ export interface BackendInfo {
   readonly reason: string;
 }
 
-/** The addon, or the reason why there is none to be had here. A binary that is there but broken throws. */
-export function loadAddon(): LoadedAddon | string {
-  let path: string;
-  try {
-    path = nodeGypBuild.resolve(root);
-  } catch {
-    return `there is no binary for ${process.platform}-${process.arch}, and none was built at installation`;
-  }
-  let addon: Addon;
-  try {
-    addon = require(path) as Addon;
-  } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'ERR_DLOPEN_DISABLED') {
-      return 'native addons are disabled here (--no-addons, or the permission model without --allow-addons)';
-    }
-    throw new SlabPoolError(
-      'ERR_SLABPOOL_BACKEND',
-      `the native addon is there but does not load: ${(cause as Error).message}. ` +
-        "Rebuild it with 'npm rebuild slabpool', or take the TypeScript core with { backend: 'js' }",
-      { cause },
-    );
-  }
-  if (typeof addon.Pool !== 'function' || typeof addon.sourceHash !== 'string') {
-    throw new SlabPoolError(
-      'ERR_SLABPOOL_BACKEND',
-      `the file that should be the native addon is something else: ${path}. Rebuild it with 'npm rebuild slabpool'`,
-    );
-  }
-  const { exchange, meta } = addon;
-  if (exchange === undefined || meta === undefined) return 'this runtime allows no external buffers';
-  return { ...addon, exchange, meta };
+let loaded: Binary | NoBinary | undefined;
+
+/** Looks for the addon once in each thread, at its first pool. @throws `ERR_SLABPOOL_BACKEND` */
+export function load(): Binary | NoBinary {
+  loaded ??= loadBinary();
+  return loaded;
 }
 
-let loaded: ReturnType<typeof loadAddon> | undefined;
+/** The addon of this thread, or the reason why it has none. @throws `ERR_SLABPOOL_BACKEND` */
+export function loadAddon(): LoadedAddon | string {
+  const found = load();
+  return 'addon' in found ? found.addon : found.reason;
+}
+
+let warned = false;
+
+/** The TypeScript core is slower, and nobody asked for it. */
+function warn({ reason, refused }: NoBinary): void {
+  if (!refused || warned) return;
+  warned = true;
+  process.emitWarning(`${reason}. Pools run on the TypeScript core instead`, {
+    type: 'SlabPoolWarning',
+    code: 'SLABPOOL_BACKEND',
+  });
+}
 
 export interface OpenedCore {
   readonly core: Core;
@@ -62,17 +48,20 @@ export function openCore(options: ResolvedOptions): OpenedCore {
   if (backend === 'js') {
     return { core: new JsCore(tiers, maxBytes), backend: { kind: 'js', reason: "asked for by { backend: 'js' }" } };
   }
-  loaded ??= loadAddon();
-  if (typeof loaded !== 'string') {
+  const found = load();
+  if ('addon' in found) {
     return {
-      core: createNative(loaded, options),
+      core: createNative(found.addon, options),
       backend: { kind: 'native', reason: 'the native addon is loaded' },
     };
   }
   if (backend === 'native') {
-    throw new SlabPoolError('ERR_SLABPOOL_BACKEND', `{ backend: 'native' } cannot be had: ${loaded}`, { pool: name });
+    throw new SlabPoolError('ERR_SLABPOOL_BACKEND', `{ backend: 'native' } cannot be had: ${found.reason}`, {
+      pool: name,
+    });
   }
-  return { core: new JsCore(tiers, maxBytes), backend: { kind: 'js', reason: loaded } };
+  warn(found);
+  return { core: new JsCore(tiers, maxBytes), backend: { kind: 'js', reason: found.reason } };
 }
 
 function createNative(addon: LoadedAddon, { tiers, maxBytes, epochMs, name }: ResolvedOptions): NativeCore {
@@ -90,17 +79,17 @@ function createNative(addon: LoadedAddon, { tiers, maxBytes, epochMs, name }: Re
 
 /** The core of a pool that another thread made. */
 export function joinCore(address: CoreAddress, { name, tiers, maxBytes }: ResolvedOptions): OpenedCore {
-  loaded ??= loadAddon();
-  if (typeof loaded === 'string' || loaded.copyId !== address.copyId) {
+  const addon = loadAddon();
+  if (typeof addon === 'string' || addon.copyId !== address.copyId) {
     const why =
-      typeof loaded === 'string'
-        ? loaded
+      typeof addon === 'string'
+        ? addon
         : 'it was made by another copy of the addon in this process, or by another process';
     throw new SlabPoolError('ERR_SLABPOOL_BACKEND', `cannot attach: ${why}`, { pool: name });
   }
   let core: NativeCore | null;
   try {
-    core = NativeCore.join(loaded, address, tiers, maxBytes);
+    core = NativeCore.join(addon, address, tiers, maxBytes);
   } catch (cause) {
     if ((cause as Error).message === 'too many threads') {
       throw new SlabPoolError(

@@ -26,8 +26,6 @@ const STAND_INS = -2;
 /** Numbers of tracked leases stay integers of 31 bits. */
 const IDS = 2 ** 30;
 
-type Below = Tracker['sample'] | Tracker['received'];
-
 interface Tracked {
   readonly block: Block;
   readonly trail: Trail;
@@ -117,11 +115,11 @@ export class Tracker {
     // Drawn, so that no pattern in the program keeps step with it.
     magazine.sampleAfter(Math.max(1, Math.round(most * (1 + Math.random()) * 0.5) | 0));
     if (this.#detection === 'off') return block;
-    if (this.#detection === 'full') return this.#track(block, size, performance.now(), this.sample);
+    if (this.#detection === 'full') return this.#track(block, size, performance.now());
     // Little that is done behaves the same each time it is done.
     if (this.#seldom && acquires <= COUNTED) return block;
     // Each other acquire has the same chance, however long its interval.
-    return Math.random() * this.#rate < interval ? this.#trackIfAffordable(block, size, this.sample) : block;
+    return Math.random() * this.#rate < interval ? this.#trackIfAffordable(block, size) : block;
   }
 
   /** A block that no acquire counts, when {@link untilReceived} is down to 0: the block itself, or a stand-in. */
@@ -129,9 +127,9 @@ export class Tracker {
     this.untilReceived = this.#receivedInterval();
     if (this.#detection === 'off') return block;
     if (this.#detection === 'full') {
-      return this.#track(block, size, performance.now(), this.received);
+      return this.#track(block, size, performance.now());
     }
-    return this.#trackIfAffordable(block, size, this.received);
+    return this.#trackIfAffordable(block, size);
   }
 
   #receivedInterval(): number {
@@ -141,23 +139,23 @@ export class Tracker {
       : Math.max(1, Math.round(Math.min(this.#rate, IDS) * (0.5 + Math.random())) | 0);
   }
 
-  #trackIfAffordable(block: Block, size: number, below: Below): Block {
+  #trackIfAffordable(block: Block, size: number): Block {
     const now = performance.now();
-    if (!this.#seldom) return this.#track(block, size, now, below);
+    if (!this.#seldom) return this.#track(block, size, now);
     this.#affordable = Math.min(BURST, this.#affordable + (now - this.#affordableAt) * PER_MS);
     this.#affordableAt = now;
     if (this.#affordable < 1) return block;
     this.#affordable--;
-    return this.#track(block, size, now, below);
+    return this.#track(block, size, now);
   }
 
-  #track(block: Block, size: number, now: number, below: Below): Block {
+  #track(block: Block, size: number, now: number): Block {
     do {
       this.#lastId = (this.#lastId + 1) % IDS;
     } while (this.#tracked.has(this.#lastId));
     const id = this.#lastId;
     const standIn = new Block(block.bytes, id, this.#magazineOf(block));
-    const trail = new Trail(this.#heap.name, size, block.capacity, now, new Stack(below));
+    const trail = new Trail(this.#heap.name, size, block.capacity, now, new Stack());
     this.#tracked.set(id, { block, trail, acquires: block.magazine.acquires });
     if (!this.#settles) setImmediate(() => this.#settle()).unref();
     this.#settles = true;
@@ -224,14 +222,14 @@ export class Tracker {
 
   touch(block: Block, hint: string): void {
     const trail = isStandIn(block) ? this.#tracked.get(block.index)?.trail : undefined;
-    trail?.touch(hint, this.#detection === 'full' ? new Stack(this.touch) : undefined);
+    trail?.touch(hint, this.#detection === 'full' ? new Stack() : undefined);
   }
 
   /** The lease of a stand-in ends: what it has instead from now on. */
   end(standIn: Block, how: 'released' | 'handed over'): Spent {
     const { trail } = this.#forget(standIn);
     this.holds.totalMs += performance.now() - trail.since;
-    return new Spent(trail, new Stack(this.end), how);
+    return new Spent(trail, new Stack(), how);
   }
 
   #forget(standIn: Block): Tracked {

@@ -1,30 +1,37 @@
-import { fileURLToPath } from 'node:url';
 import { threadId } from 'node:worker_threads';
 import { SlabPoolError } from './errors.js';
 import type { Touch } from './events.js';
 import type { Magazine } from './magazine.js';
 
-const FRAMES = 10;
+/** Of the program and of our own, which call each other up to nine deep. */
+const FRAMES = 16;
 /** {@link Trail.touch}: the latest are kept. */
 const MOST_TOUCHES = 8;
-/** This package's own files, as stacks name them, also where source maps are in use. */
-const OWN = ['.', '../lib/']
-  .map((folder) => new URL(folder, import.meta.url))
-  .flatMap((url) => [url.href, url.protocol === 'file:' ? fileURLToPath(url) : url.href]);
+/** What the program can call, by name: {@link ownMethods}. */
+const METHODS = new Set<string>();
+
+/** Stacks begin below the methods of these classes, wherever a bundler has put them. */
+export function ownMethods(...classes: readonly { prototype: object }[]): void {
+  for (const { prototype } of classes) {
+    for (const key of Reflect.ownKeys(prototype)) {
+      METHODS.add(typeof key === 'string' ? key : `[${key.description}]`);
+    }
+  }
+}
 
 /**
- * Who called `below`. Takes 2 to 5 µs, and as much again for the text, so that is made when it is asked for. Until then V8 keeps
+ * Who called us. Takes 2 to 5 µs, and as much again for the text, so that is made when it is asked for. Until then V8 keeps
  * the functions of the frames and their `this` alive.
  */
 export class Stack {
   #captured: { stack?: unknown } | null = {};
   #frames: readonly string[] = [];
 
-  constructor(below: (...args: never[]) => unknown) {
+  constructor() {
     const limit = Error.stackTraceLimit;
     // Not writable under --frozen-intrinsics.
     const limited = Reflect.set(Error, 'stackTraceLimit', FRAMES);
-    Error.captureStackTrace(this.#captured as object, below);
+    Error.captureStackTrace(this.#captured as object);
     if (limited) Error.stackTraceLimit = limit;
   }
 
@@ -37,8 +44,7 @@ export class Stack {
       .split('\n')
       .filter((line) => /^\s+at /.test(line))
       .map((line) => line.trim().slice('at '.length));
-    const first = lines.findIndex((line) => !OWN.some((folder) => line.includes(folder)));
-    this.#frames = first === -1 ? lines : lines.slice(first);
+    this.#frames = lines.slice(ownFrames(lines));
     return this.#frames;
   }
 
@@ -61,6 +67,37 @@ function textOf(captured: { stack?: unknown }): string {
   } catch {
     return '';
   }
+}
+
+/**
+ * How many of the lines are ours. They begin with this file and the one that captures stacks, whatever is said of where these lie.
+ * If that is one file, the program's code is in it as well, bundled: then the frames of our methods are ours, and what is between.
+ */
+function ownFrames(lines: readonly string[]): number {
+  const [here, next] = lines.map(fileOf);
+  if (here === undefined || here !== next) {
+    const folder = here?.slice(0, here.search(/[^/\\]*$/)) ?? '';
+    const others = lines.findIndex((line) => !fileOf(line).startsWith(folder));
+    return others === -1 ? 0 : others;
+  }
+  let ours = 0;
+  for (const [i, line] of lines.entries()) {
+    if (fileOf(line) === here && METHODS.has(methodOf(line))) ours = i + 1;
+    else if (ours > 0 && !/^(async )?#|\(<anonymous>\)$/.test(line)) break;
+  }
+  return ours;
+}
+
+/** `async Type.method [as other] (file:1:2)`, or `async file:1:2`. */
+const FRAME = /^(?:async )?(?:(.*?) \()?(.*?)(?::\d+:\d+)?\)?$/;
+
+function fileOf(line: string): string {
+  return line.match(FRAME)?.[2] ?? '';
+}
+
+function methodOf(line: string): string {
+  const name = line.match(FRAME)?.[1]?.replace(/ \[as .*\]$/, '') ?? '';
+  return name.match(/(?:\[.*\]|[^. ]+)$/)?.[0] ?? '';
 }
 
 /** What is known of one tracked lease, from its acquire to its end. */

@@ -1,11 +1,14 @@
-// Prints the SHA-256 of everything a binary is made from. It is compiled into the addon, so that a prebuilt binary can be
-// told from its sources' present state (test/prebuild.test.ts).
+// Prints the SHA-256 of everything a binary is made from; with --units, the files to compile. The hash is compiled into the addon,
+// so that a binary can be told from its sources' present state.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = new URL('../', import.meta.url);
-const sources = ['binding.gyp', ...list('native/core/'), ...list('native/binding/')];
+const code = [...list('native/core/'), ...list('native/binding/')];
+
+/** Translation units, relative to the root. */
+export const units = code.filter((path) => path.endsWith('.cc'));
 
 /** @param {string} folder */
 function list(folder) {
@@ -16,8 +19,14 @@ function list(folder) {
 
 export function sourceHash() {
   const hash = createHash('sha256');
-  for (const source of sources) hash.update(`${source}\0`).update(readFileSync(new URL(source, root)));
+  for (const path of ['native/addon.gypi', ...code]) {
+    // The same in check-outs with the line ends of Windows.
+    const text = readFileSync(new URL(path, root), 'latin1').replaceAll('\r\n', '\n');
+    hash.update(`${path}\0${text}`, 'latin1');
+  }
   return hash.digest('hex');
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(sourceHash());
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  console.log(process.argv[2] === '--units' ? units.join('\n') : sourceHash());
+}

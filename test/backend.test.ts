@@ -1,25 +1,34 @@
-import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fixture, run } from './child.js';
+import { BINARY, builtBinary, HERE, PACKAGE, place } from './package.js';
 
-const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 const PERMISSION = process.allowedNodeEnvironmentFlags.has('--permission')
   ? '--permission'
   : '--experimental-permission';
 
-/** What two pools in a child got; nothing was written to stderr but Node's own warnings. */
+/** What two pools in a child got; and the process's warnings, but Node's own. */
 async function probe(backend: string, execArgv: readonly string[], url?: string): Promise<Record<string, unknown>> {
   const args = url === undefined ? [backend] : [backend, url];
-  // Which binary is looked for is what these tests are about.
-  const env = { PREBUILDS_ONLY: '', SLABPOOL_PREBUILD: '' };
-  const ended = await run(fixture('backend.mjs'), args, { execArgv: ['--no-warnings', ...execArgv], env });
+  const ended = await run(fixture('backend.mjs'), args, { execArgv: ['--no-warnings', ...execArgv] });
   expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
-  const [first, second] = JSON.parse(ended.stdout);
+  const { attempts, warnings } = JSON.parse(ended.stdout);
+  const [first, second] = attempts;
   expect(second).toEqual(first);
-  return first;
+  return warnings.length === 0 ? first : { ...first, warnings };
 }
 
 describe('where addons are disabled', () => {
@@ -59,62 +68,127 @@ test('without options: the native core', async () => {
 describe('an installation of its own', () => {
   let folder: string;
   let url: string;
+  let prebuilt: string;
+  const binary = builtBinary();
   beforeEach(() => {
     folder = realpathSync(mkdtempSync(join(tmpdir(), 'slabpool-backend-')));
-    for (const part of ['dist', 'package.json', 'node_modules/node-gyp-build']) {
-      cpSync(join(PACKAGE, part), join(folder, part), { recursive: true });
-    }
+    for (const part of ['dist', 'package.json']) cpSync(join(PACKAGE, part), join(folder, part), { recursive: true });
     url = pathToFileURL(join(folder, 'dist/index.js')).href;
+    prebuilt = place(folder, null);
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  test('without a binary: the TypeScript core, with the reason', async () => {
-    expect(await probe('auto', [], url)).toEqual({
-      kind: 'js',
-      reason: `there is no binary for ${process.platform}-${process.arch}, and none was built at installation`,
-      works: true,
-    });
+  /** Sources beside dist/, as in a clone, or where the addon was built by hand. */
+  function withSources(): string {
+    mkdirSync(join(folder, 'native'));
+    mkdirSync(join(folder, 'build/Release'), { recursive: true });
+    copyFileSync(join(PACKAGE, 'native/addon.gypi'), join(folder, 'native/addon.gypi'));
+    return join(folder, 'build/Release/slabpool.node');
+  }
+
+  test('P1: with nothing but its own files it loads natively', async () => {
+    copyFileSync(binary, prebuilt);
+    expect(await probe('native', [], url)).toMatchObject({ kind: 'native', works: true });
+  });
+
+  test('P3: without a binary the TypeScript core, with a reason that names the paths looked at', async () => {
+    const reason = `there is no native addon for ${HERE} (`;
+    expect(await probe('auto', [], url)).toEqual({ kind: 'js', reason: expect.stringContaining(reason), works: true });
     expect(await probe('native', [], url)).toMatchObject({
       code: 'ERR_SLABPOOL_BACKEND',
-      message: expect.stringContaining(`there is no binary for ${process.platform}-${process.arch}`),
+      message: expect.stringMatching(RegExp(`there is no native addon for .*${BINARY}`)),
     });
   });
 
+  test('P3: what an application around us has built is not ours; what was built beside our sources is', async () => {
+    copyFileSync(binary, prebuilt);
+    const built = withSources();
+    writeFileSync(built, 'not an addon');
+    rmSync(join(folder, 'native'), { recursive: true });
+    expect(await probe('native', [], url)).toMatchObject({ kind: 'native', works: true });
+    rmSync(join(folder, 'build'), { recursive: true });
+    withSources();
+    copyFileSync(binary, built);
+    rmSync(prebuilt);
+    expect(await probe('native', [], url)).toMatchObject({ kind: 'native', works: true });
+  });
+
+  test('P4: the permission model with a narrow read scope: import touches nothing', async () => {
+    copyFileSync(binary, prebuilt);
+    const scope = [PERMISSION, `--allow-fs-read=${join(folder, 'dist')}/*`, `--allow-fs-read=${folder}/package.json`];
+    scope.push(`--allow-fs-read=${fixture('backend.mjs')}`, `--allow-fs-read=${join(PACKAGE, 'package.json')}`);
+    scope.push(`--allow-fs-read=${join(PACKAGE, 'test')}/*`);
+    const disabled = { kind: 'js', reason: expect.stringContaining('native addons are disabled here'), works: true };
+    expect(await probe('auto', scope, url)).toEqual(disabled);
+    expect(await probe('auto', [...scope, '--allow-addons'], url)).toMatchObject({ kind: 'native', works: true });
+  });
+
+  // It needs a library that no system has, as it might a later version of the one that this system has.
+  test.skipIf(process.platform !== 'linux')(
+    'P5: a binary of ours that this system cannot load: the TypeScript core, and a warning',
+    async () => {
+      const content = Buffer.from(
+        readFileSync(binary)
+          .toString('latin1')
+          .replaceAll(/libc\.(so\.6|musl)/g, 'libZ.$1'),
+        'latin1',
+      );
+      const unloadable = join(folder, 'unloadable.node');
+      writeFileSync(unloadable, content);
+      place(folder, unloadable);
+      const says = expect.stringMatching(/does not load on this system: .*libZ\..*cannot open|.*libZ/);
+      expect(await probe('auto', [], url)).toEqual({
+        kind: 'js',
+        reason: says,
+        works: true,
+        warnings: [{ name: 'SlabPoolWarning', code: 'SLABPOOL_BACKEND', message: says }],
+      });
+      expect(await probe('native', [], url)).toMatchObject({ code: 'ERR_SLABPOOL_BACKEND', message: says });
+      expect(await probe('js', [], url)).toMatchObject({ kind: 'js', works: true });
+    },
+  );
+
   const broken = [
-    ['garbage', Buffer.from('this is no shared library\n'.repeat(100))],
-    ['empty', Buffer.alloc(0)],
-    ['cut off', Buffer.from('\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0\x3e\0', 'latin1')],
+    ['garbage', (_: string) => Buffer.from('this is no shared library\n'.repeat(100))],
+    ['empty', (_: string) => Buffer.alloc(0)],
+    // One that is cut off in the middle kills the process when it is loaded.
+    ['cut off', (origin: string) => readFileSync(binary).subarray(0, origin === 'prebuilt' ? 100_000 : 60)],
   ] as const;
-  const places = ['build/Release/slabpool.node', `prebuilds/${process.platform}-${process.arch}/slabpool.node`];
-  describe.each(places)('with a broken %s', (place) => {
+  describe.each(['prebuilt', 'built here'])('P5: with a broken binary that was %s', (origin) => {
     test.each(broken)('%s: an error that names the cause, never another core', async (_, content) => {
-      const path = join(folder, place);
-      mkdirSync(join(path, '..'), { recursive: true });
-      writeFileSync(path, content);
+      place(folder, binary);
+      const path = origin === 'prebuilt' ? prebuilt : withSources();
+      rmSync(path, { force: true });
+      writeFileSync(path, content(origin));
       for (const backend of ['auto', 'native']) {
         const error = await probe(backend, [], url);
-        expect(error).toMatchObject({
-          name: 'SlabPoolError',
-          code: 'ERR_SLABPOOL_BACKEND',
-          message: expect.stringMatching(
-            /is there but does not load: .*slabpool\.node.*npm rebuild slabpool.*backend: 'js'/,
-          ),
-          cause: expect.stringContaining(path),
-        });
+        expect(error).toMatchObject({ name: 'SlabPoolError', code: 'ERR_SLABPOOL_BACKEND' });
+        const { message } = error as { message: string };
+        expect(message).toContain(path);
+        expect(message).toMatch(
+          origin === 'prebuilt'
+            ? /is cut off, or not ours, and does not load: .*Install slabpool again, or .*backend: 'js'/
+            : /was built here, but does not load: .*npx slabpool build.*backend: 'js'/,
+        );
       }
       expect(await probe('js', [], url)).toMatchObject({ kind: 'js', works: true });
     });
   });
 
-  test('with a binary that is some other addon: an error, never another core', async () => {
-    const path = join(folder, 'build/Release/slabpool.node');
-    mkdirSync(join(path, '..'), { recursive: true });
-    // CommonJS under an addon's name: what an addon without our exports looks like to the loader.
-    writeFileSync(join(folder, 'other.cjs'), 'exports.hello = () => 1;\n');
-    writeFileSync(
-      join(folder, 'node_modules/node-gyp-build/index.js'),
-      `exports.resolve = () => ${JSON.stringify(join(folder, 'other.cjs'))};\n`,
-    );
-    expect(await probe('auto', [], url)).toMatchObject({ code: 'ERR_SLABPOOL_BACKEND' });
-  });
+  const modules = join(PACKAGE, 'node_modules');
+  const [foreign] = readdirSync(modules, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.node'),
+  );
+  test.skipIf(foreign === undefined)(
+    "P3: an addon that is somebody else's, under our name: an error, never another core",
+    async () => {
+      copyFileSync(join(modules, foreign as string), prebuilt);
+      for (const backend of ['auto', 'native']) {
+        expect(await probe(backend, [], url)).toMatchObject({
+          code: 'ERR_SLABPOOL_BACKEND',
+          message: expect.stringMatching(/should be the native addon is something else: .*Install slabpool again/),
+        });
+      }
+    },
+  );
 });

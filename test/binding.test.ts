@@ -1,12 +1,11 @@
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import nodeGypBuild from 'node-gyp-build';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Binary, loadBinary } from '../dist/binary.js';
 import { EXCHANGE_LENGTH, STALE } from '../dist/core.js';
 import { loadAddon } from '../dist/loader.js';
+import type { LoadedAddon } from '../dist/native-core.js';
 import { fixture, run } from './child.js';
 
 const loaded = loadAddon();
@@ -33,7 +32,7 @@ describe('two copies of the addon', () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   test('in one process have nothing in common', async () => {
-    const binary = nodeGypBuild.resolve(fileURLToPath(new URL('..', import.meta.url)));
+    const binary = (loadBinary() as Binary).path;
     const copies = ['one', 'two'].map((name) => join(folder, `${name}.node`));
     for (const copy of copies) copyFileSync(binary, copy);
     const ended = await run(fixture('two-copies.mjs'), copies);
@@ -42,12 +41,25 @@ describe('two copies of the addon', () => {
 });
 
 describe('the binding', () => {
-  test('is bound per load: the same exports, and the same exchange, for a second require', () => {
-    const require = createRequire(import.meta.url);
-    const again = require(nodeGypBuild.resolve(fileURLToPath(new URL('..', import.meta.url))));
+  test('is loaded once in a thread: the same exports, and the same exchange, for a second look', () => {
+    const again = loadAddon() as LoadedAddon;
     expect(again.Pool).toBe(Pool);
     expect(again.exchange).toBe(exchange);
     expect(exchange).toHaveLength(EXCHANGE_LENGTH);
+  });
+
+  test('is bound per load: another load in the thread has an exchange of its own, over pools of the same process', () => {
+    const { addon } = loadBinary() as Binary;
+    expect(addon.exchange).not.toBe(exchange);
+    expect(addon.copyId).toBe(loaded.copyId);
+    const pool = make();
+    const other = new addon.Pool(onMail, pool.slot, pool.serial);
+    expect(other.isLike(Uint32Array.from([64, 4096]), 2 ** 20)).toBe(true);
+    const before = [...exchange];
+    expect(other.refill(0)).toBeGreaterThan(0);
+    expect([...exchange]).toEqual(before);
+    other.close();
+    pool.close();
   });
 
   test.each<[string, unknown[]]>([

@@ -1,12 +1,11 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run } from './child.js';
+import { builtBinary, PACKAGE, pack, place } from './package.js';
 
-const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 const CLI = join(PACKAGE, 'dist/cli.js');
 const PERMISSION = process.allowedNodeEnvironmentFlags.has('--permission')
   ? '--permission'
@@ -21,8 +20,8 @@ describe('doctor', () => {
     checks: { id: string; status: string; text: string; advice: string; figures: Record<string, unknown> }[];
   }
 
-  async function doctor(script = CLI, execArgv: readonly string[] = [], env: Record<string, string> = {}) {
-    const ended = await run(script, ['doctor', '--json'], { execArgv: ['--no-warnings', ...execArgv], env });
+  async function doctor(script = CLI, execArgv: readonly string[] = []) {
+    const ended = await run(script, ['doctor', '--json'], { execArgv: ['--no-warnings', ...execArgv] });
     expect(ended).toMatchObject({ signal: null, stderr: '' });
     const { healthy, checks } = JSON.parse(ended.stdout) as Report;
     expect(ended.code).toBe(healthy ? 0 : 1);
@@ -111,29 +110,24 @@ describe('doctor', () => {
 
   test('a broken binary is a problem, and the rest is told nevertheless', async () => {
     const broken = join(folder, 'broken');
-    mkdirSync(join(broken, 'build/Release'), { recursive: true });
-    writeFileSync(join(broken, 'build/Release/slabpool.node'), 'this is no shared library');
-    const { healthy, of } = await doctor(CLI, [], { SLABPOOL_PREBUILD: broken });
+    for (const part of ['dist', 'package.json']) cpSync(join(PACKAGE, part), join(broken, part), { recursive: true });
+    writeFileSync(place(broken, builtBinary()), 'this is no shared library');
+    const { healthy, of } = await doctor(join(broken, 'dist/cli.js'));
     expect(healthy).toBe(false);
     expect(of('backend')).toMatchObject({ status: 'problem', text: expect.stringMatching(/does not load/) });
     expect(of('runtime')?.status).toBe('ok');
     expect(of('leases')).toBeUndefined();
-    const { code, stdout } = await run(CLI, ['doctor'], { env: { SLABPOOL_PREBUILD: broken } });
+    const { code, stdout } = await run(join(broken, 'dist/cli.js'), ['doctor']);
     expect(code).toBe(1);
     expect(stdout).toMatch(/\nProblems: 1\. /);
   });
 
-  describe('installed from the packed package, with its one dependency', () => {
+  describe('installed from the packed package', () => {
     const installed = join(folder, 'node_modules/slabpool');
     let packed: { bin: { slabpool: string } };
     beforeAll(() => {
-      // Its scripts would build dist/ again, under the other tests.
-      execFileSync('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder], { cwd: PACKAGE });
-      const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz')) as string;
       mkdirSync(installed, { recursive: true });
-      execFileSync('tar', ['-xzf', join(folder, tarball), '--strip-components=1', '-C', installed]);
-      const dependency = 'node_modules/node-gyp-build';
-      cpSync(join(PACKAGE, dependency), join(folder, dependency), { recursive: true });
+      execFileSync('tar', ['-xzf', pack(folder), '--strip-components=1', '-C', installed]);
       packed = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8'));
     });
 

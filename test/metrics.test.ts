@@ -195,7 +195,6 @@ test('without the peers the pool itself loads, and an exporter names what is mis
   for (const part of ['dist', 'package.json']) {
     cpSync(join(root, part), join(modules, 'slabpool', part), { recursive: true });
   }
-  cpSync(join(root, 'node_modules/node-gyp-build'), join(modules, 'node-gyp-build'), { recursive: true });
   const script = join(folder, 'script.mjs');
   const load = (specifier: string) => {
     writeFileSync(script, `import * as all from '${specifier}'; console.log(Object.keys(all).join());`);

@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
-import { isAbsolute, relative, sep } from 'node:path';
+import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
 import { Script } from 'node:vm';
-import nodeGypBuild from 'node-gyp-build';
 import { formatBytes, formatShare } from '../format.js';
-import type { BackendInfo } from '../loader.js';
+import { type BackendInfo, load } from '../loader.js';
 import { resolveOptions } from '../options.js';
 import { HIGH } from '../pressure.js';
 import { type Check, check } from './check.js';
@@ -39,13 +38,13 @@ export function backend({ kind, reason }: BackendInfo): Check {
 }
 
 function whichBinary() {
-  const path = nodeGypBuild.resolve(root);
+  const found = load();
+  if ('reason' in found) return { binary: null, text: found.reason };
+  const { path, built } = found;
   const inside = relative(root, path);
-  const [folder] = inside.split(sep);
-  if (folder === 'build') return { binary: 'built', text: `built on this machine (${inside})` };
-  if (folder === 'prebuilds') return { binary: 'prebuilt', text: `prebuilt (${inside})` };
-  const outside = isAbsolute(inside) || folder === '..';
-  return { binary: 'elsewhere', text: `from ${outside ? path : inside} (SLABPOOL_PREBUILD, or beside node)` };
+  return built
+    ? { binary: 'built', text: `built on this machine (${inside})` }
+    : { binary: 'prebuilt', text: `prebuilt (${inside})` };
 }
 
 /** Whether the runtime knows `using` itself; TypeScript and other compilers translate it. */

@@ -6,6 +6,7 @@
 
 #include "channel_binding.h"
 #include "core/memory.h"
+#include "core/os.h"
 #include "environment.h"
 #include "pool_binding.h"
 
@@ -55,6 +56,7 @@ Napi::Value set_memory_root(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
+  os::stay_loaded();
   auto* environment = new Environment;
   env.SetInstanceData(environment);
   exports.Set("Pool", PoolBinding::define(env));

@@ -33,6 +33,9 @@ void release(void* address, size_t bytes);
 // A clock for intervals, in milliseconds; wraps after 49 days. It never jumps.
 [[nodiscard]] uint32_t now_ms();
 
+// The code stays loaded to the end of the process, whoever closes the library: threads and memory outlive those who loaded it.
+void stay_loaded();
+
 using Thread = uintptr_t;
 
 // False when the OS refuses. The thread gets no signals.

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #if defined(__APPLE__)
+#include <dlfcn.h>
 #include <mach/mach.h>
 #include <sys/sysctl.h>
 #endif
@@ -101,6 +102,16 @@ uint32_t now_ms() {
   timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
   return static_cast<uint32_t>(now.tv_sec * 1000 + now.tv_nsec / 1000000);
+}
+
+void stay_loaded() {
+#if defined(__APPLE__)
+  // Elsewhere the linker is told so (-z nodelete).
+  Dl_info self;
+  if (dladdr(reinterpret_cast<void*>(&stay_loaded), &self) != 0) {
+    (void)dlopen(self.dli_fname, RTLD_LAZY | RTLD_NOLOAD | RTLD_NODELETE);
+  }
+#endif
 }
 
 namespace {

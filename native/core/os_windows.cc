@@ -33,8 +33,9 @@ void* reserve(size_t bytes, size_t alignment) {
 bool commit(void* address, size_t bytes) { return VirtualAlloc(address, bytes, MEM_COMMIT, PAGE_READWRITE) != nullptr; }
 
 bool decommit(void* address, size_t bytes) {
-  // MEM_DECOMMIT would make the range fault for whoever still holds a view. DiscardVirtualMemory keeps it accessible
-  // but leaves its contents undefined (the old ones or zeros), hence the zeros first.
+  // MEM_DECOMMIT would make the range fault for whoever still holds a view, and nothing else ends the commit charge. Discarded pages
+  // leave the working set at once (those of MEM_RESET only when memory is short) and stay accessible, but their contents are
+  // undefined (the old ones or zeros), hence the zeros first.
   ZeroMemory(address, bytes);
   return DiscardVirtualMemory(address, bytes) == ERROR_SUCCESS;
 }
@@ -65,6 +66,12 @@ bool physical_memory(uint64_t& used, uint64_t& total) {
 }
 
 uint32_t now_ms() { return static_cast<uint32_t>(GetTickCount64()); }
+
+void stay_loaded() {
+  HMODULE self;
+  GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,
+                     reinterpret_cast<LPCWSTR>(&stay_loaded), &self);
+}
 
 namespace {
 
