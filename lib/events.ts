@@ -70,7 +70,7 @@ export interface Touch {
   readonly stack?: string;
 }
 
-/** With the option `poison`: a block was written to after its release. */
+/** With `debug` on: a block was written to after its release. */
 export interface UseAfterReleaseEvent {
   readonly pool: string;
   /** Of the first byte that was written. */

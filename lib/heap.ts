@@ -50,11 +50,13 @@ export class Heap {
    * is one. A Proxy since V8 inlines calls of none: this would take the place of what has to be inlined.
    */
   readonly sampled = new Proxy(this.#sampled, {});
-  /** With the option of that name. */
+  /** With `debug` on. */
   readonly poison: Poison | null;
   readonly #core: Core;
   readonly #native: boolean;
   readonly #options: ResolvedOptions;
+  /** Views that were kept of a lease end with it. */
+  readonly #detaches: boolean;
   /** For each bucket of sizes the smallest tier that holds some of them. */
   readonly #byBucket: readonly Magazine[];
   readonly #table = new BlockTable();
@@ -76,11 +78,12 @@ export class Heap {
     this.#core = core;
     this.#native = core instanceof NativeCore;
     this.#options = options;
+    this.#detaches = options.debug === 'detach';
     this.epochs = new Epochs(this, core, options);
     // These have to see each release.
-    const byItself = options.zero !== 'release' && !options.poison && !options.detachOnRelease;
+    const byItself = options.zero !== 'release' && options.debug === 'off';
     this.tracker = new Tracker(this, options, byItself);
-    this.poison = options.poison ? new Poison(options.name, this.outbox) : null;
+    this.poison = options.debug === 'off' ? null : new Poison(options, this.outbox);
     this.magazines = options.tiers.map((capacity, c) => new Magazine(this, c, capacity, core.batch(c), byItself));
     this.magazines.forEach((magazine, c) => {
       magazine.next = this.magazines[c + 1] ?? null;
@@ -321,10 +324,10 @@ export class Heap {
   #put(magazine: Magazine, block: Block): Spent | null {
     this.assertOpen();
     if (isStandIn(block)) return this.#putTracked(block);
-    const { detachOnRelease, zero } = this.#options;
+    const { zero } = this.#options;
     if (magazine === this.oversize.magazine) {
       this.oversize.drop(block);
-      if (detachOnRelease && block.bytes.length > 0) this.#core.detach(block.buffer);
+      if (this.#detaches && block.bytes.length > 0) this.#core.detach(block.buffer);
       return null;
     }
     if (block.bytes.length !== magazine.capacity) {
@@ -334,7 +337,7 @@ export class Heap {
     if (zero === 'release') block.bytes.fill(0);
     this.poison?.fill(block);
     let mail: number;
-    if (detachOnRelease) {
+    if (this.#detaches) {
       this.#unmap(block);
       mail = this.#giveBack(magazine, block.index);
     } else {
@@ -394,10 +397,7 @@ export class Heap {
   /** The lease of this block was collected unreleased. */
   abandoned(block: Block): void {
     const { magazine, index } = block;
-    if (magazine === this.oversize.magazine) {
-      this.oversize.forget(block);
-      return;
-    }
+    if (magazine === this.oversize.magazine) return; // It looks after its own.
     if (block.bytes.length !== magazine.capacity) {
       this.#retire(magazine, block);
       return;
@@ -473,7 +473,7 @@ export class Heap {
   /** A leased block has left this thread: what its lease has to remember, or null. */
   left(block: Block): Spent | null {
     // What follows is kept small, for V8 to inline it: hand-overs take a tenth longer otherwise.
-    if (isStandIn(block) || this.#options.detachOnRelease) return this.#leftSlow(block);
+    if (isStandIn(block) || this.#detaches) return this.#leftSlow(block);
     block.magazine.held--;
     return null;
   }
@@ -481,7 +481,7 @@ export class Heap {
   #leftSlow(block: Block): Spent | null {
     const itself = this.tracker.blockOf(block);
     itself.magazine.held--;
-    if (this.#options.detachOnRelease) this.#unmap(itself);
+    if (this.#detaches) this.#unmap(itself);
     return itself === block ? null : this.tracker.end(block, 'handed over');
   }
 

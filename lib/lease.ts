@@ -21,6 +21,11 @@ export class Lease {
     this.size = size;
   }
 
+  /** Whether it has ended: released, or handed over. Never throws. */
+  get released(): boolean {
+    return this.#block === null || this.#block instanceof Spent;
+  }
+
   /** A Buffer over all `capacity` bytes; the same object whenever this block is leased. */
   // The two getters are kept below 28 bytes of bytecode: V8 inlines such small functions always, but larger getters last,
   // when the caller's inlining budget may be used up.

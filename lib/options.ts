@@ -17,6 +17,9 @@ const MAX_TIERS = 128;
 /** Which core serves a pool: the native addon, or the pure TypeScript one. */
 export type Backend = 'native' | 'js';
 
+/** How hard to look for who uses a buffer after its release; each level finds what the one before it finds. */
+export type DebugLevel = 'off' | 'poison' | 'detach';
+
 /** What to do when the budget is exhausted. */
 export type WhenExhausted = 'throw' | 'wait';
 
@@ -70,16 +73,12 @@ export interface BufferPoolOptions<W extends WhenExhausted = WhenExhausted> {
   /** One lease in so many is tracked, up to 2^31; fewer in a thread that does nothing but acquire. Default: 4096. */
   leakSampleRate?: number;
   /**
-   * Detaches a lease's ArrayBuffer when it ends, so that views that were kept have a length of 0. Each lease then gets a new
-   * ArrayBuffer: for tests and staging. Default: false.
+   * How hard to look for who uses a buffer after its release, for tests and staging (docs/debugging.md). `'poison'` fills a block
+   * on release, and looks on acquire whether somebody has written to it since (`slabpool:use-after-release` on
+   * `node:diagnostics_channel`, or else a process warning). `'detach'` also detaches the ArrayBuffer, so that views that were kept
+   * have a length of 0; each lease then gets a new one. Default: `'off'`.
    */
-  detachOnRelease?: boolean;
-  /**
-   * Fills a block on release, and looks on acquire whether somebody has written to it since (`slabpool:use-after-release` on
-   * `node:diagnostics_channel`, or else a process warning). For tests and staging; not together with `zero: 'release'`, which
-   * wipes what is looked for. Default: false.
-   */
-  poison?: boolean;
+  debug?: DebugLevel;
   /**
    * `'auto'` takes the native core where it can be had and the TypeScript one elsewhere (`pool.backend` says why);
    * `'native'` throws where there is none. Default: `'auto'`.
@@ -106,12 +105,8 @@ export function resolveOptions(given?: BufferPoolOptions): ResolvedOptions {
   const whenExhausted = oneOf(options, 'whenExhausted', ['throw', 'wait']);
   const leakDetection = oneOf(options, 'leakDetection', ['sampled', 'off', 'full']);
   const leakSampleRate = integer(options, 'leakSampleRate', 4096, 1, 2 ** 31, 'leases');
-  const detachOnRelease = flag(options, 'detachOnRelease');
-  const poison = flag(options, 'poison');
-  if (poison && zero === 'release') {
-    throw invalidArg("option 'poison'", "nothing but false beside zero: 'release', which wipes the poison", poison);
-  }
-  const detection = { leakDetection, leakSampleRate, detachOnRelease, poison };
+  const debug = oneOf(options, 'debug', ['off', 'poison', 'detach']);
+  const detection = { leakDetection, leakSampleRate, debug };
   const backend = oneOf(options, 'backend', ['auto', 'native', 'js']);
   const { onPressure } = options;
   if (onPressure !== undefined && typeof onPressure !== 'function') {
@@ -176,8 +171,7 @@ const KNOWN = [
   'onPressure',
   'leakDetection',
   'leakSampleRate',
-  'detachOnRelease',
-  'poison',
+  'debug',
   'backend',
 ] as const;
 
@@ -193,12 +187,6 @@ function integer(
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
     throw invalidArg(`option '${key}'`, `an integer of ${min} to ${max} (${unit})`, value);
   }
-  return value;
-}
-
-function flag(options: BufferPoolOptions, key: keyof BufferPoolOptions): boolean {
-  const value = options[key] === undefined ? false : options[key];
-  if (typeof value !== 'boolean') throw invalidArg(`option '${key}'`, 'true or false', value);
   return value;
 }
 

@@ -17,9 +17,11 @@ export class Oversize {
   readonly #heap: Heap;
   readonly #maxBytes: number;
   readonly #zero: ResolvedOptions['zero'];
+  /** What becomes of a lease that is forgotten: its memory comes back to the runtime, so its charge comes back as well. */
+  readonly #forgotten = new FinalizationRegistry<number>((size) => this.#discharge(size));
   /** Leases that are out. */
   count = 0;
-  /** Leases that were released. */
+  /** Leases that were released or forgotten. */
   dropped = 0;
   outBytes = 0;
   peakBytes = 0;
@@ -56,6 +58,8 @@ export class Oversize {
       );
     }
     const block = new Block(this.#allocate(size), -1, this.magazine);
+    // The ArrayBuffer, not the lease: somebody may still have a view, and with it the memory.
+    this.#forgotten.register(block.buffer, size, block);
     this.count++;
     this.outBytes += size;
     this.peakBytes = Math.max(this.peakBytes, this.outBytes);
@@ -83,13 +87,13 @@ export class Oversize {
 
   drop(block: Block): void {
     if (this.#zero === 'release' && block.bytes.length > 0) block.bytes.fill(0);
-    this.forget(block);
+    this.#forgotten.unregister(block);
+    this.#discharge(block.capacity);
   }
 
-  /** Its lease is no more. */
-  forget(block: Block): void {
+  #discharge(size: number): void {
     this.count--;
-    this.outBytes -= block.capacity;
+    this.outBytes -= size;
     this.dropped++;
     this.#heap.waiting.serveOversize();
   }

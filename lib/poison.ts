@@ -1,6 +1,7 @@
 import { threadId } from 'node:worker_threads';
 import type { Block } from './block.js';
 import { events, type Outbox, type UseAfterReleaseEvent } from './events.js';
+import type { ResolvedOptions } from './options.js';
 import type { Spent } from './trail.js';
 
 const POISON = 0xde;
@@ -11,7 +12,8 @@ const zeros = Buffer.alloc(CHUNK);
 const PAGE = 4096;
 
 /**
- * Released blocks are filled with a pattern; a block to be leased must still be full of it, or be zeros from the system.
+ * Released blocks are filled with a pattern; a block to be leased must still be full of it, or be zeros: from the system, or since
+ * `zero: 'release'` wipes it.
  *
  * In a pool that threads share, blocks come back as they were left by a thread that died: there, only those are looked at that
  * have not left this thread's magazine.
@@ -21,19 +23,22 @@ export class Poison {
   writes = 0;
   readonly #pool: string;
   readonly #outbox: Outbox;
+  readonly #wiped: boolean;
   /** By block number: filled, and what the last lease has left if that was tracked. */
   readonly #filled = new Map<number, Spent | null>();
   /** Of the last leases, those that a warning was given for. */
   readonly #warned = new Set<string>();
   #shared = false;
 
-  constructor(pool: string, outbox: Outbox) {
-    this.#pool = pool;
+  constructor({ name, zero }: ResolvedOptions, outbox: Outbox) {
+    this.#pool = name;
     this.#outbox = outbox;
+    this.#wiped = zero === 'release';
   }
 
+  /** The block was released, and wiped if it is to be. */
   fill({ index, bytes }: Block): void {
-    bytes.fill(POISON);
+    if (!this.#wiped) bytes.fill(POISON);
     this.#filled.set(index, null);
   }
 

@@ -1,4 +1,5 @@
 import type { Block } from './block.js';
+import { notBorrowed } from './borrowed.js';
 import { checkOptions } from './check.js';
 import { diagnose } from './diagnose.js';
 import type { Diagnosis } from './diagnosis.js';
@@ -222,10 +223,11 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
   }
 
   /**
-   * Lends a lease to `fn` and releases it when `fn` returns, throws, or the promise that it returned settles. With the option
+   * Lends a lease to `fn` and releases it when `fn` returns, throws, or the promise that it returned settles. What it returns or
+   * resolves to must not be a view of the lease, its Buffer or its ArrayBuffer: copy what is to outlive it. With the option
    * `whenExhausted: 'wait'` it waits for the lease as {@link acquireAsync} does.
    * @returns what `fn` returns; with `'wait'` always a promise of it
-   * @throws as {@link acquire}, and what `fn` throws
+   * @throws `ERR_SLABPOOL_BORROWED`, as {@link acquire}, and what `fn` throws
    */
   borrow<T>(size: number, fn: (lease: Lease) => T): W extends 'wait' ? Promise<Awaited<T>> : T;
   borrow<T>(size: number, fn: (lease: Lease) => T): unknown {
@@ -236,11 +238,15 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
   }
 
   #lend<T>(lease: Lease, fn: (lease: Lease) => T): T {
+    const { buffer } = lease;
+    const check = <R>(result: R) => notBorrowed(result, lease, buffer, this.name);
     let settles = false;
     try {
       const result = fn(lease);
-      if (!isThenable(result)) return result;
-      const released = Promise.resolve(result).finally(() => lease[Symbol.dispose]()) as T;
+      if (!isThenable(result)) return check(result);
+      const released = Promise.resolve(result)
+        .then(check)
+        .finally(() => lease[Symbol.dispose]()) as T;
       settles = true;
       return released;
     } finally {

@@ -141,7 +141,7 @@ export interface PoolStats {
     readonly tracked: number;
     /** Tracked leases of this thread that were collected without a release. */
     readonly collected: number;
-    /** With the option `poison`: blocks that this thread found written to after their release. */
+    /** With `debug` on: blocks that this thread found written to after their release. */
     readonly writtenAfterRelease: number;
   };
   /** What was seen of the system's memory within the last two seconds. */

@@ -96,11 +96,11 @@ export class Tracker {
   #affordable = BURST;
   #affordableAt = 0;
 
-  constructor(heap: Heap, { leakDetection, leakSampleRate, zero, poison }: ResolvedOptions, byItself: boolean) {
+  constructor(heap: Heap, { leakDetection, leakSampleRate, zero, debug }: ResolvedOptions, byItself: boolean) {
     this.#heap = heap;
     this.#detection = leakDetection;
     this.#rate = leakSampleRate;
-    const each = leakDetection === 'full' || zero === 'acquire' || poison;
+    const each = leakDetection === 'full' || zero === 'acquire' || debug !== 'off';
     this.#longest = each ? 1 : Math.min(leakSampleRate, LONGEST_INTERVAL);
     this.untilReceived = this.#receivedInterval();
     this.#seldom = leakDetection === 'sampled' && leakSampleRate >= SELDOM && byItself;

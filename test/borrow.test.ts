@@ -97,6 +97,55 @@ describe.each(BACKENDS)('borrow on the %s core', (backend) => {
     expect(pool.outstanding()).toBe(0);
   });
 
+  describe("B13: what lies in the lease's own memory is refused, since the next owner writes there", () => {
+    const views: [string, (lease: Lease) => unknown][] = [
+      ['its Buffer', ({ bytes }) => bytes],
+      ['its ArrayBuffer', ({ buffer }) => buffer],
+      ['its view()', (lease) => lease.view()],
+      ['a part of it', ({ bytes }) => bytes.subarray(7, 9)],
+      ['an empty part of it', ({ bytes }) => bytes.subarray(7, 7)],
+      ['a DataView', ({ buffer }) => new DataView(buffer, 8)],
+      ['a typed array', ({ buffer }) => new Float64Array(buffer)],
+      [
+        'a view, of a lease that it has released',
+        (lease) => {
+          const { bytes } = lease;
+          lease.release();
+          return bytes;
+        },
+      ],
+    ];
+    const refused = coded('ERR_SLABPOOL_BORROWED', /fn returned memory of its lease.* Return a copy/);
+
+    test.each(views)('%s', async (_, use) => {
+      for (const size of [0, 5000, 2 ** 21]) {
+        expect(() => pool.borrow(size, use)).toThrow(refused);
+        expect(pool.outstanding()).toBe(0);
+        await expect(pool.borrow(size, async (lease) => use(lease))).rejects.toThrow(refused);
+        expect(pool.outstanding()).toBe(0);
+      }
+    });
+
+    test('while copies, and memory of others, pass', async () => {
+      const other = pool.acquire(5000);
+      const passes: ((lease: Lease) => unknown)[] = [
+        (lease) => Buffer.from(lease.view()),
+        ({ bytes }) => Uint8Array.prototype.slice.call(bytes, 0, 5),
+        ({ bytes }) => bytes.toString('latin1', 0, 5),
+        () => other.bytes,
+        () => other.buffer,
+        (lease) => [lease],
+        () => undefined,
+        () => null,
+      ];
+      for (const use of passes) {
+        pool.borrow(5000, use);
+        await pool.borrow(5000, async (lease) => use(lease));
+      }
+      other.release();
+    });
+  });
+
   test('what is not a function is refused before anything is leased', () => {
     expect(() => pool.borrow(100, undefined as never)).toThrow(
       coded('ERR_SLABPOOL_INVALID_ARG', /a function, got undefined/),

@@ -49,7 +49,7 @@ describe.each(BACKENDS)('memory on the %s core', (backend) => {
   });
 
   test.skipIf(backend === 'native' && process.platform !== 'linux')('trim gives 64 MiB back', async () => {
-    pool.borrow(MiB, (lease) => lease.bytes.fill(1));
+    pool.borrow(MiB, (lease) => void lease.bytes.fill(1));
     pool.trim();
     const before = await occupied(backend);
     pool.prewarm(MiB, 64);
@@ -113,7 +113,7 @@ describe.each(BACKENDS)('memory on the %s core', (backend) => {
     expect([0, 7]).toContain(bytes[0]);
     bytes.fill(8);
     expect(bytes.equals(Buffer.alloc(64 * KiB, 8))).toBe(true);
-    pool.borrow(64 * KiB, ({ bytes }) => bytes.fill(9));
+    pool.borrow(64 * KiB, ({ bytes }) => void bytes.fill(9));
     checkBooks(pool);
   });
 

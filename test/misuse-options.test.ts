@@ -59,9 +59,8 @@ describe('options that are wrong', () => {
     ['leakSampleRate', /'leakSampleRate'/, 2 ** 31 + 1],
     ['leakSampleRate', /'leakSampleRate'/, 0.5],
     ['leakSampleRate', /'leakSampleRate'/, '4096'],
-    ['detachOnRelease', /'detachOnRelease': expected true or false, got 1/, 1],
-    ['detachOnRelease', /'detachOnRelease'.* got null/, null],
-    ['poison', /'poison': expected true or false, got the string "yes"/, 'yes'],
+    ['debug', /'debug': expected 'off' or 'poison' or 'detach', got true/, true],
+    ['debug', /'debug'.* got null/, null],
     ['backend', /'backend': expected 'auto' or 'native' or 'js', got the string "wasm"/, 'wasm'],
     ['backend', /'backend'/, ''],
     ['tiers', /'tiers': expected 1 to 128 strictly ascending integers .* got an object of class Array/, []],
@@ -97,14 +96,6 @@ describe('options that are wrong', () => {
     expect(make({ onPressure: () => {}, epochMs: 0 })).toThrow(
       invalid(/'epochMs': expected more than 0 beside 'onPressure'/),
     );
-  });
-
-  test("poison together with zero: 'release', which would wipe it", () => {
-    expect(make({ poison: true, zero: 'release' })).toThrow(
-      invalid(/'poison': expected nothing but false beside zero: 'release', .* got true/),
-    );
-    for (const zero of ['never', 'acquire']) make({ poison: true, zero })().close();
-    make({ poison: false, zero: 'release' })().close();
   });
 
   test('tiers and maxPooledSize above a smaller budget', () => {

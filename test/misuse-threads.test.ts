@@ -81,7 +81,7 @@ describe('attach to', () => {
     });
     expect(() => BufferPool.attach(hostile)).toThrow('from the getter');
     const member = BufferPool.attach(new Proxy(handle, {}));
-    member.borrow(100, ({ bytes }) => bytes.fill(1));
+    member.borrow(100, ({ bytes }) => void bytes.fill(1));
     member.close();
   });
 

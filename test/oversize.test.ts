@@ -33,9 +33,9 @@ describe.each(BACKENDS)('oversize on the %s core', (backend) => {
 
   test('is never pooled: each lease has a new buffer', () => {
     const pool = new BufferPool({ backend });
-    const first = pool.borrow(2 * MiB, ({ buffer }) => buffer);
-    const second = pool.borrow(2 * MiB, ({ buffer }) => buffer);
-    expect(second).not.toBe(first);
+    const buffers = new Set<ArrayBuffer>();
+    for (let i = 0; i < 2; i++) pool.borrow(2 * MiB, ({ buffer }) => void buffers.add(buffer));
+    expect(buffers.size).toBe(2);
     pool.close();
   });
 
@@ -123,4 +123,51 @@ describe.each(BACKENDS)('oversize on the %s core', (backend) => {
     expect(() => late.release()).toThrow(coded('ERR_SLABPOOL_CLOSED'));
     other.close();
   });
+
+  test.each(['off', 'sampled', 'full'] as const)(
+    'B2: forgotten leases that were collected give their charge back (leakDetection: %s)',
+    async (leakDetection) => {
+      const pool = new BufferPool({ backend, leakDetection });
+      for (let i = 0; i < 31; i++) pool.acquire(2 * MiB);
+      expect(() => pool.acquire(4 * MiB)).toThrow(coded('ERR_SLABPOOL_OVERSIZE'));
+      await until(() => pool.outstanding() === 0);
+      expect(pool.stats().oversize).toMatchObject({ outBytes: 0, outstanding: 0, acquires: 31 });
+      pool.acquire(4 * MiB).release();
+      expect(pool.stats().oversize).toMatchObject({ outBytes: 0, outstanding: 0, acquires: 32 });
+      pool.close();
+    },
+  );
+
+  test('B2: a forgotten lease is charged as long as somebody has its memory, and lets who waits for room have it then', async () => {
+    const pool = new BufferPool({ backend, maxOversizeBytes: 4 * MiB });
+    let view: Buffer | undefined = pool.acquire(4 * MiB).bytes.subarray(5);
+    const waits = pool.acquireAsync(2 * MiB);
+    await until(() => false, 5);
+    expect(pool.stats().oversize.outBytes).toBe(4 * MiB);
+    view = undefined;
+    await until(() => pool.stats().oversize.outBytes === 2 * MiB);
+    (await waits).release();
+    expect(view).toBeUndefined();
+    pool.close();
+  });
+
+  test('B2: one that is held is never given up, and one that was released only once', async () => {
+    const pool = new BufferPool({ backend });
+    const [held, other] = pool.acquireMany(2 * MiB, 2);
+    other.release();
+    await until(() => false, 5);
+    expect(pool.stats().oversize).toMatchObject({ outBytes: 2 * MiB, outstanding: 1 });
+    held.release();
+    await until(() => false, 5);
+    expect(pool.stats().oversize).toMatchObject({ outBytes: 0, outstanding: 0 });
+    pool.close();
+  });
 });
+
+/** Collects garbage until it holds, or so many times. */
+async function until(holds: () => boolean, times = 200): Promise<void> {
+  for (let i = 0; i < times && !holds(); i++) {
+    await setImmediate();
+    collect();
+  }
+}

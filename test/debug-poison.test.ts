@@ -1,4 +1,9 @@
+import { execFileSync } from 'node:child_process';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { mkdtempSync, rmSync, writeSync } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { BufferPool, type BufferPoolOptions, type UseAfterReleaseEvent } from 'slabpool';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -12,15 +17,24 @@ beforeEach(() => {
   events = [];
   subscribe('slabpool:use-after-release', listen);
 });
+let pool: BufferPool;
+/** A view of a lease that is over. */
+function released(): Buffer {
+  const lease = pool.acquire(1);
+  const { bytes } = lease;
+  bytes.fill(1);
+  lease.release();
+  return bytes;
+}
+
 afterEach(async () => {
   unsubscribe('slabpool:use-after-release', listen);
   await terminateAll();
 });
 
 describe.each(BACKENDS)('poison on the %s core', (backend) => {
-  let pool: BufferPool;
   const open = (options: BufferPoolOptions = {}) => {
-    pool = new BufferPool({ name: 'poisoned', backend, poison: true, ...options });
+    pool = new BufferPool({ name: 'poisoned', backend, debug: 'poison', ...options });
   };
   afterEach(() => {
     checkBooks(pool);
@@ -66,14 +80,12 @@ describe.each(BACKENDS)('poison on the %s core', (backend) => {
     ['everything', 0, 64 * KiB],
   ])('a write to %s after the release is reported', (_, offset, length) => {
     open({ tiers: [64 * KiB], leakDetection: 'full' });
-    const view = pool.borrow(1, function borrower({ bytes }) {
-      return bytes;
-    });
+    const view = released();
     view.fill(7, offset, offset + length);
     pool.acquire(1).release();
     expect(events).toMatchObject([{ pool: 'poisoned', offset, length, capacity: 64 * KiB, thread: 0 }]);
-    expect(events[0].acquiredAt).toMatch(/poison\.test\.ts/);
-    expect(events[0].releasedAt).toMatch(/poison\.test\.ts/);
+    expect(events[0].acquiredAt).toMatch(/debug-poison\.test\.ts/);
+    expect(events[0].releasedAt).toMatch(/debug-poison\.test\.ts/);
     expect(pool.stats().leaks.writtenAfterRelease).toBe(1);
     pool.acquire(1).release();
     expect(events).toHaveLength(1);
@@ -92,7 +104,7 @@ describe.each(BACKENDS)('poison on the %s core', (backend) => {
 
   test.runIf(backend === 'native')('it is reported also when the pages were given back before it', () => {
     open({ tiers: [64 * KiB], maxBytes: 64 * KiB });
-    const view = pool.borrow(1, ({ bytes }) => bytes);
+    const view = released();
     pool.trim();
     view[100] = 1;
     pool.acquire(1).release();
@@ -101,7 +113,7 @@ describe.each(BACKENDS)('poison on the %s core', (backend) => {
 
   test("together with zero: 'acquire': still checked, and then zeros", () => {
     open({ zero: 'acquire', tiers: [4 * KiB] });
-    const view = pool.borrow(1, ({ bytes }) => bytes.fill(1));
+    const view = released();
     view[9] = 1;
     const lease = pool.acquire(1);
     expect(isZero(lease.bytes)).toBe(true);
@@ -110,14 +122,44 @@ describe.each(BACKENDS)('poison on the %s core', (backend) => {
     expect(events).toMatchObject([{ offset: 9 }]);
   });
 
-  test('together with detachOnRelease nothing can write, and nothing is reported', () => {
-    open({ detachOnRelease: true, tiers: [4 * KiB] });
-    for (let i = 0; i < 10; i++) {
-      const view = pool.borrow(1, ({ bytes }) => bytes.fill(1));
-      expect(view).toHaveLength(0);
-    }
+  test("together with zero: 'release': wiped, and still checked", () => {
+    open({ zero: 'release', tiers: [4 * KiB] });
+    const view = released();
+    expect(isZero(view)).toBe(true);
+    view[9] = 1;
+    expect(isZero(pool.acquire(1).bytes)).toBe(false);
+    expect(events).toMatchObject([{ offset: 9, length: 1 }]);
+    const [one, two] = pool.acquireMany(1, 2);
+    expect([isZero(one.bytes), isZero(two.bytes)]).toEqual([true, true]);
+    expect(events).toHaveLength(1);
+  });
+
+  test("with debug: 'detach' no view can write, and nothing is reported", () => {
+    open({ debug: 'detach', tiers: [4 * KiB] });
+    for (let i = 0; i < 10; i++) expect(released()).toHaveLength(0);
     expect(events).toEqual([]);
   });
+
+  test.each(['poison', 'detach'] as const)(
+    'B13: a system call that writes after the release is reported (debug: %s)',
+    async (debug) => {
+      open({ debug, tiers: [4 * KiB], maxBytes: 4 * KiB, leakDetection: 'full' });
+      const folder = mkdtempSync(join(tmpdir(), 'slabpool-'));
+      execFileSync('mkfifo', [join(folder, 'pipe')]);
+      const pipe = await openFile(join(folder, 'pipe'), 'r+');
+      const lease = pool.acquire(1);
+      const reading = pipe.read(lease.bytes, 100, 5);
+      lease.release();
+      writeSync(pipe.fd, 'later');
+      expect((await reading).bytesRead).toBe(5);
+      pool.acquire(1).release();
+      expect(events).toMatchObject([
+        { offset: 100, length: 5, releasedAt: expect.stringMatching(/debug-poison\.test\.ts/) },
+      ]);
+      await pipe.close();
+      rmSync(folder, { recursive: true });
+    },
+  );
 
   test('a detached block is retired, not filled', async () => {
     open({ tiers: [4 * KiB] });
@@ -136,7 +178,7 @@ describe.each(BACKENDS)('poison on the %s core', (backend) => {
     const warned = (warning: Error) => warnings.push(warning);
     process.on('warning', warned);
     for (let i = 0; i < 3; i++) {
-      const view = pool.borrow(1, ({ bytes }) => bytes);
+      const view = released();
       view[0] = 1;
       pool.acquire(1).release();
     }
@@ -147,7 +189,7 @@ describe.each(BACKENDS)('poison on the %s core', (backend) => {
         name: 'SlabPoolWarning',
         code: 'SLABPOOL_USE_AFTER_RELEASE',
         message: expect.stringMatching(
-          /pool 'poisoned': 1 bytes at offset 0 of a block of 4096 .* released at .*poison\.test\.ts/,
+          /pool 'poisoned': 1 bytes at offset 0 of a block of 4096 .* released at .*debug-poison\.test\.ts/,
         ),
       },
     ]);
@@ -167,14 +209,14 @@ describe.each(BACKENDS)('poison on the %s core', (backend) => {
 });
 
 test('what a thread that died left behind is not taken for a write after release', async () => {
-  const pool = new BufferPool({ poison: true, tiers: [4 * KiB], maxBytes: 64 * KiB, epochMs: 50 });
+  pool = new BufferPool({ debug: 'poison', tiers: [4 * KiB], maxBytes: 64 * KiB, epochMs: 50 });
   const member = await Member.start(pool);
   await member.call('acquire', 1, 8, 1);
   await member.terminate();
   for (let i = 0; i < 200 && pool.stats().restingBytes > 0; i++) await setTimeout(10);
   pool.releaseMany(pool.acquireMany(1, 16));
   expect(events).toEqual([]);
-  const view = pool.borrow(1, ({ bytes }) => bytes);
+  const view = released();
   view[0] = 1;
   pool.acquire(1).release();
   expect(events).toHaveLength(1);
