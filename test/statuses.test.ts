@@ -25,7 +25,9 @@ describe.each(BACKENDS)('C: an answer of the %s core that cannot be is an error 
   test('flush() of a full magazine, whose answer was read as flags', () => {
     const leases = pool.acquireMany(BLOCK, 3 * heapOf(pool).magazines[0].batch);
     answers('flush');
-    expect(() => pool.releaseMany(leases)).toThrow(internal('flush', NOT_HELD, { sizeClass: 0, block: expect.any(Number) }));
+    expect(() => pool.releaseMany(leases)).toThrow(
+      internal('flush', NOT_HELD, { sizeClass: 0, block: expect.any(Number) }),
+    );
   });
 
   test('flush() for trim()', () => {
