@@ -13,7 +13,7 @@ const MAX_ENDPOINTS = 64;
 const DEFAULT_CAPACITY = 256;
 /** What the core answers instead of an endpoint to wake: its `Result`, as -1 - Result. */
 const CLOSED = -3;
-const ALONE = -5;
+const ALONE = -4;
 /** How long a blocking receiver sleeps before it looks whether its peers are alive: a thread that dies wakes no such sleeper. */
 const LOOK_MS = 1000;
 
@@ -40,8 +40,8 @@ export class ReceivedLease extends Lease {
   readonly meta2: number;
 
   /** @internal */
-  constructor(block: Block, meta: number, meta2: number) {
-    super(block, block.capacity);
+  constructor(block: Block, size: number, meta: number, meta2: number) {
+    super(block, size);
     this.meta = small(meta);
     this.meta2 = small(meta2);
   }
@@ -166,7 +166,8 @@ export class Channel {
     const block = Lease.blockOf(lease, this.#heap);
     this.#meta[0] = meta;
     this.#meta[1] = meta2;
-    const woken = this.#heap.send(this.#channel, block);
+    this.#heap.put(0, this.#heap.movable(block), lease.size);
+    const woken = this.#channel.trySend();
     if (woken >= 0) {
       Lease.resume(lease, this.#heap.left(block));
       if (woken > 0) this.#wakeBlocked(woken - 1);
@@ -225,10 +226,12 @@ export class Channel {
       while (sent < blocks.length) {
         const count = Math.min(MAX_BATCH, blocks.length - sent);
         for (let i = 0; i < count; i++) {
-          this.#meta[2 * i] = metas?.[from + sent + i] ?? 0;
+          const at = from + sent + i;
+          this.#heap.put(i, this.#heap.tracker.blockOf(blocks[sent + i] as Block), (leases[at] as Lease).size);
+          this.#meta[2 * i] = metas?.[at] ?? 0;
           this.#meta[2 * i + 1] = 0;
         }
-        const result = this.#heap.sendMany(this.#channel, blocks, sent, count);
+        const result = this.#channel.trySendMany(count);
         if (result === CLOSED && sent === 0) throw this.#closed();
         if (result === ALONE && sent === 0) throw this.#alone();
         if (result <= 0) break;
@@ -266,7 +269,7 @@ export class Channel {
     const result = this.#channel.tryReceive();
     if (result === 0) {
       const meta = this.#meta;
-      return new ReceivedLease(this.#heap.received(0), meta[0] as number, meta[1] as number);
+      return new ReceivedLease(this.#heap.received(0), this.#heap.sizeOf(0), meta[0] as number, meta[1] as number);
     }
     if (result === ALONE) throw this.#alone();
     return result === CLOSED ? null : undefined;
@@ -319,7 +322,14 @@ export class Channel {
         if (count === CLOSED) return null;
       }
       for (let i = 0; i < count; i++) {
-        leases.push(new ReceivedLease(this.#heap.received(i), meta[2 * i] as number, meta[2 * i + 1] as number));
+        leases.push(
+          new ReceivedLease(
+            this.#heap.received(i),
+            this.#heap.sizeOf(i),
+            meta[2 * i] as number,
+            meta[2 * i + 1] as number,
+          ),
+        );
       }
       if (count < wanted) break;
     }

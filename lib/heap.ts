@@ -453,21 +453,12 @@ export class Heap {
     return this.#sure('transfer', this.#core.transfer(magazine.sizeClass, index, size), magazine, index);
   }
 
-  /** The block leaves this thread through a channel; its answer. */
-  send(channel: CoreChannel, block: Block): number {
-    const { magazine, index } = this.movable(block);
-    return channel.trySend(magazine.sizeClass, index);
-  }
-
-  /** As {@link send}, for up to {@link MAX_BATCH} blocks from index `from` on. */
-  sendMany(channel: CoreChannel, blocks: readonly Block[], from: number, count: number): number {
+  /** The block of a lease becomes number `at` of those in `exchange` that are to leave this thread. */
+  put(at: number, { index, magazine }: Block, size: number): void {
     const { exchange } = this.#core;
-    for (let i = 0; i < count; i++) {
-      const { index, magazine } = this.tracker.blockOf(blocks[from + i] as Block);
-      exchange[i] = index;
-      exchange[CLASSES + i] = magazine.sizeClass;
-    }
-    return channel.trySendMany(count);
+    exchange[at] = index;
+    exchange[CLASSES + at] = magazine.sizeClass;
+    exchange[SIZES + at] = size;
   }
 
   /** A leased block has left this thread: what its lease has to remember, or null. */

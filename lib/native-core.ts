@@ -21,8 +21,8 @@ export interface Addon {
   /** Absent where the runtime allows no external buffers. */
   exchange?: Uint32Array;
   Channel: {
-    new (pool: NativePool, onWake: () => void, capacity: number): CoreChannel;
-    /** Joins a channel; throws when it is gone, of another pool, or full. */
+    new (pool: NativePool, onWake: () => void, capacity: number, holdOpen: boolean): CoreChannel;
+    /** Joins a channel. */
     new (pool: NativePool, onWake: () => void, slot: number, serial: number): CoreChannel;
   };
   /** The two numbers of each message that is sent or was received last. Absent like `exchange`. */
@@ -50,9 +50,9 @@ export interface CoreChannel {
   readonly peers: number;
   readonly size: number;
   readonly closed: boolean;
-  /** 0, or 1 + the endpoint of a blocked thread to wake, or below 0. */
-  trySend(sizeClass: number, block: number): number;
-  /** 0, with the block and its class in `exchange`; or below 0. */
+  /** The first of `exchange`: 0, or 1 + the endpoint of a blocked thread to wake, or below 0. */
+  trySend(): number;
+  /** 0, with the block, its class and its size in `exchange`; or below 0. */
   tryReceive(): number;
   /**
    * The first `count` of `exchange`: how many were sent, each with 0, or 1 + the endpoint of a blocked thread to wake, in the
@@ -166,7 +166,7 @@ export class NativeCore implements Core {
   channel(onWake: () => void, at: number | CoreAddress): CoreChannel {
     const { Channel } = this.#addon;
     return typeof at === 'number'
-      ? new Channel(this.#pool, onWake, at)
+      ? new Channel(this.#pool, onWake, at, false)
       : new Channel(this.#pool, onWake, at.slot, at.serial);
   }
 

@@ -116,7 +116,7 @@ describe('the binding', () => {
     expect(() => (Pool as unknown as () => void)()).toThrow(TypeError);
     for (const it of [{}, undefined, Object.create(make()), new Proxy(make(), {})]) {
       expect(() => make().age.call(it as never)).toThrow(TypeError);
-      expect(() => new Channel(it as never, () => {}, 2)).toThrow(TypeError);
+      expect(() => new Channel(it as never, () => {}, 2, false)).toThrow(TypeError);
     }
   });
 

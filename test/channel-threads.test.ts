@@ -146,6 +146,11 @@ describe('channels between workers', () => {
   });
 });
 
+test('B1: what trySend() has accepted is received before anybody is told that the channel is closed', async () => {
+  const ended = await run(fixture('close-against-send.mjs'), ['300']);
+  expect(ended).toEqual({ code: 0, signal: null, stdout: 'lost 0, late 0\n', stderr: '' });
+});
+
 test.each(['async', 'sync', 'mixed'])('three producers, two proxies, three consumers: %s', async (how) => {
   const ended = await run(fixture('many-to-many.mjs'), ['400', how]);
   expect(ended).toEqual({ code: 0, signal: null, stdout: 'each once\n', stderr: '' });

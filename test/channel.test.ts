@@ -97,10 +97,29 @@ describe('messages', () => {
     plain.release();
   });
 
-  test('are leases like any other: of the size of their tier, to release, transfer, send on, or dispose of', () => {
+  test('B12: the number of bytes used travels, alone, with many, and when it is sent on', () => {
+    const sizes = [0, 1, 100, 4 * KiB, 4 * KiB + 1, 64 * KiB];
+    for (const size of sizes.slice(0, 4)) channel.trySend(lease(7, size));
+    const toMany = lease(7, 5);
+    expect(channel.trySendMany([toMany])).toBe(0);
+    toMany.release();
+    const received = channel.tryReceiveMany();
+    expect(received.map(({ size }) => size)).toEqual(sizes.slice(0, 4));
+    expect(received.map((one) => one.view().length)).toEqual(sizes.slice(0, 4));
+    expect(channel.trySendMany(received.slice(2))).toBe(2);
+    expect(channel.trySendMany(sizes.slice(4).map((size) => lease(7, size)))).toBe(2);
+    for (const size of sizes.slice(2)) {
+      const one = channel.tryReceive() as ReceivedLease;
+      expect([one.size, one.view().length, one.meta]).toEqual([size, size, 0]);
+      one.release();
+    }
+    pool.releaseMany(received.slice(0, 2));
+  });
+
+  test('are leases like any other: to release, transfer, send on, or dispose of', () => {
     channel.trySend(lease(1, 100));
     const first = channel.tryReceive() as ReceivedLease;
-    expect([first.size, first.capacity, first.view().length]).toEqual([4 * KiB, 4 * KiB, 4 * KiB]);
+    expect([first.size, first.capacity, first.view().length]).toEqual([100, 4 * KiB, 100]);
     expect(pool.outstanding()).toBe(1);
     channel.trySend(first, 2);
     expect(() => first.bytes).toThrow(coded('ERR_SLABPOOL_LEASE_RELEASED'));

@@ -2,8 +2,24 @@
 
 #include <bit>
 #include <new>
+#include <thread>
 
 namespace slabpool {
+
+namespace {
+
+constexpr uint64_t bit(uint32_t endpoint) { return uint64_t{1} << endpoint; }
+
+Channel::Result of(RingResult result) {
+  using Result = Channel::Result;
+  static_assert(static_cast<Result>(RingResult::ok) == Result::ok &&
+                static_cast<Result>(RingResult::not_now) == Result::would_block &&
+                static_cast<Result>(RingResult::closed) == Result::closed &&
+                static_cast<Result>(RingResult::alone) == Result::alone);
+  return static_cast<Result>(result);
+}
+
+}  // namespace
 
 std::unique_ptr<Channel> Channel::create(Pool& pool, uint32_t capacity) {
   std::unique_ptr<Channel> channel(new (std::nothrow) Channel(pool, capacity));
@@ -14,41 +30,51 @@ std::unique_ptr<Channel> Channel::create(Pool& pool, uint32_t capacity) {
   return channel;
 }
 
-uint32_t Channel::join() {
-  uint64_t taken = endpoints_.load(std::memory_order_relaxed);  // only a guess: the CAS checks it
-  while (~taken != 0) {
-    const auto free = static_cast<uint32_t>(std::countr_one(taken));
-    // Acquire: pairs with the release in leave(); what belonged to the number's former owner is cleared away.
-    if (endpoints_.compare_exchange_weak(taken, taken | uint64_t{1} << free, std::memory_order_acquire,
-                                         std::memory_order_relaxed)) {
-      // Release: pairs with the acquire in alone(), which then sees the bit as well.
-      joins_.fetch_add(1, std::memory_order_release);
-      return free;
-    }
-  }
-  return kNobody;
+uint32_t Channel::join(bool holds) {
+  const std::lock_guard lock(lock_);
+  const uint64_t taken = endpoints_.load(std::memory_order_relaxed);  // written under the lock
+  if (~taken == 0) return kNobody;
+  const auto free = static_cast<uint32_t>(std::countr_one(taken));
+  ++joins_;
+  if (holds) holders_ |= bit(free);
+  set_endpoints(taken | bit(free));
+  return free;
 }
 
 void Channel::leave(uint32_t endpoint) {
   // A wake-up that was under way is passed on with all the others.
   (void)receivers_.disarm(endpoint);
   (void)senders_.disarm(endpoint);
-  endpoints_.fetch_and(~(uint64_t{1} << endpoint), std::memory_order_release);
+  const std::lock_guard lock(lock_);
+  holders_ &= ~bit(endpoint);
+  set_endpoints(endpoints_.load(std::memory_order_relaxed) & ~bit(endpoint));
 }
 
-Channel::Result Channel::try_send(Attachment& from, uint32_t size_class, uint32_t block, const double* meta,
+void Channel::set_endpoints(uint64_t endpoints) {
+  endpoints_.store(endpoints, std::memory_order_release);
+  if (joins_ > 1 && holders_ == 0 && std::has_single_bit(endpoints)) {
+    ring_.mark(RingMark::alone);
+  } else {
+    ring_.unmark(RingMark::alone);
+  }
+}
+
+void Channel::close() {
+  // Under the lock: who joins before is among the endpoints that are woken, who joins after sees the mark.
+  const std::lock_guard lock(lock_);
+  ring_.mark(RingMark::closed);
+}
+
+Channel::Result Channel::try_send(Attachment& from, uint32_t size_class, uint32_t size, Message message,
                                   uint32_t& to_wake) {
   to_wake = kNobody;
-  if (closed()) return Result::closed;
-  if (alone()) return Result::alone;
-  Message message{block, 0, {meta[0], meta[1]}};
-  if (pool_.transfer(from, size_class, block, Carrier::channel, message.generation) != Status::ok) {
+  if (pool_.transfer(from, size_class, message.block, Carrier::channel, message.generation, size) != Status::ok) {
     return Result::not_held;
   }
-  if (!ring_.try_push(message)) {
-    // Nobody else knows the generation, so the block is still there.
-    (void)pool_.adopt(from, block, message.generation);
-    return Result::would_block;
+  const RingResult result = ring_.try_push(message);
+  if (result != RingResult::ok) {
+    // Who guesses the generation can have adopted the block meanwhile.
+    return pool_.adopt(from, message.block, message.generation) == Status::ok ? of(result) : Result::not_held;
   }
   to_wake = receivers_.ring();
   return Result::ok;
@@ -56,19 +82,16 @@ Channel::Result Channel::try_send(Attachment& from, uint32_t size_class, uint32_
 
 Channel::Result Channel::try_receive(Attachment& to, Message& message, uint32_t& to_wake) {
   to_wake = kNobody;
-  // Looked at first: what was sent before the channel was closed, or before the last peer left, is then found below.
-  const bool was_closed = closed();
-  const bool was_alone = alone();
-  if (ring_.try_pop(message)) {
-    to_wake = senders_.ring();
-    return pool_.adopt(to, message.block, message.generation) == Status::ok ? Result::ok : Result::stale;
-  }
-  if (was_closed) return Result::closed;
-  return was_alone ? Result::alone : Result::would_block;
+  RingResult result = ring_.try_pop(message);
+  // A sender that has claimed a place fills it with its next instructions.
+  for (; result == RingResult::not_now && closed(); result = ring_.try_pop(message)) std::this_thread::yield();
+  if (result != RingResult::ok) return of(result);
+  to_wake = senders_.ring();
+  return pool_.adopt(to, message.block, message.generation) == Status::ok ? Result::ok : Result::stale;
 }
 
 Channel::~Channel() {
-  for (Message message; ring_.try_pop(message);) pool_.recall(message.block, message.generation);
+  for (Message message; ring_.try_pop(message) == RingResult::ok;) pool_.recall(message.block, message.generation);
 }
 
 }  // namespace slabpool

@@ -1,14 +1,17 @@
 // Channel: a bounded queue of blocks in transit, between up to kMaxSleepers endpoints (threads) of one pool.
 //
-// Callers     Any thread through its own endpoint number from join(). try_send() and try_receive() never wait; who wants to
-//             wait arms its bell, tries once more and sleeps until a wake-up with its number (doorbell.h).
+// Callers     Any thread through its own endpoint number from join(). try_send() and try_receive() do not wait for each other;
+//             who wants to wait arms its bell, tries once more and sleeps until a wake-up with its number (doorbell.h).
 // Ownership   A message's block is in transit: try_send() takes it from the sender, try_receive() gives it to the receiver.
-// Wake-ups    `to_wake` of each call names an endpoint whose bell the call has cleared: the caller has to wake it.
+// The end     What was accepted is received before anybody is told that the channel is closed, or that everybody else is gone:
+//             both are marks of the ring.
+// Wake-ups    `to_wake` of each call names an endpoint whose bell the call has cleared: the caller has to wake it. Who was woken
+//             and leaves something for others rings again: pass_on_*().
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 
 #include "doorbell.h"
 #include "pool.h"
@@ -29,42 +32,45 @@ class Channel {
   // What was sent and never received goes home.
   ~Channel();
 
-  // An endpoint number, or kNobody when all are taken.
-  [[nodiscard]] uint32_t join();
+  // An endpoint number, or kNobody when all are taken. As long as an endpoint `holds` the channel open, nobody is alone.
+  [[nodiscard]] uint32_t join(bool holds = false);
   // The endpoint is gone. A wake-up that it had been given may be lost with it: the others have to be woken.
   void leave(uint32_t endpoint);
 
+  // The first four are the ring's.
+  // alone: every other endpoint that there was is gone: it would send to nobody, or wait for nobody.
   // stale: somebody guessed the ticket of the message's block and adopted it: try again.
-  // alone: would block, or would send to nobody, since every other endpoint that there was is gone.
-  enum class Result : uint8_t { ok, would_block, closed, not_held, alone, stale };
+  enum class Result : uint8_t { ok, would_block, closed, alone, not_held, stale };
 
-  [[nodiscard]] Result try_send(Attachment& from, uint32_t size_class, uint32_t block, const double* meta,
+  // `message` says all but the generation; `size` of the block's bytes are used. The sender keeps the block unless the result is
+  // `ok`.
+  [[nodiscard]] Result try_send(Attachment& from, uint32_t size_class, uint32_t size, Message message,
                                 uint32_t& to_wake);
-  // With `ok`, the block is out with the receiver.
+  // With `ok`, the block is out with the receiver. When the channel is closed, it never would block: what a sender has claimed a
+  // place for is received before the end is told.
   [[nodiscard]] Result try_receive(Attachment& to, Message& message, uint32_t& to_wake);
 
   // No more sends; what is in the ring can still be received. Each endpoint has to be woken.
-  void close() { closed_.store(true, std::memory_order_release); }
-  [[nodiscard]] bool closed() const { return closed_.load(std::memory_order_acquire); }
+  void close();
+  [[nodiscard]] bool closed() const { return ring_.marked(RingMark::closed); }
 
   Doorbell<>& receivers() { return receivers_; }
   Doorbell<>& senders() { return senders_; }
 
+  // By who was woken: whom to wake as well, or kNobody, since one wake-up may stand for two changes.
+  [[nodiscard]] uint32_t pass_on_to_receivers() { return ring_.size() != 0 ? receivers_.ring() : kNobody; }
+  [[nodiscard]] uint32_t pass_on_to_senders() { return ring_.size() < capacity_ ? senders_.ring() : kNobody; }
+
+  // Acquire: pairs with the releases in join() and leave(); a figure for people, and for whoever wakes all.
   [[nodiscard]] uint64_t endpoints() const { return endpoints_.load(std::memory_order_acquire); }
-  // Endpoints that there ever were.
-  [[nodiscard]] uint32_t joins() const { return joins_.load(std::memory_order_relaxed); }  // counts only
   [[nodiscard]] uint64_t size() const { return ring_.size(); }
   [[nodiscard]] uint32_t capacity() const { return capacity_; }
 
  private:
-  // Acquire, twice: pairs with the releases in join() and leave(). Whoever has joined is seen, and what was sent by those that
-  // have left.
-  [[nodiscard]] bool alone() const {
-    return joins_.load(std::memory_order_acquire) > 1 &&
-           std::has_single_bit(endpoints_.load(std::memory_order_acquire));
-  }
-
   explicit Channel(Pool& pool, uint32_t capacity) : pool_(pool), capacity_(capacity) {}
+
+  // Under the lock, after endpoints have come or gone.
+  void set_endpoints(uint64_t endpoints);
 
   Pool& pool_;
   const uint32_t capacity_;
@@ -72,9 +78,11 @@ class Channel {
   Ring<Message> ring_;
   Doorbell<> receivers_;
   Doorbell<> senders_;
+  // Of who comes, goes and closes: so that the marks are those of the last of them.
+  std::mutex lock_;
   StdSync::atomic<uint64_t> endpoints_{0};  // a bit for each that is taken
-  StdSync::atomic<uint32_t> joins_{0};
-  StdSync::atomic<bool> closed_{false};
+  uint64_t holders_ = 0;
+  uint64_t joins_ = 0;  // that there ever were: until the second one, the first is early, not alone
 };
 
 }  // namespace slabpool

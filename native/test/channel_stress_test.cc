@@ -66,14 +66,14 @@ class Endpoint {
     line_.wake_all();
   }
 
-  Channel::Result send(uint32_t c, uint32_t block, const double* meta) {
+  Channel::Result send(uint32_t c, uint32_t size, const Message& message) {
     const auto attempt = [&] {
       uint32_t to_wake = kNobody;
-      const Channel::Result result = line_.channel->try_send(*client_.thread, c, block, meta, to_wake);
+      const Channel::Result result = line_.channel->try_send(*client_.thread, c, size, message, to_wake);
       line_.wake(to_wake);
       return result;
     };
-    return wait(line_.channel->senders(), attempt, [&] { return line_.channel->size() < line_.channel->capacity(); });
+    return wait(line_.channel->senders(), attempt, [&] { return line_.channel->pass_on_to_senders(); });
   }
   Channel::Result receive(Message& message) {
     const auto attempt = [&] {
@@ -82,13 +82,13 @@ class Endpoint {
       line_.wake(to_wake);
       return result;
     };
-    return wait(line_.channel->receivers(), attempt, [&] { return line_.channel->size() != 0; });
+    return wait(line_.channel->receivers(), attempt, [&] { return line_.channel->pass_on_to_receivers(); });
   }
 
  private:
   // relacy/doorbell_model.cc says why a wake-up is passed on.
-  template <class Try, class More>
-  Channel::Result wait(Doorbell<>& bell, const Try& attempt, const More& more) {
+  template <class Try, class PassOn>
+  Channel::Result wait(Doorbell<>& bell, const Try& attempt, const PassOn& pass_on) {
     bool woken = false;
     Channel::Result result;
     while ((result = attempt()) == Channel::Result::would_block) {
@@ -104,7 +104,7 @@ class Endpoint {
       }
       woken = true;
     }
-    if (woken && more()) line_.wake(bell.ring());
+    if (woken) line_.wake(pass_on());
     return result;
   }
 
@@ -159,9 +159,9 @@ class Relay {
       Blocks blocks;
       for (uint32_t number = 0; number < kMessages; ++number) {
         if (blocks.empty()) blocks = client.refill(0);
-        const double meta[] = {static_cast<double>(producer), static_cast<double>(number)};
-        write_payload(pool_->address(blocks.back()), kBytes, seed(meta));
-        if (out.send(0, blocks.back(), meta) != Channel::Result::ok) break;
+        const Message m{blocks.back(), 0, {static_cast<double>(producer), static_cast<double>(number)}};
+        write_payload(pool_->address(m.block), kBytes, seed(m.meta));
+        if (out.send(0, number, m) != Channel::Result::ok) break;
         blocks.pop_back();
       }
       CHECK_EQ(client.flush(0, blocks), Status::ok);
@@ -179,7 +179,7 @@ class Relay {
         char* const block = pool_->address(m.block);
         CHECK(has_payload(block, kBytes, seed(m.meta)));
         write_payload(block, kBytes, ~seed(m.meta));
-        if (out.send(0, m.block, m.meta) != Channel::Result::ok) break;
+        if (out.send(0, pool_->size_of(m.block), m) != Channel::Result::ok) break;
       }
       if (--relaying_ == 0) second_.close();
     }
@@ -197,6 +197,7 @@ class Relay {
           open = in.receive(m) == Channel::Result::ok;
           if (!open) break;
           CHECK(has_payload(pool_->address(m.block), kBytes, ~seed(m.meta)));
+          CHECK_EQ(pool_->size_of(m.block), std::min<uint32_t>(static_cast<uint32_t>(m.meta[1]), kBytes));
           arrived_[static_cast<size_t>(m.meta[0]) * kMessages + static_cast<size_t>(m.meta[1])]++;
           CHECK_EQ(client.flush(0, {m.block}), Status::ok);
         }
@@ -251,13 +252,97 @@ TEST(message_sent_before_close_is_received) {
   for (uint32_t round = 0; round < kRounds; ++round) {
     const auto channel = Channel::create(*pool, 2);
     current = channel.get();
-    const double meta[] = {0, 0};
     uint32_t to_wake = kNobody;
-    CHECK_EQ(channel->try_send(*sender.thread, 0, b, meta, to_wake), Channel::Result::ok);
+    CHECK_EQ(channel->try_send(*sender.thread, 0, 0, {b, 0, {}}, to_wake), Channel::Result::ok);
     channel->close();
     while (received.load() != round + 1) std::this_thread::yield();
   }
   thread.join();
+  CHECK_SOUND(*pool);
+}
+
+// Senders and a receiver that closes: what was accepted is received before anybody is told of the end, and all are told.
+TEST(close_against_send_loses_no_message_and_no_sleeper) {
+  constexpr uint32_t kRounds = kSanitized ? 500 : 3'000;
+  constexpr uint32_t kBeforeClosing = 10;
+  const auto pool = make_pool({4096}, 8 * kMiB, 0);
+  for (uint32_t round = 0; round < kRounds; ++round) {
+    Line line(*pool, 2 << round % 3);
+    std::atomic<uint32_t> accepted{0}, received{0};
+    const auto send = [&] {
+      Client client(*pool);
+      {
+        Endpoint out(line, client);
+        for (bool open = true; open;) {
+          Blocks blocks = client.refill(0);
+          while (open && !blocks.empty()) {
+            open = out.send(0, 0, {blocks.back(), 0, {}}) == Channel::Result::ok;
+            if (open) ++accepted, blocks.pop_back();
+          }
+          CHECK_EQ(client.flush(0, blocks), Status::ok);
+        }
+      }
+      client.detach(Departure::farewell);
+    };
+    const auto receive = [&] {
+      Client client(*pool);
+      {
+        Endpoint in(line, client);
+        for (Message m{}; in.receive(m) == Channel::Result::ok;) {
+          CHECK_EQ(client.flush(0, {m.block}), Status::ok);
+          if (++received == kBeforeClosing) line.close();
+        }
+      }
+      client.detach(Departure::farewell);
+    };
+    std::vector<std::thread> threads;
+    // The last one holds the line until all have come.
+    Client client(*pool);
+    Endpoint here(line, client);
+    for (int s = 0; s < 2; ++s) threads.emplace_back(send);
+    for (int r = 0; r < 3; ++r) threads.emplace_back(receive);
+    for (std::thread& thread : threads) thread.join();
+    CHECK_EQ(accepted.load(), received.load());
+    CHECK_EQ(line.channel->size(), uint64_t{0});
+    CHECK(!line.stuck.load());
+    client.detach(Departure::farewell);
+  }
+  CHECK_SOUND(*pool);
+}
+
+// Whoever is told that all others are gone has received what they had sent.
+TEST(peer_that_leaves_after_sending_leaves_nothing_behind) {
+  constexpr uint32_t kRounds = kSanitized ? 500 : 3'000;
+  const auto pool = make_pool({4096}, 8 * kMiB, 0);
+  for (uint32_t round = 0; round < kRounds; ++round) {
+    Line line(*pool, 8);
+    Client client(*pool);
+    Endpoint in(line, client);
+    std::atomic<uint32_t> joined{0};
+    std::vector<std::thread> threads;
+    for (int s = 0; s < 2; ++s) {
+      threads.emplace_back([&] {
+        Client sender(*pool);
+        {
+          Endpoint out(line, sender);
+          for (++joined; joined != 2;) std::this_thread::yield();
+          const Blocks blocks = sender.refill(0);
+          CHECK_EQ(out.send(0, 0, {blocks[0], 0, {}}), Channel::Result::ok);
+        }
+        sender.detach();
+      });
+    }
+    uint32_t received = 0;
+    while (joined.load() != 2) std::this_thread::yield();
+    Channel::Result result;
+    for (Message m{}; (result = in.receive(m)) == Channel::Result::ok; ++received) {
+      CHECK_EQ(client.flush(0, {m.block}), Status::ok);
+    }
+    CHECK_EQ(result, Channel::Result::alone);
+    CHECK_EQ(received, 2u);
+    for (std::thread& thread : threads) thread.join();
+    client.detach();
+  }
   CHECK_SOUND(*pool);
 }
 

@@ -97,10 +97,9 @@ TEST(channel_that_ends_serves_with_what_was_in_it) {
   Full f;
   auto channel = Channel::create(*f.pool, 4);
   (void)channel->join();
-  const double meta[2] = {};
   uint32_t to_wake;
   for (const uint32_t b : f.held) {
-    CHECK(channel->try_send(*f.holder.thread, 0, b, meta, to_wake) == Channel::Result::ok);
+    CHECK(channel->try_send(*f.holder.thread, 0, 0, {b, 0, {}}, to_wake) == Channel::Result::ok);
   }
   const uint64_t number = f.first.wait(2);
   CHECK(f.first.collect().empty());

@@ -34,18 +34,42 @@ TEST(ring_is_first_in_first_out_over_many_laps) {
   Ring<uint64_t> ring;
   ring.init(cells, 4);
   uint64_t in = 0, out = 0, message = 0;
-  CHECK(!ring.try_pop(message));
+  CHECK_EQ(ring.try_pop(message), RingResult::not_now);
   for (int lap = 0; lap < 1000; ++lap) {
-    while (ring.try_push(in)) ++in;
+    while (ring.try_push(in) == RingResult::ok) ++in;
     CHECK_EQ(ring.size(), uint64_t{4});
     for (int n = 0; n < 1 + lap % 4; ++n) {
-      CHECK(ring.try_pop(message));
+      CHECK_EQ(ring.try_pop(message), RingResult::ok);
       CHECK_EQ(message, out++);
     }
   }
-  while (ring.try_pop(message)) CHECK_EQ(message, out++);
+  while (ring.try_pop(message) == RingResult::ok) CHECK_EQ(message, out++);
   CHECK_EQ(out, in);
   CHECK_EQ(ring.size(), uint64_t{0});
+}
+
+TEST(marked_ring_takes_nothing_gives_what_it_has_and_then_says_why) {
+  Ring<uint64_t>::Cell cells[4];
+  Ring<uint64_t> ring;
+  ring.init(cells, 4);
+  uint64_t message = 0;
+  for (const uint64_t n : {1, 2}) CHECK_EQ(ring.try_push(n), RingResult::ok);
+  ring.mark(RingMark::alone);
+  CHECK_EQ(ring.try_push(3), RingResult::alone);
+  CHECK_EQ(ring.size(), uint64_t{2});
+  CHECK_EQ(ring.try_pop(message), RingResult::ok);
+  ring.unmark(RingMark::alone);
+  for (const uint64_t n : {4, 5, 6}) CHECK_EQ(ring.try_push(n), RingResult::ok);
+  CHECK_EQ(ring.try_push(7), RingResult::not_now);
+  ring.mark(RingMark::alone);
+  ring.mark(RingMark::closed);
+  CHECK_EQ(ring.try_push(7), RingResult::closed);  // also when it is full
+  for (const uint64_t n : {2, 4, 5, 6}) {
+    CHECK_EQ(ring.try_pop(message), RingResult::ok);
+    CHECK_EQ(message, n);
+  }
+  CHECK_EQ(ring.try_pop(message), RingResult::closed);
+  CHECK(ring.marked(RingMark::closed) && ring.marked(RingMark::alone));
 }
 
 struct Link {
@@ -57,8 +81,7 @@ struct Link {
   uint32_t to_wake = 0;
 
   Channel::Result send(uint32_t block, double a = 0, double b = 0) {
-    const double meta[] = {a, b};
-    return channel->try_send(*sender.thread, 0, block, meta, to_wake);
+    return channel->try_send(*sender.thread, 0, block + 100, {block, 0, {a, b}}, to_wake);
   }
   Channel::Result receive(Message& message) { return channel->try_receive(*receiver.thread, message, to_wake); }
 };
@@ -80,6 +103,7 @@ TEST(channel_delivers_blocks_bytes_and_meta_in_order) {
       CHECK_EQ(link.receive(message), Channel::Result::ok);
       CHECK_EQ(message.block, link.blocks[i]);
       CHECK(message.meta[0] == i && message.meta[1] == -0.5 * i);
+      CHECK_EQ(link.pool->size_of(message.block), message.block + 100);
       CHECK(link.pool->holds(*link.receiver.thread, 0, message.block));
       CHECK(all_bytes_are(link.pool->address(message.block), 4096, static_cast<char>('a' + i)));
       CHECK_EQ(link.sender.adopt(message.block, link.receiver.transfer(0, message.block)), Status::ok);
@@ -128,6 +152,52 @@ TEST(closed_channel_can_be_emptied_and_not_filled) {
   }
   CHECK_EQ(link.receive(message), Channel::Result::closed);
   CHECK_SOUND(*link.pool);
+}
+
+TEST(endpoint_that_is_left_alone_is_told_unless_the_channel_is_held_open) {
+  for (const bool holds : {false, true}) {
+    Link link;
+    const auto alone = holds ? Channel::Result::ok : Channel::Result::alone;
+    Message message{};
+    const uint32_t first = link.channel->join(holds);
+    CHECK_EQ(link.send(link.blocks[0]), Channel::Result::ok);  // early, not alone
+    const uint32_t second = link.channel->join();
+    link.channel->leave(second);
+    CHECK_EQ(link.send(link.blocks[1]), alone);
+    CHECK_EQ(link.pool->holds(*link.sender.thread, 0, link.blocks[1]), !holds);
+    CHECK_EQ(link.receive(message), Channel::Result::ok);
+    if (holds) CHECK_EQ(link.receive(message), Channel::Result::ok);
+    CHECK_EQ(link.receive(message), holds ? Channel::Result::would_block : Channel::Result::alone);
+    // Somebody new makes it as good as new.
+    const uint32_t third = link.channel->join();
+    CHECK_EQ(third, second);
+    CHECK_EQ(link.receive(message), Channel::Result::would_block);
+    CHECK_EQ(link.send(link.blocks[2]), Channel::Result::ok);
+    // Who held it is gone.
+    link.channel->leave(first);
+    CHECK_EQ(link.send(link.blocks[3]), Channel::Result::alone);
+    CHECK_EQ(link.receive(message), Channel::Result::ok);
+    CHECK_EQ(link.receive(message), Channel::Result::alone);
+    link.channel->close();
+    CHECK_EQ(link.receive(message), Channel::Result::closed);
+    CHECK_SOUND(*link.pool);
+  }
+}
+
+TEST(wake_ups_are_passed_on_while_there_is_more) {
+  Link link;
+  Message message{};
+  link.channel->receivers().arm(7);
+  CHECK_EQ(link.channel->pass_on_to_receivers(), kNobody);
+  for (uint32_t i = 0; i < 4; ++i) CHECK_EQ(link.send(link.blocks[i]), Channel::Result::ok);
+  CHECK_EQ(link.to_wake, kNobody);
+  link.channel->receivers().arm(8);
+  CHECK_EQ(link.channel->pass_on_to_receivers(), 8u);
+  link.channel->senders().arm(9);
+  CHECK_EQ(link.channel->pass_on_to_senders(), kNobody);
+  for (uint32_t i = 0; i < 4; ++i) CHECK_EQ(link.receive(message), Channel::Result::ok);
+  link.channel->senders().arm(10);
+  CHECK_EQ(link.channel->pass_on_to_senders(), 10u);
 }
 
 TEST(send_and_receive_name_whom_to_wake) {

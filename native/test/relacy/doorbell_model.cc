@@ -48,14 +48,15 @@ struct Sleepers : rl::test_suite<Sleepers<Sync, senders, receivers, letters, fla
       for (unsigned n = 1; n <= letters; ++n) {
         if (flaw == Flaw::ring_before_push) wake(for_receivers);
         wait(
-            index, for_senders, [&] { return ring.try_push(n); }, [&] { return ring.size() < 2; });
+            index, for_senders, [&] { return ring.try_push(n) == RingResult::ok; }, [&] { return ring.size() < 2; });
         if (flaw != Flaw::ring_before_push) wake(for_receivers);
       }
     } else {
       for (unsigned n = 0; n < kOfEach; ++n) {
         unsigned letter = 0;
         wait(
-            index, for_receivers, [&] { return ring.try_pop(letter); }, [&] { return ring.size() != 0; });
+            index, for_receivers, [&] { return ring.try_pop(letter) == RingResult::ok; },
+            [&] { return ring.size() != 0; });
         sum += letter;
         wake(for_senders);
       }
