@@ -5,6 +5,7 @@ export const EXHAUSTED = -1;
 export const OUT_OF_MEMORY = -2;
 export const NOT_HELD = -3;
 export const STALE = -4;
+export const QUEUE_FULL = -5;
 
 /** Blocks that one batch has at the most. */
 export const MAX_BATCH = 32;
@@ -136,8 +137,11 @@ export interface Core {
   listen(listener: WeakRef<{ mail(): void }>): void;
   /** Requests that wait, of all threads. While there are any, no refill gets anything. */
   readonly waiting: number;
-  /** A place in the queue for one block, which this thread will find with {@link collect}: its number, or 0 for no memory. */
-  wait(sizeClass: number): number;
+  /**
+   * A place in the queue for one block, which this thread will find with {@link collect}: its number, or {@link OUT_OF_MEMORY}, or
+   * {@link QUEUE_FULL} where `most` wait already.
+   */
+  wait(sizeClass: number, most: number): number;
   /** Gives a place up; false when it has been served. */
   cancel(number: number): boolean;
   /** The number of a request that was served, its block and class in `exchange`; negative: there is no memory; 0: none was. */

@@ -4,6 +4,8 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_INVALID_ARG'
   /** The byte budget (`maxBytes`) is full, with all that is free given up. */
   | 'ERR_SLABPOOL_EXHAUSTED'
+  /** As many requests wait as may (`maxWaiting`). */
+  | 'ERR_SLABPOOL_QUEUE_FULL'
   /** `acquireAsync()` has waited as long as it should. */
   | 'ERR_SLABPOOL_TIMEOUT'
   /** A request above `maxPooledSize` does not fit below `maxOversizeBytes`. */

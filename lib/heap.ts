@@ -89,7 +89,7 @@ export class Heap {
       magazine.next = this.magazines[c + 1] ?? null;
     });
     this.oversize = new Oversize(this, options);
-    this.waiting = new Waiting(this, core);
+    this.waiting = new Waiting(this, core, options);
     core.listen(new WeakRef(this));
     this.#byBucket = Array.from(
       { length: Math.min(BUCKETS, bucketOf(options.maxPooledSize - 1) + 1) },

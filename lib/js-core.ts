@@ -12,6 +12,7 @@ import {
   MAX_BATCH,
   NOT_HELD,
   OUT_OF_MEMORY,
+  QUEUE_FULL,
   SIZES,
   STALE,
   STEP,
@@ -183,8 +184,9 @@ export class JsCore implements Core {
     return this.#requests.size;
   }
 
-  wait(sizeClass: number): number {
+  wait(sizeClass: number, most: number): number {
     this.#class(sizeClass);
+    if (this.#requests.size >= most) return QUEUE_FULL;
     const number = ++this.#lastNumber;
     this.#requests.set(number, sizeClass);
     this.#totals.waits++;

@@ -205,8 +205,8 @@ export class NativeCore implements Core {
     return this.#pool.waiting;
   }
 
-  wait(sizeClass: number): number {
-    return this.#pool.wait(sizeClass);
+  wait(sizeClass: number, most: number): number {
+    return this.#pool.wait(sizeClass, most);
   }
 
   cancel(number: number): boolean {

@@ -51,6 +51,11 @@ export interface BufferPoolOptions<W extends WhenExhausted = WhenExhausted> {
    */
   epochMs?: number;
   /**
+   * How many requests may wait at once for budget, in all threads of the pool, and for room for oversize buffers, in each thread;
+   * more are refused. Up to 2^20; 0: nobody waits. Default: 65,536.
+   */
+  maxWaiting?: number;
+  /**
    * What `borrow()` does when the budget is exhausted: `'throw'`, or `'wait'` as `acquireAsync()` does; then it always returns a
    * promise. Default: `'throw'`.
    */
@@ -101,6 +106,7 @@ export function resolveOptions(given?: BufferPoolOptions): ResolvedOptions {
   const maxBytes = integer(options, 'maxBytes', 256 * MiB, MIN_BUDGET, MAX_BUDGET);
   const maxOversizeBytes = integer(options, 'maxOversizeBytes', 64 * MiB, 0, Number.MAX_SAFE_INTEGER);
   const epochMs = integer(options, 'epochMs', 5000, 0, 2 ** 31, 'milliseconds');
+  const maxWaiting = integer(options, 'maxWaiting', 2 ** 16, 0, 2 ** 20, 'requests');
   const zero = oneOf(options, 'zero', ['never', 'acquire', 'release']);
   const whenExhausted = oneOf(options, 'whenExhausted', ['throw', 'wait']);
   const leakDetection = oneOf(options, 'leakDetection', ['sampled', 'off', 'full']);
@@ -137,6 +143,7 @@ export function resolveOptions(given?: BufferPoolOptions): ResolvedOptions {
       maxOversizeBytes,
       zero,
       epochMs,
+      maxWaiting,
       whenExhausted,
       ...detection,
       backend,
@@ -152,6 +159,7 @@ export function resolveOptions(given?: BufferPoolOptions): ResolvedOptions {
     maxOversizeBytes,
     zero,
     epochMs,
+    maxWaiting,
     whenExhausted,
     ...detection,
     backend,
@@ -167,6 +175,7 @@ const KNOWN = [
   'maxOversizeBytes',
   'zero',
   'epochMs',
+  'maxWaiting',
   'whenExhausted',
   'onPressure',
   'leakDetection',

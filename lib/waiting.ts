@@ -1,9 +1,10 @@
 import type { Block } from './block.js';
-import type { Core } from './core.js';
+import { type Core, QUEUE_FULL } from './core.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import type { Heap } from './heap.js';
 import { Lease } from './lease.js';
 import type { Magazine } from './magazine.js';
+import type { ResolvedOptions } from './options.js';
 
 /** What `setTimeout` takes, in milliseconds. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
@@ -36,6 +37,7 @@ export class Waiting {
   /** By the core's number. */
   readonly #inCore = new Map<number, Waiter>();
   readonly #forOversize = new Set<Waiter>();
+  readonly #most: number;
   #keepsAlive = false;
   timedOut = 0;
   aborted = 0;
@@ -44,9 +46,10 @@ export class Waiting {
   /** Milliseconds that those who were served have waited. */
   totalMs = 0;
 
-  constructor(heap: Heap, core: Core) {
+  constructor(heap: Heap, core: Core, { maxWaiting }: ResolvedOptions) {
     this.#heap = heap;
     this.#core = core;
+    this.#most = maxWaiting;
   }
 
   /** Of this thread. */
@@ -81,9 +84,9 @@ export class Waiting {
     };
     return this.#wait(size, options, withdraw, (waiter) => {
       this.#heap.noteExhausted(magazine.capacity, true);
-      number = this.#core.wait(magazine.sizeClass);
-      if (number === 0) {
-        waiter.fail(this.#outOfMemory(size));
+      number = this.#core.wait(magazine.sizeClass, this.#most);
+      if (number < 0) {
+        waiter.fail(number === QUEUE_FULL ? this.#full(size, this.#core.waiting) : this.#outOfMemory(size));
         return;
       }
       this.#inCore.set(number, waiter);
@@ -93,7 +96,8 @@ export class Waiting {
   }
 
   /** A lease of an oversize buffer, once there is room for it and all that came before. */
-  forRoom(size: number, options: AcquireOptions): Promise<Lease> {
+  async forRoom(size: number, options: AcquireOptions): Promise<Lease> {
+    if (this.forOversize >= this.#most) throw this.#full(size, this.forOversize);
     this.oversize++;
     let joined: Waiter;
     return this.#wait(
@@ -200,6 +204,15 @@ export class Waiting {
       'ERR_SLABPOOL_TIMEOUT',
       `no room for ${size} bytes within ${timeoutMs} ms. Release leases sooner, wait longer, or raise maxBytes`,
       { pool: this.#heap.name, details: { sizeBytes: size, timeoutMs } },
+    );
+  }
+
+  #full(size: number, waiting: number): SlabPoolError {
+    return new SlabPoolError(
+      'ERR_SLABPOOL_QUEUE_FULL',
+      `${size} bytes cannot be waited for: ${waiting} requests wait already, and maxWaiting is ${this.#most}. ` +
+        'Take less work on at once, or raise maxWaiting or maxBytes',
+      { pool: this.#heap.name, details: { sizeBytes: size, waiting, maxWaiting: this.#most } },
     );
   }
 

@@ -136,7 +136,7 @@ describe('the binding', () => {
       () => pool.stats(new Float64Array(100)),
       () => pool.trim(0),
       () => pool.report(0),
-      () => pool.wait(0),
+      () => pool.wait(0, 1),
       () => pool.areCold(0),
       () => pool.summonOthers(0),
     ]) {

@@ -180,6 +180,40 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     pool.close();
   });
 
+  test('A5: the queue is bounded: who comes when maxWaiting wait is refused with a code, oversize or not', async () => {
+    const pool = make({ maxWaiting: 2 });
+    const leases = pool.acquireMany(BLOCK, 4);
+    const oversize = pool.acquire(MiB);
+    const asked = [BLOCK, BLOCK, MiB, MiB].map((size) => pool.acquireAsync(size));
+    for (const size of [KiB, MiB - 1]) {
+      await expect(pool.acquireAsync(size)).rejects.toEqual(
+        coded('ERR_SLABPOOL_QUEUE_FULL', /2 requests wait already.*maxWaiting is 2/, {
+          details: { sizeBytes: size, waiting: 2, maxWaiting: 2 },
+        }),
+      );
+    }
+    expect(pool.stats().waits).toMatchObject({ total: 4, waiting: 4 });
+    leases.pop()?.release();
+    (await asked[0]).release();
+    oversize.release();
+    (await asked[2]).release();
+    for (const lease of await Promise.all([asked[1], asked[3]])) lease.release();
+    (await pool.acquireAsync(KiB)).release();
+    pool.releaseMany(leases);
+    pool.assertNoLeaks();
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('a maxWaiting of 0: nobody waits', async () => {
+    const pool = make({ maxWaiting: 0 });
+    const leases = pool.acquireMany(BLOCK, 4);
+    await expect(pool.acquireAsync(BLOCK)).rejects.toEqual(coded('ERR_SLABPOOL_QUEUE_FULL'));
+    leases[0].release();
+    (await pool.acquireAsync(BLOCK)).release();
+    pool.close();
+  });
+
   test('a timeout of 0 does not wait at all', async () => {
     const pool = make();
     const leases = pool.acquireMany(BLOCK, 4);

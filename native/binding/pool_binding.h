@@ -63,7 +63,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // report(sizeClass): of a magazine, in `exchange`: leases since the last report (low and high word), and blocks in it now.
   Napi::Value report(const Napi::CallbackInfo& info);
 
-  // wait(sizeClass): the number of a request that waits, or 0 when there is no memory.
+  // wait(sizeClass, most): the number of a request that waits, or a negative status: no memory, or `most` wait already.
   Napi::Value wait(const Napi::CallbackInfo& info);
 
   // cancel(number): false when it has been served.

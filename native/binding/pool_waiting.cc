@@ -5,8 +5,12 @@ namespace slabpool {
 
 Napi::Value PoolBinding::wait(const Napi::CallbackInfo& info) {
   uint32_t size_class;
+  uint32_t most;
   if (!argument(info.Env(), info[0], classes(), &size_class)) return {};
-  return Napi::Number::New(info.Env(), static_cast<double>(pool_->wait(pool_.thread(), size_class)));
+  if (!argument(info.Env(), info[1], UINT32_MAX, &most)) return {};
+  uint64_t number;
+  const Status result = pool_->wait(pool_.thread(), size_class, most, number);
+  return Napi::Number::New(info.Env(), result == Status::ok ? static_cast<double>(number) : status(result));
 }
 
 Napi::Value PoolBinding::cancel(const Napi::CallbackInfo& info) {

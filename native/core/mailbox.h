@@ -4,20 +4,11 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 
+#include "request.h"
 #include "sync.h"
 
 namespace slabpool {
-
-// The answer to a request that waited: a block in transit to the thread, which has to adopt it. kNoIndex: the system has no
-// memory for it.
-struct Grant {
-  uint64_t number;  // of the request
-  uint32_t size_class;
-  uint32_t block;
-  uint32_t generation;
-};
 
 // What a thread is asked to do at its next opportunity: to flush its magazines, and to trim the pool then, as somebody wishes or
 // because memory is short. The greater includes the less.
@@ -30,7 +21,7 @@ struct Bell {
 };
 
 struct Mailbox {
-  std::deque<Grant> grants;
+  RequestList grants;  // the thread's requests that were served
   Bell bell;
   StdSync::atomic<Summons> summons{Summons::none};
 };

@@ -62,6 +62,16 @@ Pool::~Pool() {
 }
 
 Attachment* Pool::attach() {
+  // Relaxed: it only counts. A place is counted before it is taken, and until after it is given back.
+  if (threads_.fetch_add(1, std::memory_order_relaxed) < kMaxThreads) {
+    if (Attachment* thread = take_place()) return thread;
+  }
+  threads_.fetch_sub(1, std::memory_order_relaxed);
+  return nullptr;
+}
+
+// A bit of `attached_`. As threads have all but one between them, there is always one for the queue.
+Attachment* Pool::take_place() {
   for (uint32_t w = 0; w < kMaxAttachments / 64; ++w) {
     uint64_t taken = attached_[w].load(std::memory_order_relaxed);  // only a guess: the CAS checks it
     while (~taken != 0) {
@@ -120,6 +130,7 @@ void Pool::detach(Attachment& thread, Departure departure) {
   }
   // Release: pairs with the acquire in attach(); the next thread with this index goes on with the counters.
   attached_[thread.index / 64].fetch_and(~(uint64_t{1} << thread.index % 64), std::memory_order_release);
+  threads_.fetch_sub(1, std::memory_order_relaxed);  // as in attach()
   serve();
 }
 

@@ -27,10 +27,10 @@
 
 namespace slabpool {
 
-inline constexpr uint32_t kMaxClasses = 128;
 inline constexpr uint32_t kMaxHeaps = 256;
-inline constexpr uint32_t kMaxAttachments = 4096;  // threads in one pool at once
-inline constexpr uint32_t kMaxBlocks = 1u << 24;   // what a ticket can name
+inline constexpr uint32_t kMaxAttachments = 4096;
+inline constexpr uint32_t kMaxThreads = kMaxAttachments - 1;  // in one pool at once: the last place is the wait queue's
+inline constexpr uint32_t kMaxBlocks = 1u << 24;              // what a ticket can name
 inline constexpr uint32_t kTicketGenerationBits = 21;
 
 enum class Status : uint8_t {
@@ -39,6 +39,7 @@ enum class Status : uint8_t {
   out_of_memory,  // the OS, or the pool's address space, refuses
   not_held,       // a block that the caller does not hold, or not of this class
   stale,          // a ticket that was used before, or was never given out
+  queue_full,     // as many wait as may
 };
 
 struct RefillResult {
@@ -102,7 +103,7 @@ class Pool {
                                       uint32_t epoch_ms);
   ~Pool();
 
-  // Makes the calling thread a member, or nullptr: kMaxAttachments are, or no memory.
+  // Makes the calling thread a member, or nullptr: kMaxThreads are, or no memory.
   [[nodiscard]] Attachment* attach();
 
   // Ends a membership, in the name of a thread that is gone or will not use it any more. What it held rests for an
@@ -138,9 +139,9 @@ class Pool {
 
   // -- Waiting for budget. While somebody waits, no refill gets anything: it would be ahead of its turn.
 
-  // A place in the queue for one block: its number, or 0 when there is no memory. When it is served, a Grant is in the
-  // thread's mailbox, and its bell rings. By the attached thread.
-  [[nodiscard]] uint64_t wait(Attachment& thread, uint32_t size_class);
+  // A place in the queue for one block, and its number; queue_full when `most` wait already. When it is served, a Grant is in
+  // the thread's mailbox, and its bell rings. By the attached thread.
+  [[nodiscard]] Status wait(Attachment& thread, uint32_t size_class, uint64_t most, uint64_t& number);
   // Gives a place up. False: it has been served, or never was. Any thread.
   bool cancel(uint64_t number);
   // Takes a grant out of the mailbox; its block is out with the thread then. By the attached thread.
@@ -233,8 +234,9 @@ class Pool {
   // Serves those who wait, as far as it goes. By whoever has freed blocks or budget, after that.
   void serve();
   void serve_requests();
-  void enqueue(uint64_t number, Attachment& thread, uint32_t c);
-  Status take_one(const Heap& heap, uint32_t c, Grant& grant);
+  void joined(uint64_t number);
+  void deliver(Request& served);
+  Status take_one(Request& request);
   void summon(Summons what, const Attachment* but);
   static void summon(Attachment& thread, Summons what);
   void close_mailbox(Attachment& thread);
@@ -251,6 +253,8 @@ class Pool {
   bool begin_aging();
   void end_aging();
   uint64_t age_once(Cause cause);
+
+  Attachment* take_place();
 
   // Null while the slot has no heap yet.
   [[nodiscard]] Heap* heap_at(uint32_t slot) const;
@@ -276,6 +280,8 @@ class Pool {
   StdSync::atomic<Attachment*> attachments_[kMaxAttachments]{};
   // A bit for each index that a thread has now.
   StdSync::atomic<uint64_t> attached_[kMaxAttachments / 64]{};
+  // Threads that have a place, or look for one: at most kMaxThreads.
+  StdSync::atomic<uint32_t> threads_{0};
   // Highest index ever attached, plus one.
   StdSync::atomic<uint32_t> attachment_count_{0};
 

@@ -20,6 +20,7 @@ inline constexpr uint64_t kBudgetBatches = 16;  // a batch is at most this fract
 inline constexpr uint32_t kMaxBatch = 32;       // blocks
 inline constexpr size_t kLargeSlabBytes = 2 << 20;  // one huge page, and aligned to it
 inline constexpr size_t kMaxCapacity = 1 << 30;     // bytes
+inline constexpr uint32_t kMaxClasses = 128;        // in one pool
 
 struct SizeClass {
   size_t capacity;        // bytes that a lease sees

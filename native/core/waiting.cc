@@ -1,35 +1,40 @@
 // The part of Pool that makes requests wait, serves them, and summons threads.
+#include <memory>
 #include <mutex>
+#include <new>
+#include <utility>
 
 #include "pool.h"
 
 namespace slabpool {
 
-uint64_t Pool::wait(Attachment& thread, uint32_t c) {
+Status Pool::wait(Attachment& thread, uint32_t c, uint64_t most, uint64_t& number) {
   const std::lock_guard lock(queue_.lock);
-  if (queue_.thread == nullptr) queue_.thread = attach();
-  if (queue_.thread == nullptr) return 0;
-  const uint64_t number = ++queue_.last_number;
-  enqueue(number, thread, c);
+  if (queue_.size() >= most) return Status::queue_full;
+  if (queue_.thread == nullptr) queue_.thread = take_place();
+  std::unique_ptr<Request> request(new (std::nothrow) Request{{0, c, kNoIndex, 0}, &thread});
+  if (queue_.thread == nullptr || !request) return Status::out_of_memory;
+  number = queue_.push(std::move(request));
   waits_.fetch_add(1, std::memory_order_relaxed);
-  return number;
+  joined(number);
+  return Status::ok;
 }
 
-// Under the lock.
-void Pool::enqueue(uint64_t number, Attachment& thread, uint32_t c) {
-  const auto at = queue_.requests.emplace(number, WaitQueue::Request{&thread, c}).first;
-  queue_.count();
+// Under the lock. Somebody waits with this number, for the first time or again.
+void Pool::joined(uint64_t number) {
+  const Request* const first = queue_.first();
   // What others have in their magazines is free, but out of reach.
-  if (queue_.requests.size() == 1) summon(Summons::flush, &thread);
+  if (queue_.size() == 1) summon(Summons::flush, first->thread);
   // Behind another it cannot be served: whoever frees something has seen that one, and serves both.
-  if (at == queue_.requests.begin()) serve_requests();
+  if (first->number == number) serve_requests();
 }
 
 bool Pool::cancel(uint64_t number) {
   {
     const std::lock_guard lock(queue_.lock);
-    if (queue_.requests.erase(number) == 0) return false;
-    queue_.count();
+    Request* const request = queue_.find(number);
+    if (request == nullptr) return false;
+    queue_.remove(*request);
   }
   serve();  // it may have been the one that all others waited for
   return true;
@@ -37,13 +42,12 @@ bool Pool::cancel(uint64_t number) {
 
 bool Pool::collect(Attachment& thread, Grant& grant) {
   const std::lock_guard lock(queue_.lock);
-  std::deque<Grant>& grants = thread.mailbox.grants;
-  while (!grants.empty()) {
-    grant = grants.front();
-    grants.pop_front();
+  while (std::unique_ptr<Request> served = thread.mailbox.grants.pop_front()) {
+    grant = *served;
     if (grant.block == kNoIndex || adopt(thread, grant.block, grant.generation) == Status::ok) return true;
     // Somebody guessed the block's ticket: it waits again, in its old place.
-    enqueue(grant.number, thread, grant.size_class);
+    queue_.put_back(std::move(served));
+    joined(grant.number);
   }
   return false;
 }
@@ -57,7 +61,7 @@ void Pool::set_bell(Attachment& thread, Bell bell) {
   const std::lock_guard lock(queue_.lock);
   thread.mailbox.bell = bell;
   // It was not there to be summoned when the waiting began.
-  if (!queue_.requests.empty()) summon(thread, Summons::flush);
+  if (queue_.size() != 0) summon(thread, Summons::flush);
 }
 
 void Pool::summon_all(Summons what, const Attachment* but) {
@@ -94,11 +98,9 @@ void Pool::serve() {
 
 // Under the lock.
 void Pool::serve_requests() {
-  for (bool aged = false; !queue_.requests.empty();) {
-    const auto first = queue_.requests.begin();
-    const auto [number, request] = *first;
-    Grant grant{number, request.size_class, kNoIndex, 0};
-    const Status status = take_one(*request.thread->heap, request.size_class, grant);
+  bool aged = false;
+  while (Request* const first = queue_.first()) {
+    const Status status = take_one(*first);
     if (status == Status::exhausted) {
       // Idle blocks of other classes give their memory up. Whoever ages the pool just now serves the queue when it is done.
       if (aged || !begin_aging()) return;
@@ -109,21 +111,25 @@ void Pool::serve_requests() {
       continue;
     }
     aged = false;
-    Mailbox& mailbox = request.thread->mailbox;
-    mailbox.grants.push_back(grant);
-    queue_.requests.erase(first);
-    queue_.count();
-    if (mailbox.bell.ring != nullptr) mailbox.bell.ring(mailbox.bell.of);
+    deliver(*first);
   }
 }
 
+// Under the lock. From the queue to the mailbox of whoever asked.
+void Pool::deliver(Request& served) {
+  Mailbox& mailbox = served.thread->mailbox;
+  mailbox.grants.push_back(queue_.remove(served));
+  if (mailbox.bell.ring != nullptr) mailbox.bell.ring(mailbox.bell.of);
+}
+
 // Under the lock. A block on its way to whoever asked.
-Status Pool::take_one(const Heap& heap, uint32_t c, Grant& grant) {
+Status Pool::take_one(Request& request) {
   uint32_t blocks[kMaxBatch];
-  const RefillResult taken = try_refill(*queue_.thread, heap, c, 1, blocks);
+  const uint32_t c = request.size_class;
+  const RefillResult taken = try_refill(*queue_.thread, *request.thread->heap, c, 1, blocks);
   if (taken.status != Status::ok) return taken.status;
-  grant.block = blocks[0];
-  (void)transfer(*queue_.thread, c, blocks[0], Carrier::channel, grant.generation);
+  request.block = blocks[0];
+  (void)transfer(*queue_.thread, c, blocks[0], Carrier::channel, request.generation);
   queue_.thread->classes[c].acquires.add(1);
   (void)flush_held(*queue_.thread, c, blocks + 1, taken.count - 1);
   return Status::ok;
@@ -134,12 +140,10 @@ void Pool::close_mailbox(Attachment& thread) {
   const std::lock_guard lock(queue_.lock);
   thread.mailbox.bell = {};
   thread.mailbox.summons.store(Summons::none, std::memory_order_relaxed);
-  std::erase_if(queue_.requests, [&](const auto& entry) { return entry.second.thread == &thread; });
-  queue_.count();
-  for (const Grant& grant : thread.mailbox.grants) {
-    if (grant.block != kNoIndex) recall_block(grant.block, grant.generation);
+  queue_.remove_all_of(thread);
+  while (const std::unique_ptr<Request> served = thread.mailbox.grants.pop_front()) {
+    if (served->block != kNoIndex) recall_block(served->block, served->generation);
   }
-  thread.mailbox.grants.clear();
 }
 
 }  // namespace slabpool

@@ -79,7 +79,8 @@ struct Client {
 
   // A place in the queue: its number.
   uint64_t wait(uint32_t c) {
-    const uint64_t number = pool.wait(*thread, c);
+    uint64_t number = 0;
+    CHECK_EQ(pool.wait(*thread, c, UINT64_MAX, number), Status::ok);
     CHECK(number != 0);
     return number;
   }

@@ -44,7 +44,7 @@ TEST(thread_257_shares_the_stacks_of_the_first) {
 TEST(thread_4097_is_refused_until_one_leaves) {
   const auto pool = make_pool({4096}, 64 * kMiB);
   std::vector<Client> clients;
-  for (uint32_t i = 0; i < kMaxAttachments; ++i) clients.emplace_back(*pool);
+  for (uint32_t i = 0; i < kMaxThreads; ++i) clients.emplace_back(*pool);
   CHECK(pool->attach() == nullptr);
   for (Client& client : clients) CHECK_EQ(client.flush(0, client.refill(0)), Status::ok);
   const uint16_t index = clients[1234].thread->index;

@@ -6,7 +6,7 @@ namespace slabpool {
 // Started high, as nobody can wait for 2^32 of anything.
 struct PoolInsides {
   static void start_high(Pool& pool, uint64_t from) {
-    pool.queue_.last_number = from;
+    pool.queue_.last_number_ = from;
     pool.waits_ = from;
     pool.refused_ = from;
     for (auto& bytes : pool.dropped_bytes_) bytes = from;

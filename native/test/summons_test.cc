@@ -85,7 +85,7 @@ TEST(others_are_summoned_when_a_stolen_grant_lets_waiting_begin_anew) {
   t.release();
   CHECK_EQ(t.second.obey(), Summons::flush);
   CHECK_EQ(t.second.rung(), 1u);
-  const Grant grant = t.first.thread->mailbox.grants.front();
+  const Grant grant = *t.first.thread->mailbox.grants.first();
   CHECK_EQ(t.second.adopt(grant.block, grant.generation), Status::ok);
   CHECK(t.first.collect().empty());
   CHECK_EQ(t.second.rung(), 1u);

@@ -117,7 +117,7 @@ TEST(request_whose_grant_was_stolen_waits_again_in_its_old_place) {
   Full f;
   const Numbers numbers{f.first.wait(0), f.second.wait(0)};
   f.release();
-  const Grant grant = f.first.thread->mailbox.grants.front();
+  const Grant grant = *f.first.thread->mailbox.grants.first();
   Client thief(*f.pool);
   CHECK_EQ(thief.adopt(grant.block, grant.generation), Status::ok);
   CHECK(f.first.collect().empty());
@@ -139,7 +139,7 @@ TEST(request_that_comes_back_to_the_head_is_served_with_what_is_free) {
   f.release();
   (void)f.second.wait(2);
   f.release();
-  const Grant grant = f.first.thread->mailbox.grants.front();
+  const Grant grant = *f.first.thread->mailbox.grants.first();
   Client thief(*f.pool);
   CHECK_EQ(thief.adopt(grant.block, grant.generation), Status::ok);
   CHECK(f.first.collect() == Numbers{small});
@@ -147,17 +147,54 @@ TEST(request_that_comes_back_to_the_head_is_served_with_what_is_free) {
   CHECK_SOUND(*f.pool);
 }
 
-TEST(where_no_thread_can_be_added_nobody_can_wait) {
+TEST(where_all_places_are_taken_there_is_one_for_the_queue) {
   const auto pool = make_pool({4096}, 64 * kMiB);
   std::vector<Client> clients;
-  for (uint32_t i = 0; i < kMaxAttachments; ++i) clients.emplace_back(*pool);
-  CHECK_EQ(pool->wait(*clients[0].thread, 0), uint64_t{0});
-  CHECK(!pool->waiting());
-  clients[1234].detach();
+  for (uint32_t i = 0; i < kMaxThreads; ++i) clients.emplace_back(*pool);
+  CHECK(pool->attach() == nullptr);
   const uint64_t number = clients[0].wait(0);
   CHECK(clients[0].collect() == Numbers{number});
   CHECK(pool->attach() == nullptr);
+  clients[1234].detach();
+  Client next(*pool);
+  CHECK(pool->attach() == nullptr);
   CHECK_SOUND(*pool);
+}
+
+TEST(queue_is_bounded_and_has_room_again_for_who_gave_up_or_was_served) {
+  Full f;
+  const uint64_t first = f.first.wait(0);
+  const uint64_t second = f.second.wait(1);
+  uint64_t number = 0;
+  CHECK_EQ(f.pool->wait(*f.first.thread, 2, 2, number), Status::queue_full);
+  CHECK_EQ(number, uint64_t{0});
+  CHECK_EQ(f.pool->stats().waits, uint64_t{2});
+  CHECK(f.pool->cancel(second));
+  CHECK_EQ(f.pool->wait(*f.first.thread, 2, 2, number), Status::ok);
+  CHECK(number > second);
+  f.release();
+  CHECK(f.first.collect() == Numbers{first});
+  CHECK_EQ(f.pool->wait(*f.second.thread, 0, 2, number), Status::ok);
+  CHECK_EQ(f.pool->wait(*f.second.thread, 0, 2, number), Status::queue_full);
+  CHECK_SOUND(*f.pool);
+}
+
+// Numbers that share a bucket, in several lists.
+TEST(each_of_many_that_give_up_in_any_order_is_found) {
+  Full f;
+  constexpr uint32_t kRequests = 5000;
+  Numbers numbers;
+  for (uint32_t i = 0; i < kRequests; ++i) numbers.push_back(f.first.wait(i % 3));
+  uint32_t at = 0;
+  for (uint32_t i = 0; i < kRequests; ++i) {
+    at = (at + 1499) % kRequests;  // a prime that does not divide it: each once
+    CHECK(f.pool->cancel(numbers[at]));
+    CHECK(!f.pool->cancel(numbers[at]));
+    CHECK_EQ(f.waiting(), uint64_t{kRequests - 1 - i});
+  }
+  f.release();
+  CHECK(f.first.collect().empty());
+  CHECK_SOUND(*f.pool);
 }
 
 void wait_without_address_space() {
