@@ -55,6 +55,19 @@ Napi::Value set_memory_root(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// setPageSize(bytes: number): for tests, before the first pool: pages count as larger than they are.
+Napi::Value set_page_size(const Napi::CallbackInfo& info) {
+  if (!info[0].IsNumber() || !os::set_page_size(info[0].As<Napi::Number>().Uint32Value())) {
+    Napi::RangeError::New(info.Env(), "expected a power of two, from the system's page size to 65536")
+        .ThrowAsJavaScriptException();
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value page_size(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(os::page_size()));
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   os::stay_loaded();
   auto* environment = new Environment;
@@ -63,6 +76,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Channel", ChannelBinding::define(env));
   exports.Set("detach", Napi::Function::New<detach>(env));
   exports.Set("setMemoryRoot", Napi::Function::New<set_memory_root>(env));
+  exports.Set("pageSize", Napi::Function::New<page_size>(env));
+  exports.Set("setPageSize", Napi::Function::New<set_page_size>(env));
   exports.Set("copyId", copy_id());
   exports.Set("sourceHash", SLABPOOL_SOURCE_HASH);
   add_exchanges(env, exports, *environment);

@@ -13,18 +13,20 @@
 
 namespace slabpool {
 
-// Where in `exchange` the classes of the blocks before are, the bytes of them that are used, and which Step served a refill.
+// Where in `exchange` the classes of the blocks before are, the bytes of them that are used, which Step served a refill, and how many
+// KiB were given back for it.
 inline constexpr size_t kClasses = kMaxBatch;
 inline constexpr size_t kSizes = 2 * kMaxBatch;
 inline constexpr size_t kStep = 3 * kMaxBatch;
+inline constexpr size_t kReclaimed = kStep + 1;
 
 struct Environment {
   // Blocks first.
-  uint32_t exchange[kStep + 1] = {};
+  uint32_t exchange[kReclaimed + 1] = {};
   // Two for each message.
   double meta[2 * kMaxBatch] = {};
-  // Pools that were garbage-collected without close(): views of their blocks may still be about, so that only what the
-  // core holds went back to the OS. The rest goes with the environment.
+  // Of pools that were garbage-collected without close(), and that other threads have: somebody may still have views of the blocks
+  // that this one held, so that they are the others' only when the environment ends.
   std::vector<Membership> abandoned;
 };
 

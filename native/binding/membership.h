@@ -44,6 +44,13 @@ class Membership {
   [[nodiscard]] static Pool* retain(Handle handle) { return pools().join(handle); }
   static void release(Handle handle) { pools().leave(handle); }
 
+  // Ends the pool if nobody else has it, whatever this environment still holds. True: it is over.
+  bool leave_last() {
+    if (!pools().leave_last(handle_)) return false;
+    pool_ = nullptr;
+    return true;
+  }
+
   void leave(Departure departure) {
     if (pool_ == nullptr) return;
     pool_->detach(*thread_, departure);

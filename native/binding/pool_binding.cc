@@ -14,6 +14,8 @@ Napi::Function PoolBinding::define(Napi::Env env) {
                       InstanceAccessor<&PoolBinding::serial>("serial"),
                       InstanceMethod<&PoolBinding::age>("age"),
                       InstanceMethod<&PoolBinding::trim>("trim"),
+                      InstanceMethod<&PoolBinding::trim_soon>("trimSoon"),
+                      InstanceMethod<&PoolBinding::detach>("detach"),
                       InstanceMethod<&PoolBinding::stats>("stats"),
                       InstanceMethod<&PoolBinding::totals>("totals"),
                       InstanceMethod<&PoolBinding::threads>("threads"),
@@ -66,8 +68,13 @@ PoolBinding::~PoolBinding() {
   end_override();
   pool_->set_bell(pool_.thread(), {});
   (void)napi_release_threadsafe_function(bell_, napi_tsfn_abort);
-  (void)pool_->trim();
-  environment_->abandoned.push_back(std::move(pool_));
+  // What ArrayBuffers are still over keeps its pages.
+  if (pool_.leave_last()) return;
+  if (pool_->holds_any(pool_.thread())) {
+    environment_->abandoned.push_back(std::move(pool_));
+  } else {
+    pool_.leave(Departure::farewell);
+  }
 }
 
 PoolBinding* PoolBinding::from(Napi::Env env, Napi::Value value) {
@@ -89,27 +96,30 @@ void PoolBinding::leave(Departure departure) {
 
 bool PoolBinding::create(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  if (info.Length() != 4 || !info[1].IsTypedArray() || !info[2].IsNumber() || !info[3].IsNumber() ||
-      info[1].As<Napi::TypedArray>().TypedArrayType() != napi_uint32_array) {
-    Napi::TypeError::New(env, "expected (onMail: function, capacities: Uint32Array, maxBytes: number, epochMs: number)")
+  if (info.Length() != 5 || !info[1].IsTypedArray() || !info[2].IsNumber() || !info[3].IsNumber() ||
+      !info[4].IsNumber() || info[1].As<Napi::TypedArray>().TypedArrayType() != napi_uint32_array) {
+    Napi::TypeError::New(
+        env,
+        "expected (onMail: function, capacities: Uint32Array, maxBytes: number, epochMs: number, minBytes: number)")
         .ThrowAsJavaScriptException();
     return false;
   }
   const auto capacities = info[1].As<Napi::Uint32Array>();
   const double max_bytes = info[2].As<Napi::Number>().DoubleValue();
-  bool valid = capacities.ElementLength() >= 1 && capacities.ElementLength() <= kMaxClasses && max_bytes >= 0 &&
-               max_bytes <= kMaxBudget;
+  const double min_bytes = info[4].As<Napi::Number>().DoubleValue();
+  bool valid = min_bytes >= 0 && min_bytes <= max_bytes && capacities.ElementLength() >= 1 &&
+               capacities.ElementLength() <= kMaxClasses && max_bytes >= 0 && max_bytes <= kMaxBudget;
   for (size_t i = 0; valid && i < capacities.ElementLength(); ++i) {
     valid = capacities[i] > (i == 0 ? 0 : capacities[i - 1]) && capacities[i] <= kMaxCapacity;
   }
   if (!valid) {
-    Napi::RangeError::New(env, "capacities or maxBytes out of range").ThrowAsJavaScriptException();
+    Napi::RangeError::New(env, "capacities, maxBytes or minBytes out of range").ThrowAsJavaScriptException();
     return false;
   }
   const uint32_t epoch_ms = info[3].As<Napi::Number>().Uint32Value();
   auto pool = Pool::create(capacities.Data(), static_cast<uint32_t>(capacities.ElementLength()),
-                           static_cast<uint64_t>(max_bytes), epoch_ms);
-  if (pool && epoch_ms != 0) pool->enroll();  // before other threads can join it
+                           static_cast<uint64_t>(max_bytes), epoch_ms, static_cast<uint64_t>(min_bytes));
+  if (pool) pool->enroll();  // before other threads can join it
   if (pool_.create(std::move(pool))) return true;
   Napi::Error::New(env, "no address space, or too many pools").ThrowAsJavaScriptException();
   return false;

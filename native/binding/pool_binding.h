@@ -6,6 +6,7 @@
 #include "core/pool.h"
 #include "environment.h"
 #include "membership.h"
+#include "views.h"
 
 namespace slabpool {
 
@@ -13,7 +14,8 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
  public:
   static Napi::Function define(Napi::Env env);
 
-  // new Pool(onMail: () => void, capacities: Uint32Array, maxBytes: number, epochMs: number), or of a pool that there is:
+  // new Pool(onMail: () => void, capacities: Uint32Array, maxBytes: number, epochMs: number, minBytes: number), or of a pool that
+  // there is:
   // new Pool(onMail, slot: number, serial: number)
   explicit PoolBinding(const Napi::CallbackInfo& info);
 
@@ -53,7 +55,8 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
 
   static int32_t status(Status status) { return -static_cast<int32_t>(status); }
 
-  // refill(sizeClass): how many blocks are in `exchange`, or a negative status. The first block is leased at once.
+  // refill(sizeClass): how many blocks are in `exchange`, or a negative status. The first block is leased at once. And the step, and
+  // how many KiB of idle blocks were given back for it.
   napi_value refill(const HotCall& call);
 
   // flush(sizeClass, count): gives back the first `count` blocks of `exchange`. Negative: a status. 1: somebody waits for
@@ -100,6 +103,9 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // map(sizeClass, block): a Buffer over the block's `capacity` bytes.
   napi_value map(const HotCall& call);
 
+  // detach(buffer: ArrayBuffer, block): what map() has made over the block last has a length of 0 from now on.
+  Napi::Value detach(const Napi::CallbackInfo& info);
+
   // retire(sizeClass, block)
   Napi::Value retire(const Napi::CallbackInfo& info);
 
@@ -108,6 +114,9 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
 
   // trim(cause): bytes given back to the OS.
   Napi::Value trim(const Napi::CallbackInfo& info);
+
+  // trimSoon(): by the janitor.
+  Napi::Value trim_soon(const Napi::CallbackInfo& info);
 
   // stats(into: Float64Array): per class kStatsFields numbers in the order of ClassStats, bytes for blocks.
   Napi::Value stats(const Napi::CallbackInfo& info);
@@ -152,7 +161,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value close(const Napi::CallbackInfo& info);
 
   static constexpr double kMaxInteger = 9007199254740992.0;  // 2^53: whole numbers below it are exact
-  static constexpr uint32_t kStatsFields = 12 + kSteps;
+  static constexpr uint32_t kStatsFields = 14 + kSteps;
 
   // A ticket is a whole number below 2^53: number of the pool 8 bits, block 24, generation 21. Pools whose numbers differ by a
   // multiple of 256 are told apart by the generation only.
@@ -163,6 +172,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
 
   Environment* const environment_;
   Membership pool_;
+  Views::Owner views_ = Views::create();
   napi_threadsafe_function bell_ = nullptr;
   bool overrides_ = false;
 };

@@ -10,6 +10,7 @@ napi_value PoolBinding::refill(const HotCall& call) {
   if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
   const RefillResult result = pool_->refill(pool_.thread(), size_class, environment_->exchange);
   environment_->exchange[kStep] = static_cast<uint32_t>(result.step);
+  environment_->exchange[kReclaimed] = static_cast<uint32_t>(result.reclaimed_bytes >> 10);
   if (result.status == Status::ok) Pool::count_acquire(pool_.thread(), size_class);
   return call.number(result.status == Status::ok ? static_cast<int32_t>(result.count) : status(result.status));
 }
@@ -48,11 +49,25 @@ napi_value PoolBinding::map(const HotCall& call) {
   if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
   if (!argument(call.env, call.arguments[1], kNoIndex, &block)) return nullptr;
   if (!pool_->holds(pool_.thread(), size_class, block)) return call.number(status(Status::not_held));
-  // Nothing to finalize: block memory is never freed.
+  Views::View* const view = views_ ? views_->add(*pool_.operator->(), block) : nullptr;
+  if (view == nullptr) return call.number(status(Status::out_of_memory));
   napi_value buffer = nullptr;
-  napi_create_external_buffer(call.env, pool_->size_class(size_class).capacity, pool_->address(block), do_nothing,
-                              nullptr, &buffer);
+  if (napi_create_external_buffer(call.env, pool_->size_class(size_class).capacity, pool_->address(block),
+                                  Views::finalize, view, &buffer) != napi_ok) {
+    Views::end(view);
+  }
   return buffer;
+}
+
+Napi::Value PoolBinding::detach(const Napi::CallbackInfo& info) {
+  bool gone = false;
+  uint32_t block;
+  if (!argument(info.Env(), info[1], kNoIndex, &block) || !info[0].IsArrayBuffer() ||
+      napi_is_detached_arraybuffer(info.Env(), info[0], &gone) != napi_ok || gone) {
+    return info.Env().Undefined();  // what its holder has detached is under another ArrayBuffer
+  }
+  if (napi_detach_arraybuffer(info.Env(), info[0]) == napi_ok && views_) views_->detached(block);
+  return info.Env().Undefined();
 }
 
 Napi::Value PoolBinding::retire(const Napi::CallbackInfo& info) {
@@ -109,6 +124,11 @@ Napi::Value PoolBinding::are_cold(const Napi::CallbackInfo& info) {
 
 Napi::Value PoolBinding::age(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), pool_ ? static_cast<double>(pool_->age()) : 0);
+}
+
+Napi::Value PoolBinding::trim_soon(const Napi::CallbackInfo& info) {
+  if (pool_) pool_->trim_soon();
+  return info.Env().Undefined();
 }
 
 Napi::Value PoolBinding::trim(const Napi::CallbackInfo& info) {

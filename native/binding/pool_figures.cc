@@ -25,11 +25,12 @@ Napi::Value PoolBinding::stats(const Napi::CallbackInfo& info) {
   double* into = info[0].As<Napi::Float64Array>().Data();
   for (uint32_t c = 0; c < pool_->class_count(); ++c) {
     const ClassStats s = pool_->stats(c);
-    for (const uint64_t n : {s.carved, s.resident, s.out, s.transit, s.resting, s.retired, s.slabs, s.victim,
+    for (const uint64_t n : {s.carved, s.resident, s.out, s.transit, s.resting, s.retired, s.slabs, s.idle,
                              s.peak_resident, s.cached, s.acquires})
       *into++ = static_cast<double>(n);
     for (const uint64_t n : s.refills) *into++ = static_cast<double>(n);
-    *into++ = static_cast<double>(pool_->size_class(c).stride);
+    for (const uint64_t n : {uint64_t{pool_->size_class(c).stride}, s.resident_bytes, s.pinned_bytes})
+      *into++ = static_cast<double>(n);
   }
   return env.Undefined();
 }
@@ -37,11 +38,12 @@ Napi::Value PoolBinding::stats(const Napi::CallbackInfo& info) {
 Napi::Value PoolBinding::totals(const Napi::CallbackInfo& info) {
   if (!pool_) return info.Env().Undefined();
   const PoolStats s = pool_->stats();
-  auto into = Napi::Float64Array::New(info.Env(), 5 + kCauses);
+  auto into = Napi::Float64Array::New(info.Env(), 6 + kCauses);
   size_t i = 0;
   for (const uint64_t n : {s.waits, s.waiting, s.peak_waiting, s.peak_resident_bytes, s.refused})
     into[i++] = static_cast<double>(n);
   for (const uint64_t n : s.dropped_bytes) into[i++] = static_cast<double>(n);
+  into[i] = static_cast<double>(s.drop_calls);
   return into;
 }
 

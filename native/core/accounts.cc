@@ -16,7 +16,9 @@ ClassStats Pool::stats(uint32_t c) const {
   stats.retired = totals.retired.load(std::memory_order_relaxed);
   stats.slabs = totals.slabs.load(std::memory_order_relaxed);
   stats.resting = totals.resting.load(std::memory_order_relaxed);
-  stats.victim = totals.victim.load(std::memory_order_relaxed);
+  stats.idle = totals.idle.load(std::memory_order_relaxed);
+  stats.resident_bytes = totals.resident_pages.load(std::memory_order_relaxed) * classes_[c].page;
+  stats.pinned_bytes = stats.resident_bytes - std::min(stats.resident_bytes, stats.resident * classes_[c].stride);
   stats.peak_resident = totals.peak_resident.get();
   // What a block does later is read first, so that no difference falls below zero.
   uint64_t taken = 0, returned = 0, sent = 0, adopted = 0;
@@ -54,6 +56,7 @@ PoolStats Pool::stats() const {
   for (size_t cause = 0; cause < kCauses; ++cause) {
     stats.dropped_bytes[cause] = dropped_bytes_[cause].load(std::memory_order_relaxed);
   }
+  stats.drop_calls = drop_calls_.load(std::memory_order_relaxed);
   return stats;
 }
 
@@ -87,7 +90,7 @@ const char* Pool::check_invariants() const {
   if (!seen) return "no memory to walk with";
 
   struct Found {
-    uint64_t cold, free, victim, out, transit, resting, retired;
+    uint64_t cold, free, idle, out, transit, resting, retired, resident_pages;
   };
   const std::unique_ptr<Found[]> found(new (std::nothrow) Found[class_count_]{});
   if (!found) return "no memory to walk with";
@@ -106,11 +109,11 @@ const char* Pool::check_invariants() const {
         const Slab& slab = slabs_[blocks_[b].slab];
         if (slab.size_class != c) return "a block is in another class's stack";
         if (slab.home != heap.index) return "a block is away from its home heap";
-        if (slab.in_hand != 0 || slab.dealt_with != 0) return "a trim left its scratch behind";
+        if (slab.idle.has(b - slab.first_block) || slab.cold.has(b - slab.first_block))
+          return "a block is in two places";
         if (reinterpret_cast<uintptr_t>(address(b)) % kBlockAlignment != 0) return "a block is misaligned";
       }
       if (size > k.batch) return "a batch is too long";
-      if (state == BlockState::cold && size % k.span != 0) return "a span is cold in part";
       count += size;
     }
     return nullptr;
@@ -122,10 +125,30 @@ const char* Pool::check_invariants() const {
     for (uint32_t c = 0; c < class_count_; ++c) {
       const ClassHeap& k = heap->classes[c];
       if (const char* wrong = walk(k.depot, *heap, c, BlockState::free, found[c].free)) return wrong;
-      if (const char* wrong = walk(k.victim, *heap, c, BlockState::free, found[c].victim)) return wrong;
-      if (const char* wrong = walk(k.cold, *heap, c, BlockState::cold, found[c].cold)) return wrong;
       if (const char* wrong = walk(k.resting, *heap, c, BlockState::resting, found[c].resting)) return wrong;
     }
+  }
+
+  for (uint32_t s = 0; s < slabs_.size(); ++s) {
+    const Slab& slab = slabs_[s];
+    if (slab.range == nullptr) continue;
+    const SizeClass& k = classes_[slab.size_class];
+    Found& of_class = found[slab.size_class];
+    if (slab.in_hand) return "a slab was left in somebody's hand";
+    for (uint32_t at = 0; at < k.slab_blocks; ++at) {
+      const uint32_t b = slab.first_block + at;
+      const BlockState state = blocks_[b].life.get().state;
+      const bool idle = slab.idle.has(at);
+      const bool cold = slab.cold.has(at);
+      if (idle && cold) return "a block is in two places";
+      if (idle && state != BlockState::free) return "an idle block is not free";
+      if (cold != (state == BlockState::cold)) return "a block's state is not what its shelf says";
+      if (reinterpret_cast<uintptr_t>(address(b)) % kBlockAlignment != 0) return "a block is misaligned";
+      of_class.idle += idle;
+      of_class.cold += cold;
+      seen[b] = seen[b] || idle || cold;
+    }
+    of_class.resident_pages += slab.resident_pages(k);
   }
 
   for (uint32_t b = 0; b < blocks; ++b) {
@@ -146,7 +169,7 @@ const char* Pool::check_invariants() const {
         of_class.retired++;
         break;
       default:
-        return "a free, cold or resting block is in no stack";
+        return "a free or resting block is nowhere";
     }
   }
 
@@ -158,12 +181,14 @@ const char* Pool::check_invariants() const {
     if (s.transit != f.transit) return "the count of blocks in transit is wrong";
     if (s.resting != f.resting) return "the count of resting blocks is wrong";
     if (s.retired != f.retired) return "the count of retired blocks is wrong";
-    if (s.resident != f.out + f.transit + f.free + f.victim + f.resting + f.retired) {
+    if (s.resident != f.out + f.transit + f.free + f.idle + f.resting + f.retired) {
       return "resident != out + transit + cached + resting + retired";
     }
     if (s.carved != s.resident + f.cold) return "carved != resident + cold";
-    if (s.victim != f.victim) return "the count of victims is wrong";
-    resident_bytes += s.resident * classes_[c].stride;
+    if (s.idle != f.idle) return "the count of idle blocks is wrong";
+    if (s.resident_bytes != f.resident_pages * classes_[c].page) return "the count of resident pages is wrong";
+    if (s.resident_bytes != s.resident * classes_[c].stride + s.pinned_bytes) return "pinned bytes do not add up";
+    resident_bytes += s.resident_bytes;
   }
   if (budget_.used() != resident_bytes) return "the budget does not add up";
   if (budget_.used() > budget_.max()) return "the budget is overdrawn";

@@ -26,15 +26,4 @@ struct Block {
 };
 static_assert(sizeof(Block) == 24);
 
-struct Slab {
-  char* address;
-  uint32_t first_block;
-  uint16_t size_class;
-  uint16_t home;  // index of the heap that carved it: where its blocks return to
-  // Scratch of the trimming thread: how many of the slab's free blocks it holds, and how many of them it has dealt
-  // with.
-  uint32_t in_hand;
-  uint32_t dealt_with;
-};
-
 }  // namespace slabpool

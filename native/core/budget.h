@@ -1,6 +1,6 @@
 // Budget: the bytes of one pool that may be resident at once; a hard cap across all threads.
 //
-// Identity: used() == sum over all blocks that are not cold of their stride, and used() <= max() at every instant.
+// Identity: used() == bytes of all pages that a block which is not cold touches, and used() <= max() at every instant.
 #pragma once
 
 #include <algorithm>
@@ -36,6 +36,8 @@ class Budget {
 
   void give_back(uint64_t bytes) { used_.fetch_sub(bytes, std::memory_order_seq_cst); }
 
+  // Seq_cst: as claim().
+  [[nodiscard]] uint64_t room() const { return max_ - used_.load(std::memory_order_seq_cst); }
   [[nodiscard]] uint64_t used() const { return used_.load(std::memory_order_relaxed); }
   [[nodiscard]] uint64_t max() const { return max_; }
   // The most that was used at once so far.

@@ -1,6 +1,6 @@
-// Heap: the stacks of the slabs that were carved for one slot: per class a depot, a victim, a cold and a resting stack.
+// Heap: what there is of the slabs that were carved for one slot: per class a depot, a shelf and a resting stack.
 //
-// Any thread may push and pop them. They hold only blocks whose home the heap is. A heap outlives the threads that are
+// Any thread may take from them and put there. They hold only blocks whose home the heap is. A heap outlives the threads that are
 // attached to its slot: the next one takes the warm depot over.
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <memory>
 #include <new>
 
+#include "shelf.h"
 #include "tagged_stack.h"
 
 namespace slabpool {
@@ -15,8 +16,7 @@ namespace slabpool {
 struct Heap {
   struct ClassHeap {
     TaggedStack<> depot;    // free batches, in use lately
-    TaggedStack<> victim;   // free batches, unused for an epoch
-    TaggedStack<> cold;     // address space without pages
+    Shelf shelf;            // blocks that were unused for an epoch, or have no pages
     TaggedStack<> resting;  // batches of dead threads
   };
 

@@ -31,6 +31,8 @@ class Janitor {
   }
 
   void remove(Enrollment& pool) {
+    // Relaxed: nothing is read because of it.
+    pool.leaving_.store(true, std::memory_order_relaxed);
     std::unique_lock lock(mutex_);
     aged_.wait(lock, [&] { return !pool.being_aged_; });
     pools_.erase(std::find(pools_.begin(), pools_.end(), &pool));
@@ -51,6 +53,13 @@ class Janitor {
     changed_.notify_one();
   }
 
+  void trim(Enrollment& pool) {
+    const std::lock_guard lock(mutex_);
+    pool.next_ = std::max(pool.next_, Enrollment::Due::trim);
+    pool.asleep_.store(false, std::memory_order_relaxed);  // under the lock, as the janitor's own
+    changed_.notify_one();
+  }
+
   void look() {
     const std::lock_guard lock(mutex_);
     looked_at_ = {};
@@ -66,19 +75,20 @@ class Janitor {
     std::unique_lock lock(mutex_);
     while (running_) {
       Enrollment* next = nullptr;
-      std::chrono::milliseconds look_every{memory::kLookEveryMs};
+      Clock::duration look_every = Clock::duration::max();
       for (Enrollment* pool : pools_) {
         // Relaxed: a pool that is woken meanwhile takes the lock, and notifies.
         if (pool->asleep_.load(std::memory_order_relaxed)) continue;
         if (next == nullptr || pool->due() < next->due()) next = pool;
-        look_every = std::min(look_every, pool->epoch_);
+        if (pool->epoch_.count() != 0) look_every = std::min<Clock::duration>(look_every, pool->look_every());
       }
       if (next == nullptr) {
         changed_.wait(lock);
         continue;
       }
       const Clock::time_point now = Clock::now();
-      const Clock::time_point look_due = looked_at_ + look_every;
+      const bool looks = look_every != Clock::duration::max();
+      const Clock::time_point look_due = looks ? looked_at_ + look_every : Clock::time_point::max();
       if (look_due <= now) {
         look_at_memory(lock);
       } else if (const Clock::time_point due = next->due(); due > now) {
@@ -97,22 +107,35 @@ class Janitor {
     lock.lock();
     for (Enrollment* pool : pools_) {
       const bool awake = !pool->asleep_.load(std::memory_order_relaxed);  // as above
-      if (awake && pool->pool_.pressure_level() == PressureLevel::critical) pool->to_trim_ = true;
+      if (awake && pool->epoch_.count() != 0 && pool->pool_.pressure_level() == PressureLevel::critical) {
+        pool->next_ = Enrollment::Due::pressure;
+      }
     }
   }
 
   void age(Enrollment& pool, std::unique_lock<std::mutex>& lock) {
-    const bool to_trim = std::exchange(pool.to_trim_, false);
+    const Enrollment::Due what = std::exchange(pool.next_, Enrollment::Due::epoch);
     pool.being_aged_ = true;
     lock.unlock();
-    (void)(to_trim ? pool.pool_.trim_all() : pool.pool_.age());
+    switch (what) {
+      case Enrollment::Due::epoch:
+        (void)pool.pool_.age(&pool.leaving_);
+        break;
+      case Enrollment::Due::trim:
+        (void)pool.pool_.trim(Cause::trim, &pool.leaving_);
+        break;
+      case Enrollment::Due::pressure:
+        (void)pool.pool_.trim_all(&pool.leaving_);
+        break;
+    }
     lock.lock();
     pool.being_aged_ = false;
     pool.aged_at_ = Clock::now();
-    if (pool.pool_.budget().used() == 0) {
+    if (pool.pool_.budget().used() == 0 || pool.epoch_.count() == 0) {
       // Acquire and release: pairs with wake().
       (void)pool.asleep_.exchange(true, std::memory_order_acq_rel);
-      if (pool.pool_.budget().used() != 0) pool.asleep_.store(false, std::memory_order_relaxed);
+      if (pool.pool_.budget().used() != 0 && pool.epoch_.count() != 0)
+        pool.asleep_.store(false, std::memory_order_relaxed);
     }
     aged_.notify_all();
   }
@@ -133,10 +156,18 @@ Enrollment::Enrollment(Pool& pool, uint32_t epoch_ms) : pool_(pool), epoch_(epoc
 Enrollment::~Enrollment() { Janitor::instance().remove(*this); }
 
 Enrollment::Clock::time_point Enrollment::due() const {
-  if (to_trim_) return {};
+  if (next_ != Due::epoch) return {};
+  if (epoch_.count() == 0) return Clock::time_point::max();
   if (pool_.pressure_level() == PressureLevel::none) return aged_at_ + epoch_;
   return aged_at_ + std::max(epoch_ / 4, std::chrono::milliseconds(1));
 }
+
+std::chrono::milliseconds Enrollment::look_every() const {
+  return std::clamp(epoch_, std::chrono::milliseconds(memory::kLeastLookMs),
+                    std::chrono::milliseconds(memory::kLookEveryMs));
+}
+
+void Enrollment::trim_soon() { Janitor::instance().trim(*this); }
 
 void Enrollment::look() { Janitor::instance().look(); }
 

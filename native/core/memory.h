@@ -26,6 +26,8 @@ namespace memory {
 
 // How often the janitor looks.
 inline constexpr uint32_t kLookEveryMs = 1000;
+// However short an epoch is: a look takes 0.15 ms.
+inline constexpr uint32_t kLeastLookMs = 100;
 
 // Reads the sources. While one thread does, others get the last verdict. Allocates nothing: memory may be short.
 Pressure look();

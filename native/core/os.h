@@ -11,6 +11,12 @@ namespace slabpool::os {
 
 // Bytes in a page; a power of two.
 [[nodiscard]] size_t page_size();
+// Of the system, whatever set_page_size() says.
+[[nodiscard]] size_t system_page_size();
+
+// For tests, before the first pool: pages count as larger than they are. False: not a power of two, at most 64 KiB, and at least
+// what the system has.
+[[nodiscard]] bool set_page_size(size_t bytes);
 
 // `bytes` of address space that starts at a multiple of `alignment` (a power of two, at least a page), or nullptr.
 [[nodiscard]] void* reserve(size_t bytes, size_t alignment);
@@ -20,6 +26,10 @@ namespace slabpool::os {
 
 // Page-aligned `address` and `bytes`. False when the OS keeps the pages (locked memory).
 [[nodiscard]] bool decommit(void* address, size_t bytes);
+
+// Where the OS would back the range with pages larger than page_size() by itself, it is not to: it would allocate more than is
+// touched. Page-aligned.
+void keep_pages_small(void* address, size_t bytes);
 
 // Ends a reservation. For allocator metadata only: memory that JavaScript has seen is never released.
 void release(void* address, size_t bytes);

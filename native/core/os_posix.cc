@@ -32,10 +32,7 @@ constexpr int kReserveFlags = MAP_PRIVATE | MAP_ANONYMOUS;
 
 }  // namespace
 
-size_t page_size() {
-  static const size_t size = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  return size;
-}
+size_t system_page_size() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
 
 void* reserve(size_t bytes, size_t alignment) {
   const size_t slack = alignment > page_size() ? alignment : 0;
@@ -60,6 +57,12 @@ bool decommit(void* address, size_t bytes) {
   return mmap(address, bytes, PROT_READ | PROT_WRITE, kReserveFlags | MAP_FIXED, -1, 0) != MAP_FAILED;
 #else
   return madvise(address, bytes, MADV_DONTNEED) == 0;
+#endif
+}
+
+void keep_pages_small([[maybe_unused]] void* address, [[maybe_unused]] size_t bytes) {
+#if defined(MADV_NOHUGEPAGE)
+  (void)madvise(address, bytes, MADV_NOHUGEPAGE);  // refused by kernels that have no such pages
 #endif
 }
 

@@ -12,13 +12,10 @@
 
 namespace slabpool::os {
 
-size_t page_size() {
-  static const size_t size = [] {
-    SYSTEM_INFO info;
-    GetSystemInfo(&info);
-    return static_cast<size_t>(info.dwPageSize);
-  }();
-  return size;
+size_t system_page_size() {
+  SYSTEM_INFO info;
+  GetSystemInfo(&info);
+  return info.dwPageSize;
 }
 
 void* reserve(size_t bytes, size_t alignment) {
@@ -39,6 +36,8 @@ bool decommit(void* address, size_t bytes) {
   ZeroMemory(address, bytes);
   return DiscardVirtualMemory(address, bytes) == ERROR_SUCCESS;
 }
+
+void keep_pages_small(void*, size_t) {}  // large pages are only for those who ask
 
 void release(void* address, size_t) {
   MEMORY_BASIC_INFORMATION info;

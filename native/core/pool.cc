@@ -4,11 +4,11 @@
 #include <bit>
 #include <new>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "batch_builder.h"
 #include "os.h"
+#include "page_runs.h"
 
 namespace slabpool {
 
@@ -18,10 +18,14 @@ StdSync::atomic<uint32_t> pools_made{0};
 
 static_assert(kMaxAttachments <= kNobodysIndex);
 
+// What the system may still do for a thread that died, it has done by then.
+constexpr uint32_t kLeastRestMs = 1000;
+
 }  // namespace
 
-std::unique_ptr<Pool> Pool::create(const uint32_t* capacities, uint32_t count, uint64_t max_bytes, uint32_t epoch_ms) {
-  std::unique_ptr<Pool> pool(new (std::nothrow) Pool(capacities, count, max_bytes, epoch_ms));
+std::unique_ptr<Pool> Pool::create(const uint32_t* capacities, uint32_t count, uint64_t max_bytes, uint32_t epoch_ms,
+                                   uint64_t min_bytes) {
+  std::unique_ptr<Pool> pool(new (std::nothrow) Pool(capacities, count, max_bytes, epoch_ms, min_bytes));
   if (!pool) return nullptr;
 
   // A class carves only when none of its blocks is cold or free, so it never has many more than fill the budget; the
@@ -39,26 +43,45 @@ std::unique_ptr<Pool> Pool::create(const uint32_t* capacities, uint32_t count, u
   return pool;
 }
 
-Pool::Pool(const uint32_t* capacities, uint32_t count, uint64_t max_bytes, uint32_t epoch_ms)
+Pool::Pool(const uint32_t* capacities, uint32_t count, uint64_t max_bytes, uint32_t epoch_ms, uint64_t min_bytes)
     : number_(pools_made.fetch_add(1, std::memory_order_relaxed)),  // unique, and nothing else
       class_count_(count),
       epoch_ms_(epoch_ms),
+      min_bytes_(min_bytes),
       budget_(max_bytes) {
   for (uint32_t c = 0; c < count; ++c) classes_[c] = SizeClass::of(capacities[c], max_bytes, os::page_size());
 }
 
 Pool::~Pool() {
   janitor_.reset();
-  const uint32_t slabs = slabs_.size();
-  for (uint32_t s = 0; s < slabs; ++s) {
-    // Null: a carve() that found no address space for its blocks. Locked memory stays; there is nobody left to tell.
-    if (slabs_[s].address != nullptr) (void)os::decommit(slabs_[s].address, classes_[slabs_[s].size_class].slab_bytes);
-  }
+  for (uint32_t s = 0; s < slabs_.size(); ++s) let_go(slabs_[s]);
   for (const auto& attachment : attachments_) delete attachment.load(std::memory_order_relaxed);
   for (const auto& heap : heaps_) delete heap.load(std::memory_order_relaxed);
   for (Orphan* orphan = orphans_.load(std::memory_order_relaxed); orphan != nullptr;) {
     delete std::exchange(orphan, orphan->next);
   }
+}
+
+// Pages that somebody may be using stay until the last ArrayBuffer over the slab is gone; the others go now.
+void Pool::let_go(const Slab& slab) {
+  if (slab.range == nullptr) return;  // a carve() that found no address space
+  const SizeClass& k = classes_[slab.size_class];
+  bool rests = false;
+  BlockSet unused{};
+  for (uint32_t b = 0; b < k.slab_blocks; ++b) {
+    const BlockState state = blocks_[slab.first_block + b].life.get().state;
+    rests = rests || state == BlockState::resting;
+    if (state != BlockState::out && state != BlockState::resting && state != BlockState::retired) unused.add(b);
+  }
+  // The system may still be writing to it for a dead thread.
+  if (rests) slab.range->rest(std::max(epoch_ms_, kLeastRestMs));
+  if (slab.range->shared() || rests) {
+    PageRuns runs;
+    find_runs(k, BlockSet{}, unused, runs);
+    uint32_t calls = 0;
+    (void)runs.decommit(slab.range->address(), calls, nullptr);
+  }
+  slab.range->release();
 }
 
 Attachment* Pool::attach() {
@@ -184,139 +207,140 @@ uint32_t Pool::heap_slots() const { return std::min(attachment_count(), kMaxHeap
 
 RefillResult Pool::refill(Attachment& thread, uint32_t c, uint32_t* out) {
   if (waiting()) return {Status::exhausted, 0};
-  // Acquire, three times: pairs with end_aging()'s release; what was given back is then seen.
-  const uint32_t before = ages_.load(std::memory_order_acquire);
-  RefillResult result = try_refill(thread, *thread.heap, c, kMaxBatch, out);
-  if (result.status == Status::exhausted) {
-    // Blocks that a trim has in hand are in no stack, and yet charged: a refusal counts only when none was under way.
-    const uint32_t after = ages_.load(std::memory_order_acquire);
-    if (after != before || after % 2 != 0) {
-      while (after % 2 != 0 && ages_.load(std::memory_order_acquire) == after) std::this_thread::yield();
-      result = try_refill(thread, *thread.heap, c, kMaxBatch, out);
-    }
+  const RefillResult result = try_take(*thread.heap, c, classes_[c].batch, out);
+  if (result.status == Status::ok) {
+    thread.classes[c].refills[static_cast<size_t>(result.step)].add(1);
+    hand_out(thread, c, out, result.count);
   }
   // Of what was claimed or woken, some may have been given back, to be missed by somebody who began to wait meanwhile.
   serve();
   return result;
 }
 
-RefillResult Pool::try_refill(Attachment& thread, const Heap& heap, uint32_t c, uint32_t most, uint32_t* out) {
-  Step step{};
-  uint32_t batch = take_free(heap, c, step);
-  if (batch == kNoIndex && wake(c)) batch = take_free(heap, c, step);
-  if (batch == kNoIndex) {
-    const SizeClass& k = classes_[c];
-    const uint32_t wanted = (std::min(most, k.batch) + k.span - 1) / k.span;
-    const uint32_t granted = k.span * budget_.claim(wanted, k.span_bytes());
-    if (granted == 0) return {Status::exhausted, 0};
-    batch = take_cold(heap, c, granted, step);
-    if (batch == kNoIndex) {
-      budget_.give_back(granted * k.stride);
-      return {Status::out_of_memory, 0};
-    }
+RefillResult Pool::try_take(Heap& heap, uint32_t c, uint32_t most, uint32_t* out) {
+  uint64_t reclaimed = 0;
+  for (;;) {
+    const uint64_t passed = steps_.load(std::memory_order_seq_cst);
+    RefillResult result = take(heap, c, most, out);
+    result.reclaimed_bytes = reclaimed;
+    if (result.status != Status::exhausted) return result;
+    const uint64_t bytes = reclaim(std::min<uint64_t>(most * classes_[c].least_bytes(), budget_.max()));
+    reclaimed += bytes;
+    // A slab that another thread has in hand is in no list, and yet charged: a refusal counts only when there was none.
+    if (bytes == 0 && !await_step(passed)) return result;
   }
-  thread.classes[c].refills[static_cast<size_t>(step)].add(1);
-  const uint32_t count = hand_out(thread, c, batch, out);
-  if (step == Step::victim) totals_[c].victim.fetch_sub(count, std::memory_order_relaxed);
+}
+
+RefillResult Pool::take(Heap& heap, uint32_t c, uint32_t most, uint32_t* out) {
+  RefillResult found{Status::ok, 0};
+  const auto at = [&](Step step, uint32_t count) {
+    found.step = step;
+    found.count = count;
+    return count != 0;
+  };
+  const auto take_free = [&] {
+    return at(Step::depot, take_batch(heap, c, most, 0, out)) || at(Step::steal, take_batch(heap, c, most, 1, out)) ||
+           at(Step::victim, take_from_shelves(heap, c, Rank::idle, most, out));
+  };
+  if (take_free() || (wake(c) && take_free()) || at(Step::cold, take_from_shelves(heap, c, Rank::pinned, most, out))) {
+    return found;
+  }
+  const SizeClass& k = classes_[c];
+  if (budget_.room() < k.page) return {Status::exhausted, 0};
+  Step step = Step::cold;
+  uint32_t count = heap.classes[c].shelf.take(shelf_of(c), Rank::cold, most, out);
+  // Of a slab that there is, a block may need fewer pages than of a new one: hence the room is looked at last.
+  if (count == 0 && !may_carve(c)) count = take_from_shelves(heap, c, Rank::cold, most, out);
+  if (count == 0) {
+    if (budget_.room() < k.least_bytes()) return {Status::exhausted, 0};
+    if (!carve(heap, c)) return {Status::out_of_memory, 0};
+    step = Step::slab;
+    count = heap.classes[c].shelf.take(shelf_of(c), Rank::cold, most, out);
+    if (count == 0) return {Status::exhausted, 0};  // others were faster
+  }
+  if (janitor_) janitor_->wake();
   return {Status::ok, count, step};
 }
 
-uint32_t Pool::take_free(const Heap& heap, uint32_t c, Step& step) {
-  step = Step::depot;
-  uint32_t batch = heap.classes[c].depot.pop(*this);
-  if (batch != kNoIndex) return batch;
-  step = Step::steal;
-  batch = take_from(heap, c, &ClassHeap::depot, 1);
-  if (batch != kNoIndex) return batch;
-  step = Step::victim;
-  return take_from(heap, c, &ClassHeap::victim, 0);
+// Blocks of a heap's own slabs come back to it. So it gets some, as long as all of them fit the budget.
+bool Pool::may_carve(uint32_t c) const {
+  return totals_[c].slabs.load(std::memory_order_relaxed) < budget_.max() / classes_[c].slab_bytes;
 }
 
-// A batch from that stack of the heaps in turn, beginning `first` slots behind `heap`: so thieves spread over the
-// others.
-uint32_t Pool::take_from(const Heap& heap, uint32_t c, TaggedStack<> ClassHeap::*stack, uint32_t first) {
+// Of one batch out of a depot, of the heaps in turn beginning `first` slots behind `heap` (so thieves spread over the others): up to
+// `most` blocks; the others go back.
+uint32_t Pool::take_batch(const Heap& heap, uint32_t c, uint32_t most, uint32_t first, uint32_t* out) {
   const uint32_t slots = heap_slots();
-  for (uint32_t i = first; i < slots; ++i) {
+  const uint32_t last = first == 0 ? 1 : slots;
+  for (uint32_t i = first; i < last; ++i) {
     Heap* other = heap_at((heap.index + i) % slots);
-    if (other == nullptr || (other->classes[c].*stack).looks_empty()) continue;
-    const uint32_t batch = (other->classes[c].*stack).pop(*this);
-    if (batch != kNoIndex) return batch;
+    if (other == nullptr) continue;
+    TaggedStack<>& depot = other->classes[c].depot;
+    if (i != 0 && depot.looks_empty()) continue;
+    const uint32_t batch = depot.pop(*this);
+    if (batch == kNoIndex) continue;
+    uint32_t count = 0;
+    uint32_t b = batch;
+    for (; b != kNoIndex && count < most; b = blocks_[b].next) out[count++] = b;
+    if (b != kNoIndex) depot.push(*this, b);
+    return count;
   }
-  return kNoIndex;
+  return 0;
 }
 
-// The budget has granted `limit` blocks; what is not taken goes back to it.
-uint32_t Pool::take_cold(const Heap& heap, uint32_t c, uint32_t limit, Step& step) {
-  step = Step::cold;
-  uint32_t batch = take_from(heap, c, &ClassHeap::cold, 0);
-  if (batch == kNoIndex) {
-    step = Step::slab;
-    batch = carve(heap, c);
-    if (batch == kNoIndex) return kNoIndex;
+uint32_t Pool::take_from_shelves(const Heap& heap, uint32_t c, Rank rank, uint32_t most, uint32_t* out) {
+  const uint32_t slots = heap_slots();
+  for (uint32_t i = 0; i < slots; ++i) {
+    Heap* other = heap_at((heap.index + i) % slots);
+    if (other == nullptr) continue;
+    const uint32_t count = other->classes[c].shelf.take(shelf_of(c), rank, most, out);
+    if (count != 0) return count;
   }
-
-  // Of a batch that is longer than the grant, the tail stays cold. (Only where a span is one block: otherwise a cold
-  // batch is a slab, and the grant was for a slab.)
-  uint32_t taken = 1;
-  uint32_t last = batch;
-  for (; taken < limit && blocks_[last].next != kNoIndex; ++taken) last = blocks_[last].next;
-  const uint32_t tail = std::exchange(blocks_[last].next, kNoIndex);
-  if (tail != kNoIndex) home_of(tail, c).cold.push(*this, tail);
-  budget_.give_back((limit - taken) * classes_[c].stride);
-  totals_[c].peak_resident.raise(totals_[c].resident.fetch_add(taken, std::memory_order_relaxed) + taken);
-  if (janitor_) janitor_->wake();
-  return batch;
+  return 0;
 }
 
-// A new slab, home in `heap`: its first batch is returned, the others are pushed on the cold stack.
-uint32_t Pool::carve(const Heap& heap, uint32_t c) {
+// A new slab, home in `heap`, all cold.
+bool Pool::carve(Heap& heap, uint32_t c) {
   const SizeClass& k = classes_[c];
-  char* address = static_cast<char*>(os::reserve(k.slab_bytes, k.slab_alignment));
-  if (address == nullptr) return kNoIndex;
-  const uint32_t s = os::commit(address, k.slab_bytes) ? slabs_.claim(1) : kNoIndex;
+  Range* const range = AddressSpace::allocate(k.slab_bytes, k.slab_alignment);
+  if (range == nullptr) return false;
+  const uint32_t s = slabs_.claim(1);
   const uint32_t first = s != kNoIndex ? blocks_.claim(k.slab_blocks) : kNoIndex;
   if (first == kNoIndex) {
-    os::release(address, k.slab_bytes);  // nobody has seen it
-    return kNoIndex;
+    if (s != kNoIndex) slabs_.unclaim(s, 1);
+    range->release();
+    return false;
   }
-
   Slab& slab = slabs_[s];
-  slab.address = address;
+  slab.range = range;
   slab.first_block = first;
   slab.size_class = static_cast<uint16_t>(c);
   slab.home = heap.index;
+  slab.rank = static_cast<uint8_t>(Rank::none);
   for (uint32_t b = first; b < first + k.slab_blocks; ++b) blocks_[b].slab = s;
-
-  const uint32_t batch = std::min(k.batch, k.slab_blocks);
-  push_cold(slab, batch);
-  for (uint32_t b = first; b < first + batch; ++b) blocks_[b].next = b + 1 < first + batch ? b + 1 : kNoIndex;
   totals_[c].carved.fetch_add(k.slab_blocks, std::memory_order_relaxed);
   totals_[c].slabs.fetch_add(1, std::memory_order_relaxed);
-  return first;
+  heap.classes[c].shelf.add(shelf_of(c), s);
+  return true;
 }
 
-// Gives the slab's blocks from number `from` on, which the caller owns, to the cold stack; lower addresses come off
-// first.
-void Pool::push_cold(const Slab& slab, uint32_t from) {
-  const SizeClass& k = classes_[slab.size_class];
-  BatchBuilder cold(*this, heap_at(slab.home)->classes[slab.size_class].cold, k.batch);
-  for (uint32_t i = k.slab_blocks; i > from; --i) cold.add(slab.first_block + i - 1);
-}
-
-// From here on the thread owns the blocks of the batch.
-uint32_t Pool::hand_out(Attachment& thread, uint32_t c, uint32_t batch, uint32_t* out) {
-  uint32_t count = 0;
-  for (uint32_t b = batch; b != kNoIndex; b = blocks_[b].next) {
-    out[count++] = b;
-    blocks_[b].life.hand_out(thread.index);
-  }
+// From here on the thread owns the blocks.
+void Pool::hand_out(Attachment& thread, uint32_t c, const uint32_t* blocks, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i) blocks_[blocks[i]].life.hand_out(thread.index);
   thread.classes[c].taken.add(count);
-  return count;
 }
 
 bool Pool::holds(const Attachment& thread, uint32_t c, uint32_t block) const {
   // A block that this thread holds had its slab published to it with the batch, or with the ticket.
   return block < blocks_.size() && blocks_[block].life.held_by(thread.index) && class_of(block) == c;
+}
+
+bool Pool::holds_any(const Attachment& thread) const {
+  for (uint32_t c = 0; c < class_count_; ++c) {
+    const Attachment::ClassCounters& k = thread.classes[c];
+    if (k.taken.get() + k.adopted.get() != k.returned.get() + k.sent.get()) return true;
+  }
+  return false;
 }
 
 Status Pool::flush(Attachment& thread, uint32_t c, uint32_t* blocks, uint32_t count) {
@@ -395,7 +419,7 @@ void Pool::recall_block(uint32_t block, uint32_t generation) {
 
 char* Pool::address(uint32_t block) const {
   const Slab& slab = slabs_[blocks_[block].slab];
-  return slab.address + size_t{block - slab.first_block} * classes_[slab.size_class].stride;
+  return slab.range->address() + size_t{block - slab.first_block} * classes_[slab.size_class].stride;
 }
 
 }  // namespace slabpool

@@ -1,18 +1,20 @@
 // Pool: size classes, slabs, heaps and one byte budget; what JavaScript calls a BufferPool.
 //
 // What        Hands out batches of blocks of one size class (refill) and takes them back (flush). A block is a number.
-// Callers     Any thread through its own Attachment. All shared structures are lock-free, but for the queue of those that wait
-//             for budget. One call waits: a refill that would be refused while another thread trims lets that finish, since
-//             idle blocks may be in its hands.
+// Callers     Any thread through its own Attachment. What refills and flushes go through first is lock-free; shelves, and the queue
+//             of those that wait for budget, have locks that nobody holds over a system call. One call waits: a refill that would
+//             be refused while another thread gives a slab's pages back lets that one slab be finished.
 // Identity    resident == out + transit + cached + resting + retired (blocks, per class), and budget.used() == sum of
-//             resident * stride.
-// Memory      Block memory is never unmapped and never re-classed: any view that ever existed stays memory-safe. The
-//             destructor gives all pages back, of blocks that are out as well; their views then read zeros.
+//             resident_pages * page == sum of resident * stride + pinned bytes.
+// Memory      Block memory is never unmapped, and its addresses are used by nobody else while an ArrayBuffer may be over them
+//             (address_space.h). The destructor gives all pages back but those of blocks that somebody may still be using.
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "attachment.h"
@@ -21,6 +23,7 @@
 #include "heap.h"
 #include "janitor.h"
 #include "memory.h"
+#include "shelf.h"
 #include "size_class.h"
 #include "stable_array.h"
 #include "wait_queue.h"
@@ -44,8 +47,9 @@ enum class Status : uint8_t {
 
 struct RefillResult {
   Status status;
-  uint32_t count;  // blocks handed out: at least 1 with Status::ok
-  Step step{};     // with Status::ok
+  uint32_t count;                // blocks handed out: at least 1 with Status::ok
+  Step step{};                   // with Status::ok
+  uint64_t reclaimed_bytes = 0;  // of idle blocks, to make room
 };
 
 // What a block in transit travels with. A ticket is good as long as its sender lives, and an epoch more: then nobody may
@@ -61,14 +65,16 @@ inline constexpr size_t kCauses = 4;
 
 // Blocks of one class, process-wide. Exact at quiescence; in between each figure is one that was true lately.
 struct ClassStats {
-  uint64_t carved;    // in slabs, cold ones included
-  uint64_t resident;  // not cold
-  uint64_t out;       // held by threads (leased or in a magazine)
-  uint64_t transit;   // handed over by one thread, not yet adopted by another
-  uint64_t resting;   // of dead threads, not yet free again
+  uint64_t carved;          // in slabs, cold ones included
+  uint64_t resident;        // not cold
+  uint64_t resident_bytes;  // whole pages: what the budget is charged
+  uint64_t out;             // held by threads (leased or in a magazine)
+  uint64_t transit;         // handed over by one thread, not yet adopted by another
+  uint64_t resting;         // of dead threads, not yet free again
   uint64_t retired;
   uint64_t slabs;
-  uint64_t victim;         // free, and unused for an epoch
+  uint64_t idle;           // free, and unused for an epoch
+  uint64_t pinned_bytes;   // of pages that are resident because of one block, and belong to others
   uint64_t peak_resident;  // the most that were resident at once
   // As far as threads have reported it:
   uint64_t cached;    // of those out, in magazines
@@ -93,14 +99,15 @@ struct PoolStats {
   uint64_t peak_resident_bytes;
   uint64_t refused;
   uint64_t dropped_bytes[kCauses];
+  uint64_t drop_calls;  // of the system, for that
 };
 
 class Pool {
  public:
   // `capacities`: strictly ascending, 1..kMaxCapacity bytes each, at most kMaxClasses. `epoch_ms`: how long the blocks
-  // of a dead thread rest. nullptr: the OS refused the address space for the metadata.
-  static std::unique_ptr<Pool> create(const uint32_t* capacities, uint32_t count, uint64_t max_bytes,
-                                      uint32_t epoch_ms);
+  // of a dead thread rest. `min_bytes`: what epochs leave resident. nullptr: the OS refused the address space for the metadata.
+  static std::unique_ptr<Pool> create(const uint32_t* capacities, uint32_t count, uint64_t max_bytes, uint32_t epoch_ms,
+                                      uint64_t min_bytes = 0);
   ~Pool();
 
   // Makes the calling thread a member, or nullptr: kMaxThreads are, or no memory.
@@ -134,8 +141,12 @@ class Pool {
   // A block that nobody will adopt goes home, if it is still in transit with this generation. Any thread.
   void recall(uint32_t block, uint32_t generation);
 
-  // From now on the janitor ages the pool, once an epoch. By its maker, once.
+  // From now on the janitor looks after the pool, and ages it once an epoch (0: never). By its maker, once.
   void enroll() { janitor_.emplace(*this, epoch_ms_); }
+  // The janitor trims the pool as soon as it can. Any thread.
+  void trim_soon() {
+    if (janitor_) janitor_->trim_soon();
+  }
 
   // -- Waiting for budget. While somebody waits, no refill gets anything: it would be ahead of its turn.
 
@@ -165,12 +176,12 @@ class Pool {
   // An acquire was refused, after all that was tried.
   void count_refusal() { refused_.fetch_add(1, std::memory_order_relaxed); }
 
-  // All that is free loses its pages: two epochs at once. Returns the bytes given back to the OS. Any thread; waits while
-  // another is aging the pool.
-  uint64_t trim(Cause cause = Cause::trim);
+  // All that is free loses its pages: two epochs at once. Returns the bytes given back to the OS. Any thread. It works slab by
+  // slab, and nobody waits for it; `stop`, which may be null, ends it between two.
+  uint64_t trim(Cause cause = Cause::trim, const StdSync::atomic<bool>* stop = nullptr);
 
   // As trim(), because memory is short: by the janitor.
-  uint64_t trim_all();
+  uint64_t trim_all(const StdSync::atomic<bool>* stop);
 
   // How short memory is for this pool: what the last look said, or what the owner says instead. Any thread.
   [[nodiscard]] PressureLevel pressure_level() const { return override_.get().value_or(memory::last().level); }
@@ -178,9 +189,9 @@ class Pool {
   // Critical: the janitor acts on it at once.
   void override_pressure(std::optional<PressureLevel> level);
 
-  // One epoch: what is in the victim stacks loses its pages, what is in the depots becomes victim. Returns the bytes
-  // given back to the OS. Any thread; while one is at it, others return 0 at once.
-  uint64_t age();
+  // One epoch: what is idle loses its pages, what is in the depots becomes idle. Returns the bytes given back to the OS. Any
+  // thread; as trim().
+  uint64_t age(const StdSync::atomic<bool>* stop = nullptr);
 
   // Whether a block has no pages just now: a hint. Any thread.
   [[nodiscard]] bool is_cold(uint32_t block) const {
@@ -188,8 +199,12 @@ class Pool {
   }
 
   [[nodiscard]] bool holds(const Attachment& thread, uint32_t size_class, uint32_t block) const;
+  // Whether the thread has any block, leased or in a magazine. By the attached thread.
+  [[nodiscard]] bool holds_any(const Attachment& thread) const;
   // Of a block that was handed out or adopted.
   [[nodiscard]] char* address(uint32_t block) const;
+  // Where it lies; whoever makes an ArrayBuffer over the block retains it.
+  [[nodiscard]] Range& range_of(uint32_t block) const { return *slabs_[blocks_[block].slab].range; }
   [[nodiscard]] uint32_t class_of(uint32_t block) const { return slabs_[blocks_[block].slab].size_class; }
 
   // Numbers the pools of the process from 0, so that tickets of different pools differ; wraps.
@@ -217,19 +232,22 @@ class Pool {
   class BatchBuilder;
   using ClassHeap = Heap::ClassHeap;
 
-  Pool(const uint32_t* capacities, uint32_t count, uint64_t max_bytes, uint32_t epoch_ms);
+  Pool(const uint32_t* capacities, uint32_t count, uint64_t max_bytes, uint32_t epoch_ms, uint64_t min_bytes);
 
-  // Looks and carves in `heap` first. Claims budget for no more than `most` blocks, or what is committed with them.
-  RefillResult try_refill(Attachment& thread, const Heap& heap, uint32_t c, uint32_t most, uint32_t* out);
+  [[nodiscard]] ShelfOf shelf_of(uint32_t c) { return {blocks_, slabs_, classes_[c], budget_, totals_[c]}; }
+
+  // Up to `most` blocks of the class, which the caller owns then, into `out`; looks and carves in `heap` first. try_take() gives up
+  // idle blocks of other classes, if the budget has no room.
+  RefillResult try_take(Heap& heap, uint32_t c, uint32_t most, uint32_t* out);
+  RefillResult take(Heap& heap, uint32_t c, uint32_t most, uint32_t* out);
+  uint32_t take_batch(const Heap& heap, uint32_t c, uint32_t most, uint32_t first, uint32_t* out);
+  uint32_t take_from_shelves(const Heap& heap, uint32_t c, Rank rank, uint32_t most, uint32_t* out);
+  [[nodiscard]] bool may_carve(uint32_t c) const;
+  // False: no memory, or no address space.
+  bool carve(Heap& heap, uint32_t c);
+
+  void hand_out(Attachment& thread, uint32_t c, const uint32_t* blocks, uint32_t count);
   Status flush_held(Attachment& thread, uint32_t c, uint32_t* blocks, uint32_t count);
-  // Batches (their first block), or kNoIndex. The caller owns what is returned.
-  uint32_t take_free(const Heap& heap, uint32_t c, Step& step);
-  uint32_t take_cold(const Heap& heap, uint32_t c, uint32_t limit, Step& step);
-  uint32_t take_from(const Heap& heap, uint32_t c, TaggedStack<> ClassHeap::*stack, uint32_t first);
-  uint32_t carve(const Heap& heap, uint32_t c);
-
-  uint32_t hand_out(Attachment& thread, uint32_t c, uint32_t batch, uint32_t* out);
-  void push_cold(const Slab& slab, uint32_t from);
 
   // Serves those who wait, as far as it goes. By whoever has freed blocks or budget, after that.
   void serve();
@@ -242,17 +260,26 @@ class Pool {
   void close_mailbox(Attachment& thread);
   void recall_block(uint32_t block, uint32_t generation);
 
-  uint64_t decommit(Heap& heap, uint32_t c);
-  // Frees the resting batches of the class, and the orphans of all, whose epoch has passed, unless another thread is aging.
-  // True if there were any.
+  void let_go(const Slab& slab);
+  // Gives pages of idle blocks back until the budget has room for so many bytes; what it gave.
+  uint64_t reclaim(uint64_t bytes);
+  // Gives pages of one slab back.
+  GivenBack give_back(Heap& heap, uint32_t c, uint32_t pass, Cause cause, uint64_t most_pages,
+                      const StdSync::atomic<bool>* stop);
+  [[nodiscard]] uint32_t next_pass() { return passes_.fetch_add(1, std::memory_order_relaxed) + 1; }  // only a number
+  // Until one of the threads that are giving pages back has done so. False: none has since `passed`, and none is at it.
+  bool await_step(uint64_t passed);
+  template <class Action>
+  void step(Action&& action);
+  // The depot's batches turn idle.
+  void shelve(Heap& heap, uint32_t c);
+  template <class Visit>
+  void each_heap(Visit&& visit);
+  // Frees the resting batches of the class, and the orphans of all, whose epoch has passed. True if there were any.
   bool wake(uint32_t c);
   bool free_rested(uint32_t c);
   bool recall_orphans();
   void add_orphan(uint32_t block, uint32_t generation, uint32_t now);
-  // False while another thread is at it.
-  bool begin_aging();
-  void end_aging();
-  uint64_t age_once(Cause cause);
 
   Attachment* take_place();
 
@@ -270,6 +297,7 @@ class Pool {
   const uint32_t number_;
   const uint32_t class_count_;
   const uint32_t epoch_ms_;
+  const uint64_t min_bytes_;
   SizeClass classes_[kMaxClasses];
   Budget<> budget_;
   StableArray<Block> blocks_;
@@ -285,15 +313,9 @@ class Pool {
   // Highest index ever attached, plus one.
   StdSync::atomic<uint32_t> attachment_count_{0};
 
-  // Moved by whoever carves, commits, decommits, retires, reclaims or wakes; all are rare.
-  struct ClassTotals {
-    StdSync::atomic<uint64_t> carved{0}, resident{0}, recalled{0}, resting{0}, retired{0}, slabs{0}, victim{0};
-    Peak<> peak_resident;
-  };
   ClassTotals totals_[kMaxClasses];
   StdSync::atomic<uint64_t> refused_{0}, waits_{0};
-  // Moved by the aging thread.
-  StdSync::atomic<uint64_t> dropped_bytes_[kCauses]{};
+  StdSync::atomic<uint64_t> dropped_bytes_[kCauses]{}, drop_calls_{0};
 
   WaitQueue queue_;
 
@@ -306,8 +328,13 @@ class Pool {
   };
   StdSync::atomic<Orphan*> orphans_{nullptr};
 
-  // Odd while a thread is between begin_aging() and end_aging(), with blocks in hand that are in no stack.
-  StdSync::atomic<uint32_t> ages_{0};
+  // Numbers those who go through the shelves to give pages back.
+  StdSync::atomic<uint32_t> passes_{0};
+  // Threads that have a slab in hand, and how often one was put back; under the lock.
+  std::mutex steps_lock_;
+  std::condition_variable step_ended_;
+  uint32_t stepping_ = 0;
+  StdSync::atomic<uint64_t> steps_{0};
 
   // What a thread that has a say in it makes of the verdict on memory.
   struct Override {

@@ -48,21 +48,21 @@ class Registry {
     return slot.thing;
   }
 
+  // Destroys the thing if the caller's reference is the only one.
+  [[nodiscard]] bool leave_last(Handle handle) {
+    Slot& slot = slots_[handle.slot];
+    uint64_t word = slot.word.load(std::memory_order_relaxed);  // only a guess: the CAS checks it
+    do {
+      if (references(word) != 1) return false;
+    } while (!give_up(slot, word));
+    return true;
+  }
+
   // Gives one reference back; the last one destroys the thing.
   void leave(Handle handle) {
     Slot& slot = slots_[handle.slot];
     uint64_t word = slot.word.load(std::memory_order_relaxed);
-    for (;;) {
-      const bool last = references(word) == 1;
-      const uint64_t left = last ? uint64_t{serial(word) + 1} << 32 : word - 1;
-      // Release: what this thread did with the thing comes before its destruction. Acquire: so did the others.
-      if (!slot.word.compare_exchange_weak(word, left, std::memory_order_acq_rel, std::memory_order_relaxed)) continue;
-      if (last) {
-        delete slot.thing;
-        // Release: pairs with the acquire in add().
-        slot.claimed.store(false, std::memory_order_release);
-      }
-      return;
+    while (!give_up(slot, word)) {
     }
   }
 
@@ -72,6 +72,21 @@ class Registry {
     StdSync::atomic<bool> claimed{false};  // from add() until the thing is destroyed
     T* thing = nullptr;
   };
+
+  // One reference less, and the thing is gone if it was the last one. False: the word has changed.
+  bool give_up(Slot& slot, uint64_t& word) {
+    const bool last = references(word) == 1;
+    const uint64_t left = last ? uint64_t{serial(word) + 1} << 32 : word - 1;
+    // Release: what this thread did with the thing comes before its destruction. Acquire: so did the others.
+    if (!slot.word.compare_exchange_weak(word, left, std::memory_order_acq_rel, std::memory_order_relaxed))
+      return false;
+    if (last) {
+      delete slot.thing;
+      // Release: pairs with the acquire in add().
+      slot.claimed.store(false, std::memory_order_release);
+    }
+    return true;
+  }
 
   static constexpr uint32_t serial(uint64_t word) { return static_cast<uint32_t>(word >> 32); }
   static constexpr uint32_t references(uint64_t word) { return static_cast<uint32_t>(word); }

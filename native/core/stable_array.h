@@ -42,6 +42,13 @@ class StableArray {
     return first;
   }
 
+  // Gives elements back that were claimed last, and not touched; unless others were claimed meanwhile, then they are lost.
+  void unclaim(uint32_t first, uint32_t count) {
+    uint32_t size = first + count;
+    (void)size_.compare_exchange_strong(size, first, std::memory_order_relaxed,
+                                        std::memory_order_relaxed);  // nothing was written
+  }
+
   [[nodiscard]] uint32_t size() const { return size_.load(std::memory_order_acquire); }
   [[nodiscard]] T& operator[](uint32_t index) { return data_[index]; }
   [[nodiscard]] const T& operator[](uint32_t index) const { return data_[index]; }

@@ -98,19 +98,8 @@ void Pool::serve() {
 
 // Under the lock.
 void Pool::serve_requests() {
-  bool aged = false;
   while (Request* const first = queue_.first()) {
-    const Status status = take_one(*first);
-    if (status == Status::exhausted) {
-      // Idle blocks of other classes give their memory up. Whoever ages the pool just now serves the queue when it is done.
-      if (aged || !begin_aging()) return;
-      age_once(Cause::exhausted);
-      age_once(Cause::exhausted);
-      end_aging();
-      aged = true;
-      continue;
-    }
-    aged = false;
+    if (take_one(*first) == Status::exhausted) return;
     deliver(*first);
   }
 }
@@ -124,14 +113,14 @@ void Pool::deliver(Request& served) {
 
 // Under the lock. A block on its way to whoever asked.
 Status Pool::take_one(Request& request) {
-  uint32_t blocks[kMaxBatch];
   const uint32_t c = request.size_class;
-  const RefillResult taken = try_refill(*queue_.thread, *request.thread->heap, c, 1, blocks);
+  const RefillResult taken = try_take(*request.thread->heap, c, 1, &request.block);
   if (taken.status != Status::ok) return taken.status;
-  request.block = blocks[0];
-  (void)transfer(*queue_.thread, c, blocks[0], Carrier::channel, request.generation);
-  queue_.thread->classes[c].acquires.add(1);
-  (void)flush_held(*queue_.thread, c, blocks + 1, taken.count - 1);
+  Attachment& thread = *queue_.thread;
+  thread.classes[c].refills[static_cast<size_t>(taken.step)].add(1);
+  hand_out(thread, c, &request.block, 1);
+  (void)transfer(thread, c, request.block, Carrier::channel, request.generation);
+  thread.classes[c].acquires.add(1);
   return Status::ok;
 }
 

@@ -1,4 +1,6 @@
 // What epochs and the destructor do to pages, as the operating system sees it.
+#include <set>
+
 #include "client.h"
 
 namespace slabpool::test {
@@ -15,6 +17,17 @@ size_t resident_pages(const Pool& pool, uint32_t c, const Blocks& blocks) {
   return pages;
 }
 
+// Pages that the blocks touch.
+size_t pages_of(const Pool& pool, uint32_t c, const Blocks& blocks) {
+  std::set<uintptr_t> pages;
+  for (const uint32_t b : blocks) {
+    const auto from = reinterpret_cast<uintptr_t>(pool.address(b));
+    for (auto page = from / os::page_size(); page * os::page_size() < from + pool.size_class(c).stride; ++page)
+      pages.insert(page);
+  }
+  return pages.size();
+}
+
 TEST(two_epochs_give_idle_pages_back_to_the_os) {
   // Sub-page, whole pages, several pages and a remainder, larger than a huge page.
   const auto pool = make_pool({1000, 4096, 20'000, 65'536, 3'000'000}, 64 * kMiB);
@@ -23,7 +36,7 @@ TEST(two_epochs_give_idle_pages_back_to_the_os) {
     const Blocks blocks = client.refill(c);
     fill(*pool, c, blocks, 'x');
     const uint64_t charged = pool->budget().used();
-    CHECK_EQ(charged, blocks.size() * pool->size_class(c).stride);
+    CHECK_EQ(charged, pages_of(*pool, c, blocks) * os::page_size());
     CHECK_EQ(client.flush(c, blocks), Status::ok);
 
     CHECK_EQ(pool->age(), uint64_t{0});
@@ -51,7 +64,7 @@ TEST(cold_blocks_are_used_before_a_new_slab_is_carved) {
       pool->age();
     }
     const SizeClass& k = pool->size_class(c);
-    CHECK_EQ(pool->stats(c).slabs, pool->budget().max() / k.slab_bytes);
+    CHECK_EQ(pool->stats(c).slabs, (pool->budget().max() + k.slab_bytes - 1) / k.slab_bytes);
     CHECK(pool->stats(c).refills[static_cast<size_t>(Step::cold)] != 0);
     CHECK_SOUND(*pool);
   }
@@ -84,23 +97,120 @@ TEST(blocks_used_in_every_epoch_keep_their_pages) {
   CHECK_SOUND(*pool);
 }
 
-TEST(one_block_out_keeps_the_pages_of_a_slab_whose_blocks_share_them) {
-  const auto pool = make_pool({1000}, 4 * kMiB);
-  Client client(*pool);
-  Blocks blocks = client.refill(0);
-  fill(*pool, 0, blocks, 'x');
-  const Blocks kept = {blocks.back()};
-  blocks.pop_back();
-  CHECK_EQ(client.flush(0, blocks), Status::ok);
-  for (int epoch = 0; epoch < 3; ++epoch) CHECK_EQ(pool->age(), uint64_t{0});
-  CHECK_EQ(pool->stats(0).resident, uint64_t{blocks.size() + 1});
-  for (const uint32_t b : blocks) CHECK(all_bytes_are(pool->address(b), 1000, 'x'));
-  CHECK_SOUND(*pool);
+TEST(one_block_out_keeps_only_the_pages_it_touches) {
+  for (const uint32_t capacity : {64, 1000, 1280, 4096, 5000, 20'000, 100'000}) {
+    const auto pool = make_pool({capacity}, 16 * kMiB);
+    Client client(*pool);
+    Blocks blocks;
+    for (int batches = 0; batches < 4; ++batches) client.refill(0, blocks);
+    fill(*pool, 0, blocks, 'x');
+    const Blocks kept = {blocks[blocks.size() / 2]};
+    blocks.erase(blocks.begin() + static_cast<std::ptrdiff_t>(blocks.size() / 2));
+    CHECK_EQ(client.flush(0, blocks), Status::ok);
+    pool->age();
+    pool->age();
+    const uint64_t pages = pages_of(*pool, 0, kept);
+    CHECK_EQ(pool->budget().used(), pages * os::page_size());
+    CHECK_EQ(pool->stats(0).resident, uint64_t{1});
+    CHECK_EQ(pool->stats(0).pinned_bytes, pages * os::page_size() - pool->size_class(0).stride);
+    CHECK_EQ(resident_pages(*pool, 0, kept), pages);
+    CHECK(all_bytes_are(pool->address(kept[0]), capacity, 'x'));
+    CHECK_SOUND(*pool);
 
-  CHECK_EQ(client.flush(0, kept), Status::ok);
-  pool->age();
-  CHECK_EQ(pool->age(), pool->size_class(0).slab_bytes);
-  CHECK_EQ(resident_pages(*pool, 0, blocks), size_t{0});
+    CHECK_EQ(client.flush(0, kept), Status::ok);
+    pool->trim();
+    CHECK_EQ(pool->budget().used(), uint64_t{0});
+    CHECK_EQ(resident_pages(*pool, 0, blocks) + resident_pages(*pool, 0, kept), size_t{0});
+    CHECK_SOUND(*pool);
+  }
+}
+
+// Of 8 MiB full of small blocks one in 32 stays: it costs one page in eight, and the rest is for anybody.
+TEST(few_small_blocks_that_stay_leave_the_rest_of_the_budget_to_others) {
+  const auto pool = make_pool({1024, 65'536}, 8 * kMiB);
+  Client client(*pool);
+  const Blocks small = client.refill_all(0);
+  CHECK_EQ(small.size(), size_t{8192});
+  Blocks kept, given;
+  for (size_t i = 0; i < small.size(); ++i) (i % 32 == 0 ? kept : given).push_back(small[i]);
+  CHECK_EQ(client.flush(0, given), Status::ok);
+  CHECK_EQ(client.refill_all(1).size() * 65'536, 7 * kMiB);
+  CHECK_SOUND(*pool);
+  // What lies on their pages needs no room.
+  const ClassStats stats = pool->stats(0);
+  CHECK_EQ(stats.pinned_bytes, uint64_t{256 * 3 * 1024});
+  CHECK_EQ(pool->budget().used(), pool->budget().max());
+  Blocks beside;
+  while (client.refill(0, beside) == Status::ok) {
+  }
+  CHECK_EQ(beside.size(), size_t{256 * 3});
+  CHECK_EQ(pool->stats(0).pinned_bytes, uint64_t{0});
+  CHECK_SOUND(*pool);
+}
+
+TEST(system_calls_follow_the_runs_of_free_pages) {
+  const auto pool = make_pool({4096}, 64 * kMiB);
+  Client client(*pool);
+  const Blocks all = client.refill_all(0);
+  const uint64_t slabs = pool->stats(0).slabs;
+  CHECK_EQ(all.size() / slabs, size_t{512});
+  Blocks shuffled = all;
+  Random random(1);
+  for (size_t i = shuffled.size(); i > 1; --i)
+    std::swap(shuffled[i - 1], shuffled[random.below(static_cast<uint32_t>(i))]);
+  CHECK_EQ(client.flush(0, shuffled), Status::ok);
+  pool->trim();
+  CHECK_EQ(pool->budget().used(), uint64_t{0});
+  CHECK_EQ(pool->stats().drop_calls, slabs);
+
+  // With one in 512 that stays: a run on either side of it.
+  const Blocks again = client.refill_all(0);
+  Blocks kept, given;
+  for (const uint32_t b : again) (b % 512 == 77 ? kept : given).push_back(b);
+  CHECK_EQ(kept.size(), slabs);
+  CHECK_EQ(client.flush(0, given), Status::ok);
+  pool->trim();
+  CHECK_EQ(pool->stats().drop_calls, slabs + 2 * slabs);
+  CHECK_EQ(pool->budget().used(), kept.size() * 4096);
+  CHECK_SOUND(*pool);
+}
+
+TEST(trim_that_is_stopped_leaves_the_pool_sound) {
+  const auto pool = make_pool({4096}, 64 * kMiB);
+  Client client(*pool);
+  CHECK_EQ(client.flush(0, client.refill_all(0)), Status::ok);
+  StdSync::atomic<bool> stop{true};
+  CHECK_EQ(pool->trim(Cause::trim, &stop), uint64_t{0});
+  CHECK_EQ(pool->stats().drop_calls, uint64_t{0});
+  CHECK_SOUND(*pool);
+  stop = false;
+  CHECK_EQ(pool->trim(Cause::trim, &stop), 64 * kMiB);
+}
+
+TEST(epochs_leave_the_least_that_is_to_stay_warm) {
+  for (const uint32_t capacity : {1000, 4096, 65'536}) {
+    const uint64_t least = 3 * kMiB + 4096;
+    const auto pool = Pool::create(&capacity, 1, 64 * kMiB, 0, least);
+    Client client(*pool);
+    CHECK_EQ(client.flush(0, client.refill_all(0)), Status::ok);
+    for (int epoch = 0; epoch < 4; ++epoch) pool->age();
+    CHECK(pool->budget().used() >= least);
+    CHECK(pool->budget().used() < least + pool->size_class(0).least_bytes() + os::page_size());
+    CHECK_SOUND(*pool);
+    pool->trim();
+    CHECK_EQ(pool->budget().used(), uint64_t{0});
+  }
+}
+
+TEST(refill_makes_room_from_idle_blocks_of_other_classes_as_much_as_it_needs) {
+  const auto pool = make_pool({4096, 65'536}, 8 * kMiB);
+  Client client(*pool);
+  CHECK_EQ(client.flush(0, client.refill_all(0)), Status::ok);
+  uint32_t batch[kMaxBatch];
+  const RefillResult result = pool->refill(*client.thread, 1, batch);
+  CHECK_EQ(result.status, Status::ok);
+  CHECK_EQ(result.reclaimed_bytes, 2 * kMiB);  // one slab
+  CHECK_EQ(pool->stats().dropped_bytes[static_cast<size_t>(Cause::exhausted)], 2 * kMiB);
   CHECK_SOUND(*pool);
 }
 
@@ -120,27 +230,7 @@ TEST(one_block_out_keeps_only_its_own_pages_where_blocks_are_whole_pages) {
   CHECK_SOUND(*pool);
 }
 
-TEST(slabs_interleaved_in_their_batches_are_told_apart) {
-  const auto pool = make_pool({1000}, 4 * kMiB);
-  Client client(*pool);
-  constexpr size_t kSlabs = 8;
-  Blocks all;
-  for (size_t s = 0; s < kSlabs; ++s) client.refill(0, all);
-  const size_t per_slab = all.size() / kSlabs;
-  Blocks shuffled;
-  for (size_t i = 0; i < per_slab; ++i) {
-    for (size_t s = 0; s < kSlabs; ++s) shuffled.push_back(all[s * per_slab + i]);
-  }
-  const Blocks kept = {shuffled.back()};
-  shuffled.pop_back();
-  CHECK_EQ(client.flush(0, shuffled), Status::ok);
-  pool->age();
-  CHECK_EQ(pool->age(), (kSlabs - 1) * pool->size_class(0).slab_bytes);
-  CHECK_EQ(pool->stats(0).resident, uint64_t{per_slab});
-  CHECK_SOUND(*pool);
-}
-
-TEST(retired_block_keeps_the_pages_of_a_slab_whose_blocks_share_them) {
+TEST(retired_block_keeps_the_pages_it_touches) {
   const auto pool = make_pool({1000}, 4 * kMiB);
   Client client(*pool);
   Blocks blocks = client.refill(0);
@@ -149,13 +239,14 @@ TEST(retired_block_keeps_the_pages_of_a_slab_whose_blocks_share_them) {
   CHECK_EQ(pool->retire(*client.thread, 0, retired), Status::ok);
   blocks.pop_back();
   CHECK_EQ(client.flush(0, blocks), Status::ok);
-  for (int epoch = 0; epoch < 3; ++epoch) CHECK_EQ(pool->age(), uint64_t{0});
+  for (int epoch = 0; epoch < 3; ++epoch) pool->age();
   CHECK(all_bytes_are(pool->address(retired), 1000, 'x'));
-  CHECK_EQ(pool->stats(0).resident, uint64_t{blocks.size() + 1});
+  CHECK_EQ(pool->stats(0).resident, uint64_t{1});
+  CHECK_EQ(pool->budget().used(), os::page_size());
   CHECK_SOUND(*pool);
 }
 
-TEST(pages_that_the_os_keeps_stay_victims_and_charged) {
+TEST(slab_whose_pages_the_os_keeps_stays_idle_and_charged) {
   if (kSanitized) return;  // sanitizers turn mlock into nothing
   const auto pool = make_pool({1000, 4096, 65'536}, 4 * kMiB);
   Client client(*pool);
@@ -165,54 +256,18 @@ TEST(pages_that_the_os_keeps_stay_victims_and_charged) {
     if (mlock(locked, 1) != 0) return;  // RLIMIT_MEMLOCK is 0 here
     CHECK_EQ(client.flush(c, blocks), Status::ok);
     pool->age();
-    // The block that is locked; the whole slab where blocks share pages.
-    const uint64_t kept = pool->size_class(c).span;
-    CHECK_EQ(pool->age(), (blocks.size() - kept) * pool->size_class(c).stride);
-    CHECK_EQ(pool->stats(c).resident, kept);
+    const uint64_t used = pool->budget().used();
+    CHECK_EQ(pool->age(), uint64_t{0});
+    CHECK_EQ(pool->trim(), uint64_t{0});
+    CHECK_EQ(pool->stats(c).idle, uint64_t{blocks.size()});
+    CHECK_EQ(pool->budget().used(), used);
     CHECK_SOUND(*pool);
 
     CHECK_EQ(munlock(locked, 1), 0);
-    CHECK_EQ(pool->age(), kept * pool->size_class(c).stride);
+    CHECK_EQ(pool->age(), used);
     CHECK_EQ(pool->budget().used(), uint64_t{0});
     CHECK_SOUND(*pool);
   }
-}
-
-TEST(destructor_gives_back_pages_of_blocks_that_are_out_and_their_views_read_zeros) {
-  struct View {
-    char* address;
-    size_t bytes;
-  };
-  std::vector<View> views;
-  {
-    const auto pool = make_pool({1000, 4096, 20'000, 65'536}, 16 * kMiB);
-    Client client(*pool);
-    for (uint32_t c = 0; c < pool->class_count(); ++c) {
-      const Blocks blocks = client.refill(c);
-      fill(*pool, c, blocks, 'x');
-      for (const uint32_t b : blocks) views.push_back({pool->address(b), pool->size_class(c).capacity});
-    }
-  }
-  for (const View& v : views) {
-    const auto page = reinterpret_cast<uintptr_t>(v.address) & ~uintptr_t{os::page_size() - 1};
-    CHECK_EQ(test::resident_pages(reinterpret_cast<const char*>(page), v.bytes), size_t{0});
-  }
-  for (const View& v : views) {
-    CHECK(all_bytes_are(v.address, v.bytes, 0));
-    std::memset(v.address, 'y', v.bytes);  // a stale view may still write
-  }
-
-  // No later pool gets the address range.
-  const auto next = make_pool({1000, 4096, 20'000, 65'536}, 16 * kMiB);
-  Client client(*next);
-  for (uint32_t c = 0; c < next->class_count(); ++c) {
-    for (const uint32_t b : client.refill(c)) {
-      for (const View& v : views) {
-        CHECK(next->address(b) + next->size_class(c).capacity <= v.address || v.address + v.bytes <= next->address(b));
-      }
-    }
-  }
-  CHECK_SOUND(*next);
 }
 
 }  // namespace

@@ -113,6 +113,14 @@ inline bool empties(Pool& pool) {
   return pool.budget().used() == 0;
 }
 
+// What is left of the arenas that there are, where no other can be had.
+inline std::vector<Range*> take_rest_of_arenas() {
+  std::vector<Range*> rest;
+  rest.reserve(100'000);
+  while (Range* range = AddressSpace::allocate(64 * kKiB, 64 * kKiB)) rest.push_back(range);
+  return rest;
+}
+
 // Pages of the range that hold memory. A page that was only read counts as well, so ask before reading.
 inline size_t resident_pages(const char* address, size_t bytes) {
   std::vector<unsigned char> pages((bytes + os::page_size() - 1) / os::page_size());

@@ -30,14 +30,14 @@ struct Scene {
 TEST(walker_notices_a_lost_batch) {
   Scene s;
   CHECK(s.home.depot.pop(*s.pool) != kNoIndex);
-  check_noticed(*s.pool, "a free, cold or resting block is in no stack");
+  check_noticed(*s.pool, "a free or resting block is nowhere");
 }
 
 TEST(walker_notices_a_batch_in_two_stacks) {
   Scene s;
   const uint32_t top = s.home.depot.pop(*s.pool);
   s.home.depot.push(*s.pool, top);
-  s.home.victim.push(*s.pool, top);
+  s.home.resting.push(*s.pool, top);
   check_noticed(*s.pool, "a block is in two places");
 }
 
@@ -66,9 +66,9 @@ TEST(walker_notices_a_batch_in_another_class) {
   check_noticed(*s.pool, "a block is in another class's stack");
 }
 
-TEST(walker_notices_free_blocks_in_a_cold_stack) {
+TEST(walker_notices_free_blocks_in_a_resting_stack) {
   Scene s;
-  s.home.cold.push(*s.pool, s.home.depot.pop(*s.pool));
+  s.home.resting.push(*s.pool, s.home.depot.pop(*s.pool));
   check_noticed(*s.pool, "a block's state is not that of the stack it is in");
 }
 

@@ -76,8 +76,8 @@ class Stress {
       char* const block = pool_->address(held[i]);
       Trace& trace = traces_[held[i]];
       CHECK(trace.seed == 0 || trace.size_class == c);
-      // As the last owner left it, or cold in between; never another block's bytes.
-      CHECK((trace.seed != 0 && has_payload(block, capacity, trace.seed)) || all_bytes_are(block, capacity, 0));
+      // As the last owner left it, or where pages were cold in between zeros; never another block's bytes.
+      CHECK(has_payload_or_zeros(block, capacity, trace.seed, os::page_size()));
       trace = {seed + 2 * i, c};
       write_payload(block, capacity, trace.seed);
     }
@@ -113,9 +113,9 @@ class Stress {
       const SizeClass& k = pool_->size_class(c);
       const ClassStats stats = pool_->stats(c);
       CHECK_EQ(stats.out, uint64_t{0});
-      // Only retired blocks keep pages: their own, or their slab's where blocks share pages.
-      CHECK(stats.resident <= stats.retired * k.span);
-      CHECK(stats.resident >= stats.retired);
+      // Only retired blocks keep pages: those that they touch.
+      CHECK_EQ(stats.resident, stats.retired);
+      CHECK(stats.resident_bytes <= stats.retired * (k.least_bytes() + os::page_size()));
       // The bound that Pool::create() reserves metadata for.
       CHECK(stats.slabs <= load_.max_bytes / k.slab_bytes + 2 * load_.threads);
       steals += stats.refills[static_cast<size_t>(Step::steal)];
@@ -163,7 +163,7 @@ TEST(refill_is_not_refused_while_a_janitor_has_idle_blocks_in_hand) {
   for (const uint32_t capacity : {1000, 4096, 65'536}) {
     const auto pool = make_pool({capacity}, 8 * kMiB);
     const SizeClass& k = pool->size_class(0);
-    const uint64_t most = pool->budget().max() / k.span_bytes() * k.span;
+    const uint64_t most = pool->budget().max() / k.stride;
     std::atomic<bool> done{false};
     std::thread janitor([&] {  // with pauses, as in life: waiting for one trim to end must be enough
       for (; !done.load(); std::this_thread::sleep_for(std::chrono::milliseconds(1))) pool->age();

@@ -20,16 +20,24 @@ const char* wrong_with(const SizeClass& k, size_t capacity, uint64_t max_bytes, 
   if (k.batch < kMaxBatch && 2 * k.batch * block <= most_bytes(2 * k.batch)) return "batch could be twice as large";
 
   if (k.slab_bytes == 0 || k.slab_bytes % page != 0) return "slab is not whole pages";
-  if (k.slab_blocks == 0 || k.slab_blocks * k.stride > k.slab_bytes) return "blocks do not fit in the slab";
-  if (k.slab_blocks < k.batch) return "slab is smaller than a batch";
+  if (k.slab_blocks == 0 || k.slab_blocks > kMaxSlabBlocks) return "number of blocks";
+  if (k.slab_blocks * k.stride > k.slab_bytes) return "blocks do not fit in the slab";
+  if (k.slab_blocks < k.batch && k.shares_pages()) return "slab is smaller than a batch";
   if (!std::has_single_bit(k.slab_alignment) || k.slab_alignment % page != 0) return "slab alignment";
+  if (k.stride - block >= page) return "more than a page is wasted on each block";
 
-  if (k.span != 1 && k.span != k.slab_blocks) return "span is neither a block nor a slab";
-  if (k.span_bytes() % page != 0) return "span is not whole pages";
-  if (k.batch % k.span != 0) return "batch is not whole spans";
-  // Otherwise the budget would charge less than the OS can allocate.
-  if (k.span == k.slab_blocks && k.slab_blocks > 1 && k.span_bytes() != k.slab_bytes)
-    return "slab has bytes in no span";
+  if (k.shares_pages()) {
+    // Otherwise the budget would charge bytes that are in no block.
+    if (k.slab_blocks * k.stride != k.slab_bytes) return "slab has bytes in no block";
+    if (block * kBudgetBatches > max_bytes) return "a block may need a page that the budget has no room for";
+  }
+  for (const uint32_t at : {0u, 1u, k.slab_blocks / 2, k.slab_blocks - 1}) {
+    if (at >= k.slab_blocks) continue;
+    const size_t first = k.first_page_of(at), last = k.last_page_of(at);
+    if (first * page > at * k.stride || (last + 1) * page < (at + 1) * k.stride) return "pages of a block";
+    if (k.first_block_on(first) > at || k.last_block_on(last) < at) return "blocks of a page";
+    if ((last + 1 - first) * page > k.least_bytes() + page) return "a block touches too many pages";
+  }
   return nullptr;
 }
 

@@ -205,6 +205,7 @@ void wait_without_address_space() {
   getrlimit(RLIMIT_AS, &limit);
   limit.rlim_cur = 1;  // what is mapped stays, nothing can be added
   CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+  (void)take_rest_of_arenas();
   f.release(2);
   Grant grant{};
   CHECK(f.pool->collect(*f.first.thread, grant));

@@ -1,0 +1,94 @@
+// Views: the ArrayBuffers that an environment has made over the blocks of one pool.
+//
+// Each refers to the range that its block lies in, until it is collected or detached here: so long nobody else gets the addresses
+// (core/address_space.h). One that its holder detaches goes on to do so, since the memory is under another ArrayBuffer then.
+//
+// Callers     The environment's thread. A Views lives as long as its owner or one of the ArrayBuffers does.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+#include <new>
+
+#include "core/pool.h"
+
+namespace slabpool {
+
+class Views {
+ public:
+  class View {
+    friend class Views;
+    Views* views;
+    Range* range;  // nullptr: detached here
+    uint32_t block;
+  };
+
+  struct End {
+    void operator()(Views* views) const { views->unref(); }
+  };
+  using Owner = std::unique_ptr<Views, End>;
+
+  // nullptr: no memory.
+  static Owner create() { return Owner(new (std::nothrow) Views); }
+
+  // For an ArrayBuffer over the block that is about to be made, with finalize() and what is returned as its hint. nullptr: no
+  // memory.
+  View* add(Pool& pool, uint32_t block) {
+    View*& last = slot(block);
+    if (&last == &none_) return nullptr;
+    auto* view = new (std::nothrow) View;
+    if (view == nullptr) return nullptr;
+    view->views = this;
+    view->range = &pool.range_of(block);
+    view->block = block;
+    view->range->retain();
+    last = view;
+    ++references_;
+    return view;
+  }
+
+  // Its ArrayBuffer was not made after all, or is no more.
+  static void end(View* view) {
+    Views* const views = view->views;
+    if (view->range != nullptr) view->range->release();
+    if (views->slot(view->block) == view) views->slot(view->block) = nullptr;
+    delete view;
+    views->unref();
+  }
+  static void finalize(napi_env, void*, void* view) { end(static_cast<View*>(view)); }
+
+  // The ArrayBuffer that was made last over the block was detached here.
+  void detached(uint32_t block) {
+    View* const view = slot(block);
+    if (view == nullptr || view->range == nullptr) return;
+    view->range->release();
+    view->range = nullptr;
+  }
+
+ private:
+  static constexpr uint32_t kChunk = 4096;
+
+  Views() = default;
+  ~Views() = default;
+  void unref() {
+    if (--references_ == 0) delete this;
+  }
+
+  // Of the ArrayBuffer that was made last over the block; `none_` where there is no memory.
+  View*& slot(uint32_t block) {
+    none_ = nullptr;
+    if (block >= kMaxBlocks) return none_;
+    if (!chunks_) chunks_.reset(new (std::nothrow) std::unique_ptr<View*[]>[kMaxBlocks / kChunk]);
+    if (!chunks_) return none_;
+    std::unique_ptr<View*[]>& chunk = chunks_[block / kChunk];
+    if (!chunk) chunk.reset(new (std::nothrow) View* [kChunk] {});
+    return chunk ? chunk[block % kChunk] : none_;
+  }
+
+  uint64_t references_ = 1;  // the owner's, and one for each ArrayBuffer
+  std::unique_ptr<std::unique_ptr<View*[]>[]> chunks_;
+  View* none_ = nullptr;
+};
+
+}  // namespace slabpool
