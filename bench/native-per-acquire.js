@@ -12,7 +12,7 @@ export class NativePerAcquire {
   constructor() {
     const addon = loadAddon();
     if (typeof addon === 'string') throw new Error(addon);
-    this.#core = NativeCore.create(addon, TIERS, 256 * 2 ** 20, 5000);
+    this.#core = NativeCore.create(addon, { tiers: TIERS, maxBytes: 256 * 2 ** 20, epochMs: 5000, minBytes: 0 });
   }
 
   /** @param {number} size */

@@ -31,13 +31,4 @@ export class Adrift {
       yield { magazine, index };
     }
   }
-
-  /** The pool is closed: nobody's are they any more. */
-  clear(detach: (buffer: ArrayBuffer) => void): void {
-    for (const { buffer } of this.#blocks.values()) {
-      const held = buffer.deref();
-      if (held !== undefined && held.byteLength > 0) detach(held);
-    }
-    this.#blocks.clear();
-  }
 }

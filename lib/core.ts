@@ -15,7 +15,9 @@ export const CLASSES = MAX_BATCH;
 export const SIZES = 2 * MAX_BATCH;
 /** Where a refill says which of {@link STEPS} served it. */
 export const STEP = 3 * MAX_BATCH;
-export const EXCHANGE_LENGTH = STEP + 1;
+/** And how many KiB of idle blocks gave their memory up for it. */
+export const RECLAIMED = STEP + 1;
+export const EXCHANGE_LENGTH = RECLAIMED + 1;
 
 /** What a flush says besides: somebody waits for budget; this thread is summoned. */
 export const WAITING = 1;
@@ -36,6 +38,10 @@ export interface CoreClassStats {
   carved: number;
   /** Blocks that have memory: out, free or retired. */
   resident: number;
+  /** What the budget is charged: whole pages, on the native core. */
+  residentBytes: number;
+  /** Of these, bytes of blocks without memory: their pages are resident because of neighbours. */
+  pinnedBytes: number;
   /** Blocks that threads hold: leased or in a magazine. */
   out: number;
   /** Blocks that one thread has handed over and none has adopted. */
@@ -46,15 +52,15 @@ export interface CoreClassStats {
   slabs: number;
   /** Blocks that are free, and unused for an epoch. */
   victim: number;
-  /** The most blocks that were resident at once. */
-  peakResident: number;
+  /** The most bytes that were resident at once. */
+  peakResidentBytes: number;
   /** Of the blocks out, those in magazines, as far as reported. */
   cached: number;
   /** Leases, as far as reported. */
   acquires: number;
   /** Refills by the step that served them, in the order of {@link STEPS}. */
   refills: number[];
-  /** Bytes that one block is charged to the budget. */
+  /** Bytes from one block to the next. */
   stride: number;
 }
 
@@ -69,6 +75,8 @@ export interface CoreTotals {
   refused: number;
   /** Bytes given back, in the order of {@link CAUSES}. */
   dropped: number[];
+  /** System calls that this took. */
+  dropCalls: number;
 }
 
 /** Figures of one thread, over all classes. */
@@ -108,7 +116,10 @@ export interface Core {
   readonly exchange: Uint32Array;
   /** Blocks in a full batch of the class, 1 to {@link MAX_BATCH}. */
   batch(sizeClass: number): number;
-  /** Puts up to one batch into `exchange`: how many blocks, or {@link EXHAUSTED} or {@link OUT_OF_MEMORY}. */
+  /**
+   * Puts up to one batch into `exchange`: how many blocks, or {@link EXHAUSTED} or {@link OUT_OF_MEMORY}. Idle blocks of other
+   * classes give their memory up for it.
+   */
   refill(sizeClass: number): number;
   /** Takes the first `count` blocks of `exchange` back: {@link WAITING} and {@link SUMMONED}, or {@link NOT_HELD}. */
   flush(sizeClass: number, count: number): number;
@@ -157,6 +168,8 @@ export interface Core {
   areCold(count: number): number;
   /** All that is free gives its memory up: two epochs at once. The bytes given back. */
   trim(cause: Cause): number;
+  /** The same, by somebody else, as soon as possible. */
+  trimSoon(): void;
   /** One epoch: what was not used since the last one loses its memory. The bytes given back. */
   age(): number;
   /** What the budget is charged: at no moment above it, also while other threads work. */
@@ -173,8 +186,8 @@ export interface Core {
   /** `null`, or the first thing that is wrong with the core's books. */
   checkInvariants(): string | null;
   /**
-   * This thread is done. The last one gives all memory back, of blocks that are out as well; their views read zeros. What an
-   * earlier one still held is free again after a rest.
+   * This thread is done, and has no lease out. What it still has is free again after a rest; the last one gives all memory back, but
+   * what ArrayBuffers are still over.
    */
   close(): void;
 }

@@ -35,25 +35,36 @@ export type SlabPoolErrorCode =
   /** The native addon was asked for, or is there, but cannot be used. */
   | 'ERR_SLABPOOL_BACKEND';
 
+export type ErrorDetails = Readonly<Record<string, number | string>>;
+
 /** The one error class of this package: a stable `code`, the pool's name, and the figures that explain it. */
 export class SlabPoolError extends Error {
   override readonly name = 'SlabPoolError';
   readonly code: SlabPoolErrorCode;
   /** Name of the pool, where one is concerned. */
   readonly pool: string | undefined;
-  /** The figures in the message, for programs; byte counts end in `Bytes`. And stacks, of leases that were tracked. */
-  readonly details: Readonly<Record<string, number | string>>;
+  /** Figures that explain it, for programs; byte counts end in `Bytes`. And stacks, of leases that were tracked. */
+  declare readonly details: ErrorDetails;
 
   constructor(
     code: SlabPoolErrorCode,
     message: string,
-    context: { pool?: string; details?: Record<string, number | string>; cause?: unknown } = {},
+    context: { pool?: string; details?: ErrorDetails | (() => ErrorDetails); cause?: unknown } = {},
   ) {
     const prefix = context.pool === undefined ? '' : `pool '${context.pool}': `;
     super(prefix + message, 'cause' in context ? { cause: context.cause } : undefined);
     this.code = code;
     this.pool = context.pool;
-    this.details = Object.freeze({ ...context.details });
+    const { details = {} } = context;
+    let read = typeof details === 'function' ? undefined : Object.freeze({ ...details });
+    Object.defineProperty(this, 'details', {
+      // Those that take long to find out are found out when somebody wants to know.
+      get: () => {
+        read ??= Object.freeze((details as () => ErrorDetails)());
+        return read;
+      },
+      enumerable: true,
+    });
   }
 }
 

@@ -8,6 +8,7 @@ import {
   type CoreAddress,
   EXHAUSTED,
   MAX_BATCH,
+  RECLAIMED,
   SIZES,
   SLAB,
   STALE,
@@ -31,6 +32,7 @@ import { isStandIn, Tracker } from './tracker.js';
 import type { Spent } from './trail.js';
 import { Waiting } from './waiting.js';
 
+const KIB = 1024;
 /** Parts of the table (512 blocks each) that are looked through at once. */
 const SWEEP = 1;
 
@@ -68,6 +70,7 @@ export class Heap {
   #pressed = false;
   readonly waiting: Waiting;
   closed = false;
+  #ended = false;
   readonly since = performance.now();
   /** Open in this thread. */
   readonly channels = new Set<Channel>();
@@ -139,18 +142,18 @@ export class Heap {
     const { sizeClass, blocks } = magazine;
     magazine.grow();
     this.epochs.start();
+    const { exchange } = core;
     let count = core.refill(sizeClass);
-    let given = 0;
-    // Before it refuses, a pool has tried everything it may: idle blocks of other classes give their memory up.
-    // Tried again in any case: another thread may have given it back meanwhile.
-    if (count === EXHAUSTED && core.waiting === 0) {
-      given = this.#trim('exhausted');
+    let given = exchange[RECLAIMED] as number;
+    // What is in this thread's magazines is free as well, but out of the core's reach.
+    if (count === EXHAUSTED && core.waiting === 0 && this.magazines.some(({ count }) => count > 0)) {
+      this.#flushAll();
       count = core.refill(sizeClass);
+      given += exchange[RECLAIMED] as number;
     }
-    this.#noteTrim('exhausted', given);
+    this.#noteTrim('exhausted', given * KIB);
     if (count <= 0) return count;
 
-    const { exchange } = core;
     const step = exchange[STEP];
     magazine.held += count;
     magazine.reported++; // the core counts the one that is about to be leased
@@ -246,9 +249,9 @@ export class Heap {
   #obey(): void {
     const summons = this.#core.takeSummons();
     if (summons === 0) return;
-    const cause = summons === SUMMONS_TRIM ? 'trim' : 'pressure';
-    if (summons === SUMMONS_FLUSH) this.#flushAll();
-    else this.#noteTrim(cause, this.#trim(cause));
+    this.#flushAll();
+    // Nobody waits for pages to go back but who has asked for it.
+    if (summons !== SUMMONS_FLUSH) this.#core.trimSoon();
   }
 
   /** While anybody waits for budget, nothing stays in magazines. */
@@ -322,8 +325,11 @@ export class Heap {
   }
 
   #put(magazine: Magazine, block: Block): Spent | null {
-    this.assertOpen();
     if (isStandIn(block)) return this.#putTracked(block);
+    if (this.closed) {
+      this.#putClosed(magazine, block);
+      return null;
+    }
     const { zero } = this.#options;
     if (magazine === this.oversize.magazine) {
       this.oversize.drop(block);
@@ -348,6 +354,20 @@ export class Heap {
     this.#press((mail & WAITING) !== 0);
     if ((mail & SUMMONED) !== 0) this.#obey();
     return null;
+  }
+
+  /** A lease ends after its pool: now its memory goes, too. */
+  #putClosed(magazine: Magazine, block: Block): void {
+    if (magazine === this.oversize.magazine) {
+      this.oversize.drop(block);
+    } else if (block.bytes.length !== magazine.capacity) {
+      this.#retire(magazine, block);
+    } else {
+      if (this.#options.zero === 'release') block.bytes.fill(0);
+      this.#unmap(block);
+      this.#giveBack(magazine, block.index);
+    }
+    this.#endIfEmpty();
   }
 
   #makeRoom(magazine: Magazine): number {
@@ -412,11 +432,12 @@ export class Heap {
   /** Nobody has the bytes of an abandoned block any more. */
   #ashore(magazine: Magazine, index: number): void {
     // The TypeScript core has no memory for it now, so nothing to wipe.
-    if (this.#native && (this.poison !== null || this.#options.zero === 'release')) {
+    if (this.#native && !this.closed && (this.poison !== null || this.#options.zero === 'release')) {
       this.keep(this.#blockAt(index, magazine));
     } else {
       this.#giveBack(magazine, index);
     }
+    if (this.closed) this.#endIfEmpty();
     this.outbox.publish();
   }
 
@@ -606,8 +627,11 @@ export class Heap {
   /** Everything that is free goes back to the OS; what is in magazines of other threads as soon as they can. The bytes given back. */
   trim(): number {
     this.assertOpen();
-    const bytes = this.#trim('trim');
+    this.#flushAll();
     this.#core.summonOthers(SUMMONS_TRIM);
+    const bytes = this.#core.trim('trim');
+    this.#swept = 0;
+    this.sweep(Infinity);
     this.#noteTrim('trim', bytes);
     this.outbox.publish();
     return bytes;
@@ -615,14 +639,6 @@ export class Heap {
 
   #noteTrim(cause: Cause, bytes: number): void {
     if (bytes > 0) this.outbox.add(events.trim, { pool: this.name, cause, bytes } satisfies TrimEvent);
-  }
-
-  #trim(cause: Cause): number {
-    this.#flushAll();
-    const bytes = this.#core.trim(cause);
-    this.#swept = 0;
-    this.sweep(Infinity);
-    return bytes;
   }
 
   /** Leases that this thread has out. */
@@ -657,16 +673,23 @@ export class Heap {
     this.epochs.stop();
     // Every acquire and release now takes the slow path, which finds the pool closed.
     for (const magazine of [...this.magazines, this.oversize.magazine]) magazine.limit = 0;
-    // Other threads will use the blocks of leases that are out, so this thread's views must not show them.
-    const leased = this.#shared && this.magazines.some(({ held }) => held > 0);
+    // Views of what is free show nobody's bytes from now on. Leases that are out, or whose bytes may be, are not touched.
+    const leased = this.magazines.some(({ held }) => held > 0);
     this.#table.retain(({ index, magazine, buffer }) => {
-      if (leased && this.#core.holds(magazine.sizeClass, index)) this.#core.detach(buffer);
+      if (leased && this.#core.holds(magazine.sizeClass, index)) return true;
+      this.#core.detach(buffer, index);
       return false;
     });
-    this.#adrift.clear((buffer) => this.#core.detach(buffer));
+    this.#endIfEmpty();
+    this.outbox.publish();
+  }
+
+  /** A closed pool ends, for this thread, with the last lease. */
+  #endIfEmpty(): void {
+    if (this.#ended || this.magazines.some(({ held }) => held > 0)) return;
+    this.#ended = true;
     this.tracker.close();
     this.#core.close();
-    this.outbox.publish();
   }
 
   assertOpen(): void {

@@ -13,6 +13,7 @@ import {
   NOT_HELD,
   OUT_OF_MEMORY,
   QUEUE_FULL,
+  RECLAIMED,
   SIZES,
   STALE,
   STEP,
@@ -20,6 +21,7 @@ import {
   type Step,
   WAITING,
 } from './core.js';
+import type { ResolvedOptions } from './options.js';
 import { levelOf, type Pressure } from './pressure.js';
 
 const BATCH_BYTES = 128 * 1024;
@@ -61,7 +63,7 @@ class JsClass {
   /** As reported. */
   cached = 0;
   acquires = 0;
-  peakResident = 0;
+  peakResidentBytes = 0;
   readonly refills = Object.fromEntries(STEPS.map((step) => [step, 0])) as Record<Step, number>;
 
   constructor(
@@ -85,6 +87,7 @@ export class JsCore implements Core {
   readonly #classes: JsClass[];
   readonly #blocks: JsBlock[] = [];
   readonly #maxBytes: number;
+  readonly #minBytes: number;
   #residentBytes = 0;
   /** Classes of the requests that wait, by their numbers, in the order of arrival. */
   readonly #requests = new Map<number, number>();
@@ -99,12 +102,14 @@ export class JsCore implements Core {
     peakResidentBytes: 0,
     refused: 0,
     dropped: CAUSES.map(() => 0),
+    dropCalls: 0,
   };
   readonly #number = poolsMade++ % TICKET_POOLS;
 
-  constructor(capacities: readonly number[], maxBytes: number) {
+  constructor({ tiers, maxBytes, minBytes }: Pick<ResolvedOptions, 'tiers' | 'maxBytes' | 'minBytes'>) {
     this.#maxBytes = maxBytes;
-    this.#classes = capacities.map((capacity) => new JsClass(capacity, maxBytes));
+    this.#minBytes = minBytes;
+    this.#classes = tiers.map((capacity) => new JsClass(capacity, maxBytes));
   }
 
   batch(sizeClass: number): number {
@@ -113,7 +118,13 @@ export class JsCore implements Core {
 
   refill(sizeClass: number): number {
     const k = this.#class(sizeClass);
-    const count = this.#requests.size > 0 ? EXHAUSTED : this.#refill(k, sizeClass, k.batch);
+    let count = this.#requests.size > 0 ? EXHAUSTED : this.#refill(k, sizeClass, k.batch);
+    this.exchange[RECLAIMED] = 0;
+    if (count === EXHAUSTED && this.#requests.size === 0) {
+      const given = this.#giveUpIdle('exhausted');
+      count = this.#refill(k, sizeClass, k.batch);
+      this.exchange[RECLAIMED] = given >> 10;
+    }
     if (count > 0) k.acquires++; // the first one is leased at once
     return count;
   }
@@ -153,7 +164,7 @@ export class JsCore implements Core {
       if (block.state === 'cold') {
         this.#residentBytes += k.capacity;
         k.resident++;
-        k.peakResident = Math.max(k.peakResident, k.resident);
+        k.peakResidentBytes = Math.max(k.peakResidentBytes, k.resident * k.capacity);
         this.#totals.peakResidentBytes = Math.max(this.#totals.peakResidentBytes, this.#residentBytes);
       }
       block.state = 'out';
@@ -235,6 +246,8 @@ export class JsCore implements Core {
   }
 
   summonOthers(): void {}
+
+  trimSoon(): void {}
 
   ref(): void {}
 
@@ -345,17 +358,19 @@ export class JsCore implements Core {
   }
 
   #ageOnce(cause: Cause): number {
+    const least = cause === 'decay' ? this.#minBytes : 0;
     let bytes = 0;
     for (const k of this.#classes) {
-      for (const index of k.victim) {
+      const most = Math.max(0, Math.floor((this.#residentBytes - bytes - least) / k.capacity));
+      for (const index of k.victim.splice(0, most)) {
         const block = this.#blocks[index] as JsBlock;
         block.state = 'cold';
         block.bytes = null;
         k.cold.push(index);
+        k.resident--;
+        bytes += k.capacity;
       }
-      k.resident -= k.victim.length;
-      bytes += k.victim.length * k.capacity;
-      k.victim = k.depot;
+      k.victim = k.victim.concat(k.depot);
       k.depot = [];
     }
     this.#residentBytes -= bytes;
@@ -408,7 +423,9 @@ export class JsCore implements Core {
       retired: k.retired,
       slabs: 0,
       victim: k.victim.length,
-      peakResident: k.peakResident,
+      peakResidentBytes: k.peakResidentBytes,
+      residentBytes: k.resident * k.capacity,
+      pinnedBytes: 0,
       cached: k.cached,
       acquires: k.acquires,
       refills: STEPS.map((step) => k.refills[step]),
@@ -440,9 +457,6 @@ export class JsCore implements Core {
   }
 
   close(): void {
-    for (const { bytes } of this.#blocks) {
-      if (bytes !== null && bytes.length > 0) bytes.fill(0); // A detached one has a length of 0, and fill would throw.
-    }
     this.#blocks.length = 0;
   }
 

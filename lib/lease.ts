@@ -91,7 +91,6 @@ export class Lease {
     const block = this.#block;
     if (block === null || block instanceof Spent) return;
     this.#block = null;
-    if (block.magazine.heap.closed) return;
     const spent = block.magazine.put(block);
     if (spent !== null) this.#block = spent;
   }

@@ -44,9 +44,9 @@ export interface OpenedCore {
 
 /** The core for a pool with these options. */
 export function openCore(options: ResolvedOptions): OpenedCore {
-  const { backend, tiers, maxBytes, name } = options;
+  const { backend, name } = options;
   if (backend === 'js') {
-    return { core: new JsCore(tiers, maxBytes), backend: { kind: 'js', reason: "asked for by { backend: 'js' }" } };
+    return { core: new JsCore(options), backend: { kind: 'js', reason: "asked for by { backend: 'js' }" } };
   }
   const found = load();
   if ('addon' in found) {
@@ -61,12 +61,13 @@ export function openCore(options: ResolvedOptions): OpenedCore {
     });
   }
   warn(found);
-  return { core: new JsCore(tiers, maxBytes), backend: { kind: 'js', reason: found.reason } };
+  return { core: new JsCore(options), backend: { kind: 'js', reason: found.reason } };
 }
 
-function createNative(addon: LoadedAddon, { tiers, maxBytes, epochMs, name }: ResolvedOptions): NativeCore {
+function createNative(addon: LoadedAddon, options: ResolvedOptions): NativeCore {
+  const { tiers, maxBytes, name } = options;
   try {
-    return NativeCore.create(addon, tiers, maxBytes, epochMs);
+    return NativeCore.create(addon, options);
   } catch (cause) {
     // The options were checked, so this can only be the address space.
     throw new SlabPoolError(

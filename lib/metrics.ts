@@ -30,7 +30,8 @@ export interface Metric {
 
 /** Parts that add up to the resident bytes. */
 function parts(of: PoolStats | ClassStats): readonly (readonly [bytes: number, state: string])[] {
-  const { outBytes, transitBytes, cachedBytes, magazineBytes, victimBytes, restingBytes, retiredBytes } = of;
+  const { outBytes, transitBytes, cachedBytes, magazineBytes, victimBytes, restingBytes, retiredBytes, pinnedBytes } =
+    of;
   return [
     [outBytes, 'out'],
     [transitBytes, 'transit'],
@@ -40,6 +41,7 @@ function parts(of: PoolStats | ClassStats): readonly (readonly [bytes: number, s
     [victimBytes, 'victim'],
     [restingBytes, 'resting'],
     [retiredBytes, 'retired'],
+    [pinnedBytes, 'pinned'],
   ];
 }
 

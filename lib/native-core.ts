@@ -9,12 +9,13 @@ import {
   STEPS,
 } from './core.js';
 import { internal } from './errors.js';
+import type { ResolvedOptions } from './options.js';
 import type { Pressure, PressureLevel } from './pressure.js';
 
 /** What the addon exports (native/binding/addon.cc). */
 export interface Addon {
   Pool: {
-    new (onMail: () => void, capacities: Uint32Array, maxBytes: number, epochMs: number): NativePool;
+    new (onMail: () => void, capacities: Uint32Array, maxBytes: number, epochMs: number, minBytes: number): NativePool;
     /** Joins a pool; throws when it is gone. */
     new (onMail: () => void, slot: number, serial: number): NativePool;
   };
@@ -81,6 +82,7 @@ interface NativePool extends Omit<Core, 'exchange' | 'address' | 'detach' | 'dis
   readonly slot: number;
   readonly serial: number;
   map(sizeClass: number, block: number): Buffer<ArrayBuffer> | number | undefined;
+  detach(buffer: ArrayBuffer, block: number): void;
   trim(cause: number): number;
   /** Writes {@link FIELDS} numbers per class. */
   stats(into: Float64Array): void;
@@ -88,7 +90,7 @@ interface NativePool extends Omit<Core, 'exchange' | 'address' | 'detach' | 'dis
   threads(): Float64Array[];
 }
 
-const FIELDS = 12 + STEPS.length;
+const FIELDS = 14 + STEPS.length;
 
 /** The addon keeps this alive, and this nothing else: a pool that is dropped can be collected. */
 class MailSlot {
@@ -115,10 +117,13 @@ export class NativeCore implements Core {
   }
 
   /** Throws when there is no address space. */
-  static create(addon: LoadedAddon, capacities: readonly number[], maxBytes: number, epochMs: number): NativeCore {
+  static create(
+    addon: LoadedAddon,
+    { tiers, maxBytes, epochMs, minBytes }: Pick<ResolvedOptions, 'tiers' | 'maxBytes' | 'epochMs' | 'minBytes'>,
+  ): NativeCore {
     const mail = new MailSlot();
-    const pool = new addon.Pool(mail.onMail, Uint32Array.from(capacities), maxBytes, epochMs);
-    return new NativeCore(addon, pool, capacities.length, mail);
+    const pool = new addon.Pool(mail.onMail, Uint32Array.from(tiers), maxBytes, epochMs, minBytes);
+    return new NativeCore(addon, pool, tiers.length, mail);
   }
 
   /** Throws when the pool is gone; null when it is another one than these options describe. */
@@ -178,8 +183,9 @@ export class NativeCore implements Core {
     return this.#pool.adopt(ticket);
   }
 
-  detach(buffer: ArrayBuffer): void {
-    this.#addon.detach(buffer);
+  detach(buffer: ArrayBuffer, block?: number): void {
+    if (block === undefined) this.#addon.detach(buffer);
+    else this.#pool.detach(buffer, block);
   }
 
   /** The memory stays where it is, whoever has an ArrayBuffer over it. */
@@ -191,6 +197,10 @@ export class NativeCore implements Core {
 
   trim(cause: Cause): number {
     return this.#pool.trim(CAUSES.indexOf(cause));
+  }
+
+  trimSoon(): void {
+    this.#pool.trimSoon();
   }
 
   report(sizeClass: number): void {
@@ -250,16 +260,19 @@ export class NativeCore implements Core {
     this.#pool.stats(numbers);
     return Array.from({ length: this.#classes }, (_, c) => {
       const row = numbers.subarray(c * FIELDS, (c + 1) * FIELDS);
-      const [carved, resident, out, transit, resting, retired, slabs, victim, peakResident, cached, acquires] = row;
+      const [carved, resident, out, transit, resting, retired, slabs, victim, peakResidentBytes, cached, acquires] =
+        row;
       const refills = [...row.subarray(11, 11 + STEPS.length)];
-      const places = { carved, resident, out, transit, resting, retired, slabs, victim, peakResident, cached };
-      return { ...places, acquires, refills, stride: row[FIELDS - 1] } as CoreClassStats;
+      const [stride, residentBytes, pinnedBytes] = row.subarray(11 + STEPS.length);
+      const places = { carved, resident, out, transit, resting, retired, slabs, victim, peakResidentBytes, cached };
+      return { ...places, acquires, refills, stride, residentBytes, pinnedBytes } as CoreClassStats;
     });
   }
 
   totals(): CoreTotals {
     const [waits, waiting, peakWaiting, peakResidentBytes, refused, ...dropped] = this.#pool.totals();
-    return { waits, waiting, peakWaiting, peakResidentBytes, refused, dropped } as CoreTotals;
+    const dropCalls = dropped.pop();
+    return { waits, waiting, peakWaiting, peakResidentBytes, refused, dropped, dropCalls } as CoreTotals;
   }
 
   threads(): CoreThreadStats[] {

@@ -37,6 +37,11 @@ export interface BufferPoolOptions<W extends WhenExhausted = WhenExhausted> {
    * Capacities in bytes, strictly ascending, at most 128. Default: four steps per doubling from 1 KiB to `maxPooledSize`.
    */
   tiers?: readonly number[];
+  /**
+   * Bytes that stay resident through idle epochs, once they are: up to `maxBytes`. {@link BufferPool.trim}, tiers that need the room, and
+   * memory that is short take them all the same. Default: 0.
+   */
+  minBytes?: number;
   /** Cap on the bytes of oversize leases that are out at once; 0 refuses them all. Default: 64 MiB. */
   maxOversizeBytes?: number;
   /**
@@ -104,6 +109,7 @@ export function resolveOptions(given?: BufferPoolOptions): ResolvedOptions {
   if (typeof name !== 'string' || name === '') throw invalidArg("option 'name'", 'a non-empty string', name);
 
   const maxBytes = integer(options, 'maxBytes', 256 * MiB, MIN_BUDGET, MAX_BUDGET);
+  const minBytes = integer(options, 'minBytes', 0, 0, maxBytes);
   const maxOversizeBytes = integer(options, 'maxOversizeBytes', 64 * MiB, 0, Number.MAX_SAFE_INTEGER);
   const epochMs = integer(options, 'epochMs', 5000, 0, 2 ** 31, 'milliseconds');
   const maxWaiting = integer(options, 'maxWaiting', 2 ** 16, 0, 2 ** 20, 'requests');
@@ -138,6 +144,7 @@ export function resolveOptions(given?: BufferPoolOptions): ResolvedOptions {
     return {
       name,
       maxBytes,
+      minBytes,
       maxPooledSize,
       tiers,
       maxOversizeBytes,
@@ -154,6 +161,7 @@ export function resolveOptions(given?: BufferPoolOptions): ResolvedOptions {
   return {
     name,
     maxBytes,
+    minBytes,
     maxPooledSize,
     tiers: defaultTiers(maxPooledSize),
     maxOversizeBytes,
@@ -170,6 +178,7 @@ export function resolveOptions(given?: BufferPoolOptions): ResolvedOptions {
 const KNOWN = [
   'name',
   'maxBytes',
+  'minBytes',
   'maxPooledSize',
   'tiers',
   'maxOversizeBytes',

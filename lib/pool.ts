@@ -208,7 +208,6 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
    * @throws as {@link release}
    */
   releaseMany(leases: Iterable<Lease>): void {
-    this.#heap.assertOpen();
     if (typeof leases?.[Symbol.iterator] !== 'function') {
       throw invalidArg('releaseMany(leases)', 'an iterable of leases', leases, this.name);
     }

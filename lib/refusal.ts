@@ -1,10 +1,10 @@
 import { type Core, EXHAUSTED, OUT_OF_MEMORY } from './core.js';
 import { internal, SlabPoolError } from './errors.js';
 
-/** Why a pool refuses a block of `capacity` bytes: an error with the figures that explain it. */
+/** Why a pool refuses a block of `capacity` bytes: an error whose details are the figures at the time when they are read first. */
 export function refusal(core: Core, pool: string, maxBytes: number, capacity: number, status: number): SlabPoolError {
   if (status !== EXHAUSTED && status !== OUT_OF_MEMORY) return internal('refill', status, { capacity }, pool);
-  const details = { capacityBytes: capacity, maxBytes, ...whereItIs(core) };
+  const details = () => ({ capacityBytes: capacity, maxBytes, waiting: core.waiting, ...whereItIs(core) });
   if (status !== EXHAUSTED) {
     return new SlabPoolError(
       'ERR_SLABPOOL_OUT_OF_MEMORY',
@@ -12,32 +12,31 @@ export function refusal(core: Core, pool: string, maxBytes: number, capacity: nu
       { pool, details },
     );
   }
-  const { waiting } = core;
+  const { waiting, residentBytes } = core;
   if (waiting > 0) {
     return new SlabPoolError(
       'ERR_SLABPOOL_EXHAUSTED',
       `a block of ${capacity} bytes would be ahead of its turn: ${waiting} requests wait for room in maxBytes ${maxBytes}. ` +
         'Join them with acquireAsync(), or raise maxBytes',
-      { pool, details: { ...details, waiting } },
+      { pool, details },
     );
   }
-  const { outBytes, transitBytes, cachedBytes, restingBytes, retiredBytes } = details;
   return new SlabPoolError(
     'ERR_SLABPOOL_EXHAUSTED',
-    `a block of ${capacity} bytes does not fit the budget: of maxBytes ${maxBytes}, ${outBytes} are out, ` +
-      `${transitBytes} in transit, ${cachedBytes} cached, ${restingBytes} resting and ${retiredBytes} retired. ` +
-      'Release leases sooner, or raise maxBytes',
+    `a block of ${capacity} bytes does not fit the budget: of maxBytes ${maxBytes}, ${residentBytes} are in use, and none of ` +
+      "them can be given back now (this error's details say what they are). Release leases sooner, or raise maxBytes",
     { pool, details },
   );
 }
 
 function whereItIs(core: Core) {
-  const bytes = { outBytes: 0, transitBytes: 0, cachedBytes: 0, restingBytes: 0, retiredBytes: 0 };
-  for (const { resident, out, transit, resting, retired, stride } of core.stats()) {
+  const bytes = { outBytes: 0, transitBytes: 0, cachedBytes: 0, restingBytes: 0, retiredBytes: 0, pinnedBytes: 0 };
+  for (const { resident, out, transit, resting, retired, stride, pinnedBytes } of core.stats()) {
     bytes.outBytes += out * stride;
     bytes.transitBytes += transit * stride;
     bytes.restingBytes += resting * stride;
     bytes.retiredBytes += retired * stride;
+    bytes.pinnedBytes += pinnedBytes;
     bytes.cachedBytes += (resident - out - transit - resting - retired) * stride;
   }
   return bytes;

@@ -9,11 +9,11 @@ const OVERHEAD_PER_MAPPED_BLOCK = 880;
 /** Acquires by the place that served them, nearest first. A refill serves one acquire; the rest of its batch is magazine hits. */
 export type Hits = Readonly<Record<'magazine' | Step, number>>;
 
-/** One tier. `residentBytes == outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes`. */
+/** One tier. `residentBytes == outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes + pinnedBytes`. */
 export interface ClassStats {
   /** Bytes of a lease of this tier. */
   readonly capacity: number;
-  /** Bytes that one of its blocks is charged to the budget: the capacity, rounded up to the layout of its slabs. */
+  /** Bytes of one of its blocks: the capacity, rounded up to the layout of its slabs. The budget is charged for whole pages. */
   readonly blockBytes: number;
   readonly residentBytes: number;
   readonly outBytes: number;
@@ -25,6 +25,8 @@ export interface ClassStats {
   readonly victimBytes: number;
   readonly restingBytes: number;
   readonly retiredBytes: number;
+  /** Free, but of use to this tier only: on pages that cannot go back, since other blocks of the tier are in use on them. */
+  readonly pinnedBytes: number;
   /** Address space without memory behind it. */
   readonly coldBytes: number;
   /** The most that were resident at once so far. */
@@ -55,7 +57,7 @@ export interface ThreadStats {
  * magazines within the last second (with an `epochMs` of 0: since their last `stats()`) is not in it yet.
  *
  * `residentBytes <= maxBytes` at every moment, and
- * `residentBytes == outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes` while no other thread moves blocks.
+ * `residentBytes == outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes + pinnedBytes` while no other thread moves blocks.
  */
 export interface PoolStats {
   readonly name: string;
@@ -80,6 +82,8 @@ export interface PoolStats {
   readonly restingBytes: number;
   /** Of these, lost: their ArrayBuffers were detached by holders. */
   readonly retiredBytes: number;
+  /** Of these, free, but of use to their tier only: on pages that cannot go back, since other blocks are in use on them. */
+  readonly pinnedBytes: number;
   /** Bytes of address space that were carved but have no memory behind them now. */
   readonly coldBytes: number;
   /** The most so far. */
@@ -121,6 +125,8 @@ export interface PoolStats {
     readonly exhaustedBytes: number;
     /** Because memory was short. */
     readonly pressureBytes: number;
+    /** System calls that these took. */
+    readonly calls: number;
     /** Oversize leases of this thread that were released. */
     readonly oversize: number;
     /** Blocks whose ArrayBuffers were detached by holders. */
@@ -174,7 +180,8 @@ export function takeStats(
   const totals = core.totals();
 
   const classes = rows.map((row, c): ClassStats => {
-    const { carved, resident, transit, resting, retired, slabs, victim, peakResident, acquires, stride } = row;
+    const { carved, resident, transit, resting, retired, slabs, victim, acquires, stride } = row;
+    const { residentBytes, pinnedBytes, peakResidentBytes } = row;
     const cached = Math.min(row.cached, row.out);
     // The core counts as out what is in magazines too.
     const out = row.out - cached;
@@ -182,7 +189,7 @@ export function takeStats(
     return {
       capacity: heap.magazines[c]?.capacity as number,
       blockBytes: stride,
-      residentBytes: resident * stride,
+      residentBytes,
       outBytes: out * stride,
       transitBytes: transit * stride,
       cachedBytes: (cached + free) * stride,
@@ -190,8 +197,9 @@ export function takeStats(
       victimBytes: Math.min(victim, free) * stride,
       restingBytes: resting * stride,
       retiredBytes: retired * stride,
+      pinnedBytes,
       coldBytes: Math.max(0, carved - resident) * stride,
-      peakResidentBytes: peakResident * stride,
+      peakResidentBytes,
       slabs,
       acquires,
       outstanding: out,
@@ -213,6 +221,7 @@ export function takeStats(
   const transitBytes = sum((k) => k.transitBytes);
   const restingBytes = sum((k) => k.restingBytes);
   const retiredBytes = sum((k) => k.retiredBytes);
+  const pinnedBytes = sum((k) => k.pinnedBytes);
   const [decayBytes, trimBytes, exhaustedBytes, pressureBytes] = totals.dropped as [number, number, number, number];
   return {
     name,
@@ -222,11 +231,12 @@ export function takeStats(
     residentBytes,
     outBytes,
     transitBytes,
-    cachedBytes: Math.max(0, residentBytes - outBytes - transitBytes - restingBytes - retiredBytes),
+    cachedBytes: Math.max(0, residentBytes - outBytes - transitBytes - restingBytes - retiredBytes - pinnedBytes),
     magazineBytes: sum((k) => k.magazineBytes),
     victimBytes: sum((k) => k.victimBytes),
     restingBytes,
     retiredBytes,
+    pinnedBytes,
     coldBytes: sum((k) => k.coldBytes),
     peak: {
       residentBytes: totals.peakResidentBytes,
@@ -251,6 +261,7 @@ export function takeStats(
       trimBytes,
       exhaustedBytes,
       pressureBytes,
+      calls: totals.dropCalls,
       oversize: oversize.dropped,
       retired: rows.reduce((total, { retired }) => total + retired, 0),
     },

@@ -32,6 +32,7 @@ const PARTS = [
   'cachedBytes',
   'restingBytes',
   'retiredBytes',
+  'pinnedBytes',
   'coldBytes',
 ] as const;
 
@@ -40,8 +41,8 @@ export function checkBooks(pool: BufferPool<WhenExhausted>): void {
   const stats = pool.stats();
   expect(heapOf(pool).core.checkInvariants()).toBeNull();
   for (const part of [stats, ...stats.classes]) {
-    const { residentBytes, outBytes, transitBytes, cachedBytes, restingBytes, retiredBytes } = part;
-    expect(residentBytes).toBe(outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes);
+    const { residentBytes, outBytes, transitBytes, cachedBytes, restingBytes, retiredBytes, pinnedBytes } = part;
+    expect(residentBytes).toBe(outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes + pinnedBytes);
     for (const key of PARTS) expect(part[key], key).toBeGreaterThanOrEqual(0);
   }
   for (const key of PARTS) {

@@ -12,7 +12,7 @@ const loaded = loadAddon();
 if (typeof loaded === 'string') throw new Error(loaded);
 const { Pool, Channel, exchange } = loaded;
 const onMail = () => {};
-const make = () => new Pool(onMail, Uint32Array.from([64, 4096]), 2 ** 20, 0);
+const make = () => new Pool(onMail, Uint32Array.from([64, 4096]), 2 ** 20, 0, 0);
 
 test.each([1, 2, 3, 4])('garbage in every argument crashes nothing and spoils no books (seed %i)', async (seed) => {
   const ended = await run(fixture('fuzz.mjs'), [String(seed), '50000'], { execArgv: ['--expose-gc'] });

@@ -13,7 +13,7 @@ describe.each(BACKENDS)('the budget on the %s core', (backend) => {
     expect(() => pool.acquire(512 * KiB)).toThrow(
       coded(
         'ERR_SLABPOOL_EXHAUSTED',
-        /pool 'small': a block of 524288 bytes .*maxBytes 4194304, 2883584 are out, 0 in transit, 0 cached, 0 resting and 1048576 retired.*raise/,
+        /pool 'small': a block of 524288 bytes .*maxBytes 4194304, 3932160 are in use.*raise/,
         {
           pool: 'small',
           details: {
@@ -24,6 +24,8 @@ describe.each(BACKENDS)('the budget on the %s core', (backend) => {
             cachedBytes: 0,
             restingBytes: 0,
             retiredBytes: MiB,
+            pinnedBytes: 0,
+            waiting: 0,
           },
         },
       ),

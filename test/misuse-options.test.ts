@@ -18,7 +18,9 @@ describe('options that are wrong', () => {
 
   test.each(['maxbytes', 'max', 'Tiers', 'zeroFill', 'leakdetection', '', '__proto__x', '0'])('misspelt: %s', (key) => {
     expect(make({ [key]: 1 })).toThrow(
-      invalid(new RegExp(`there is no option '${key}': expected only name, maxBytes, maxPooledSize, tiers, `)),
+      invalid(
+        new RegExp(`there is no option '${key}': expected only name, maxBytes, minBytes, maxPooledSize, tiers, `),
+      ),
     );
   });
 

@@ -138,7 +138,8 @@ describe.each(BACKENDS)('calls into the pool from within its calls, on the %s co
           yield leases[1];
         })(),
       );
-    expect(call).toThrow(how === 'and throws' ? new Error('from the iterable') : coded('ERR_SLABPOOL_CLOSED'));
+    if (how === 'and throws') expect(call).toThrow('from the iterable');
+    else call();
     expect(() => pool.acquire(1)).toThrow(coded('ERR_SLABPOOL_CLOSED'));
     for (const lease of leases) lease[Symbol.dispose]();
   });

@@ -11,7 +11,7 @@ const GiB = 1024 * MiB;
 
 function heapWith(tiers: readonly number[]): Heap {
   const options = resolveOptions({ tiers, maxBytes: 2 ** 40, backend: 'js' });
-  return new Heap(new JsCore(tiers, options.maxBytes), options);
+  return new Heap(new JsCore(options), options);
 }
 
 describe('default tiers', () => {

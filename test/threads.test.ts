@@ -233,6 +233,8 @@ describe('close', () => {
       for (const left of order.slice(i + 1)) await members[left].works();
       if (i < 2) BufferPool.attach(handle).close();
     }
+    for (const lease of own) lease.release();
+    await worker.call('release', theirs);
     expect(() => BufferPool.attach(handle)).toThrow(closed);
     await expect(worker.call('attach', handle)).rejects.toThrow(closed);
   });
@@ -243,25 +245,29 @@ describe('close', () => {
     expect(heapOf(member).core.checkInvariants()).toBeNull();
   }
 
-  test('views of leases that are out show nothing from then on, and what they showed is another’s', async () => {
+  test('A9: leases that are out keep their bytes until they end; then they are another’s', async () => {
     const member = await Member.start(pool);
     const leases = pool.acquireMany(64 * KiB, 16);
     const views = leases.map(({ bytes }) => bytes.fill(0xaa));
     pool.close();
-    expect(views.map(({ length }) => length)).toEqual(Array(16).fill(0));
-    expect(() => leases[0].release()).toThrow(closed);
-    expect(() => leases[1].transfer()).toThrow(closed);
-    leases[2][Symbol.dispose]();
+    expect(() => leases[0].transfer()).toThrow(closed);
     const ids = await member.call('acquire', 64 * KiB, 16, 1);
-    for (const view of views) view[0] = 0xbb;
+    expect(views.every((view) => view.equals(Buffer.alloc(64 * KiB, 0xaa)))).toBe(true);
     await member.call('check', ids, 1);
-    expect(await member.call('stats')).toMatchObject({ restingBytes: 0, outBytes: MiB, residentBytes: MiB });
+    expect(await member.call('stats')).toMatchObject({ restingBytes: 0, outBytes: 2 * MiB, residentBytes: 2 * MiB });
+    for (const lease of leases) lease.release();
+    expect(views.map(({ length }) => length)).toEqual(Array(16).fill(0));
+    expect(await member.call('stats')).toMatchObject({ restingBytes: 0, outBytes: MiB, cachedBytes: MiB });
+    expect((await member.call('stats')).threads).toHaveLength(1);
   });
 
-  test('in a worker: its views too', async () => {
+  test('in a worker: its leases too', async () => {
     const member = await Member.start(pool);
     const ids = await member.call('acquire', 64 * KiB, 3);
     await member.call('close');
+    expect(await member.call('lengths', ids)).toEqual(Array(3).fill(64 * KiB));
+    expect(pool.stats()).toMatchObject({ outBytes: 3 * 64 * KiB, residentBytes: 3 * 64 * KiB });
+    await member.call('release', ids);
     expect(await member.call('lengths', ids)).toEqual([0, 0, 0]);
     expect(pool.stats()).toMatchObject({ outBytes: 0, residentBytes: 3 * 64 * KiB });
     pool.trim();
@@ -269,18 +275,19 @@ describe('close', () => {
     checkBooks(pool);
   });
 
-  test('what a thread that closed had out rests for an epoch, and is not handed out meanwhile', () => {
+  test('what a thread that closed has out is not handed out meanwhile', () => {
     const origin = new BufferPool({ tiers: [64 * KiB], maxBytes: 256 * KiB, epochMs: 2 ** 31, backend: 'native' });
     const member = BufferPool.attach(origin.handle);
-    origin.acquireMany(64 * KiB, 3);
+    const theirs = origin.acquireMany(64 * KiB, 3);
     origin.close();
-    expect(member.stats()).toMatchObject({ restingBytes: 3 * 64 * KiB, outBytes: 0, residentBytes: 3 * 64 * KiB });
+    expect(member.stats()).toMatchObject({ restingBytes: 0, outBytes: 3 * 64 * KiB, residentBytes: 3 * 64 * KiB });
     const lease = member.acquire(64 * KiB);
     expect(() => member.acquire(64 * KiB)).toThrow(exhausted);
     expect(member.trim()).toBe(0);
     lease.release();
     checkBooks(member);
     member.close();
+    for (const each of theirs) each.release();
   });
 
   test.skipIf(process.platform !== 'linux')('of the last one gives the memory back, of no earlier one', async () => {
@@ -289,13 +296,17 @@ describe('close', () => {
     await member.call('release', await member.call('acquire', MiB));
     await member.call('trim');
     const before = resident();
-    for (const { bytes } of origin.acquireMany(MiB, 32)) bytes.fill(1);
+    const leases = origin.acquireMany(MiB, 32);
+    for (const { bytes } of leases) bytes.fill(1);
     const ids = await member.call('acquire', MiB, 32, 1);
     expect(resident() - before).toBeGreaterThan(56 * MiB);
     origin.close();
     expect(resident() - before).toBeGreaterThan(56 * MiB);
     await member.call('check', ids, 1);
+    for (const lease of leases) lease.release();
     await member.call('close');
+    expect(resident() - before).toBeGreaterThan(24 * MiB);
+    await member.call('release', ids);
     expect(resident() - before).toBeLessThan(16 * MiB);
   });
 

@@ -49,7 +49,7 @@ function memory(stats: PoolStats): string[] {
   const { maxBytes, residentBytes, peak } = stats;
   const filled = Math.max(0, Math.min(BAR, Math.round((BAR * residentBytes) / Math.max(1, maxBytes))));
   const bar = '#'.repeat(filled) + '.'.repeat(BAR - filled);
-  const parts = (['out', 'transit', 'cached', 'resting', 'retired', 'cold'] as const)
+  const parts = (['out', 'transit', 'cached', 'resting', 'retired', 'pinned', 'cold'] as const)
     .map((part) => `${part} ${formatBytes(stats[`${part}Bytes`])}`)
     .join('  ');
   return [

@@ -28,8 +28,9 @@ export function leases(pool: BufferPool): Check {
       refused = true;
     }
     if (!refused) throw new Error('a second release was not refused');
-    const { residentBytes, outBytes, transitBytes, cachedBytes, restingBytes, retiredBytes } = pool.stats();
-    const sum = outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes;
+    const { residentBytes, outBytes, transitBytes, cachedBytes, restingBytes, retiredBytes, pinnedBytes } =
+      pool.stats();
+    const sum = outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes + pinnedBytes;
     if (sum !== residentBytes) throw new Error(`${residentBytes} bytes are resident, but ${sum} are accounted for`);
     pool.assertNoLeaks();
   } catch (error) {

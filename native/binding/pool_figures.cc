@@ -26,7 +26,7 @@ Napi::Value PoolBinding::stats(const Napi::CallbackInfo& info) {
   for (uint32_t c = 0; c < pool_->class_count(); ++c) {
     const ClassStats s = pool_->stats(c);
     for (const uint64_t n : {s.carved, s.resident, s.out, s.transit, s.resting, s.retired, s.slabs, s.idle,
-                             s.peak_resident, s.cached, s.acquires})
+                             s.peak_resident_bytes, s.cached, s.acquires})
       *into++ = static_cast<double>(n);
     for (const uint64_t n : s.refills) *into++ = static_cast<double>(n);
     for (const uint64_t n : {uint64_t{pool_->size_class(c).stride}, s.resident_bytes, s.pinned_bytes})

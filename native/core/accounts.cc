@@ -19,7 +19,7 @@ ClassStats Pool::stats(uint32_t c) const {
   stats.idle = totals.idle.load(std::memory_order_relaxed);
   stats.resident_bytes = totals.resident_pages.load(std::memory_order_relaxed) * classes_[c].page;
   stats.pinned_bytes = stats.resident_bytes - std::min(stats.resident_bytes, stats.resident * classes_[c].stride);
-  stats.peak_resident = totals.peak_resident.get();
+  stats.peak_resident_bytes = totals.peak_resident_pages.get() * classes_[c].page;
   // What a block does later is read first, so that no difference falls below zero.
   uint64_t taken = 0, returned = 0, sent = 0, adopted = 0;
   const uint32_t attachments = attachment_count();

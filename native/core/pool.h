@@ -73,9 +73,9 @@ struct ClassStats {
   uint64_t resting;         // of dead threads, not yet free again
   uint64_t retired;
   uint64_t slabs;
-  uint64_t idle;           // free, and unused for an epoch
-  uint64_t pinned_bytes;   // of pages that are resident because of one block, and belong to others
-  uint64_t peak_resident;  // the most that were resident at once
+  uint64_t idle;                 // free, and unused for an epoch
+  uint64_t pinned_bytes;         // of pages that are resident because of one block, and belong to others
+  uint64_t peak_resident_bytes;  // the most at once
   // As far as threads have reported it:
   uint64_t cached;    // of those out, in magazines
   uint64_t acquires;  // leases

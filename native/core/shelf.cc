@@ -92,9 +92,9 @@ uint32_t Shelf::take_cold(const ShelfOf& of, Slab& slab, Rank rank, uint32_t mos
     pages += missing;
     out[count++] = slab.first_block + b;
   }
-  of.totals.resident_pages.fetch_add(pages, std::memory_order_relaxed);
-  const uint64_t resident = of.totals.resident.fetch_add(count, std::memory_order_relaxed) + count;
-  of.totals.peak_resident.raise(resident);
+  const uint64_t resident_pages = of.totals.resident_pages.fetch_add(pages, std::memory_order_relaxed) + pages;
+  of.totals.peak_resident_pages.raise(resident_pages);
+  of.totals.resident.fetch_add(count, std::memory_order_relaxed);
   return count;
 }
 

@@ -25,7 +25,7 @@ namespace slabpool {
 struct ClassTotals {
   StdSync::atomic<uint64_t> carved{0}, resident{0}, resident_pages{0}, idle{0}, recalled{0}, resting{0}, retired{0},
       slabs{0};
-  Peak<> peak_resident;
+  Peak<> peak_resident_pages;
 };
 
 // What all shelves of a class work on.
