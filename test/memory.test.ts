@@ -16,6 +16,7 @@ import { BufferPool } from 'slabpool';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BACKENDS, checkBooks, coded, detach, fill, holdsPattern, isZero, KiB, MiB } from './backends.js';
 
+const [read, write] = [promisify(fsRead), promisify(fsWrite)];
 const collect = (globalThis as { gc?: () => void }).gc as () => void;
 
 /** Bytes that the process has in RAM; on the core that uses V8's memory, the bytes of all ArrayBuffers. */
@@ -191,8 +192,9 @@ describe.each(BACKENDS)('memory on the %s core', (backend) => {
         for (const { bytes } of leases) bytes.fill(0);
       }
       const fd = openSync(file, how === 'fs.read' ? 'r' : 'w');
-      const call = promisify(how === 'fs.read' ? fsRead : fsWrite);
-      const calls = leases.map(({ bytes }, i) => call(fd, bytes, 0, MiB, i * MiB));
+      const calls = leases.map(({ bytes }, i) =>
+        how === 'fs.read' ? read(fd, bytes, 0, MiB, i * MiB) : write(fd, bytes, 0, MiB, i * MiB),
+      );
       pool.close();
       await Promise.all(calls);
       closeSync(fd);
