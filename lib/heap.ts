@@ -367,7 +367,7 @@ export class Heap {
       this.#unmap(block);
       this.#giveBack(magazine, block.index);
     }
-    this.#endIfEmpty();
+    this.endIfEmpty();
   }
 
   #makeRoom(magazine: Magazine): number {
@@ -437,7 +437,7 @@ export class Heap {
     } else {
       this.#giveBack(magazine, index);
     }
-    if (this.closed) this.#endIfEmpty();
+    this.endIfEmpty();
     this.outbox.publish();
   }
 
@@ -680,13 +680,14 @@ export class Heap {
       this.#core.detach(buffer, index);
       return false;
     });
-    this.#endIfEmpty();
+    if (leased && !this.#shared) this.#core.trimSoon();
+    this.endIfEmpty();
     this.outbox.publish();
   }
 
   /** A closed pool ends, for this thread, with the last lease. */
-  #endIfEmpty(): void {
-    if (this.#ended || this.magazines.some(({ held }) => held > 0)) return;
+  endIfEmpty(): void {
+    if (!this.closed || this.#ended || this.oversize.count > 0 || this.magazines.some(({ held }) => held > 0)) return;
     this.#ended = true;
     this.tracker.close();
     this.#core.close();

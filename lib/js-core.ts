@@ -247,7 +247,9 @@ export class JsCore implements Core {
 
   summonOthers(): void {}
 
-  trimSoon(): void {}
+  trimSoon(): void {
+    this.trim('trim');
+  }
 
   ref(): void {}
 

@@ -96,5 +96,6 @@ export class Oversize {
     this.outBytes -= size;
     this.dropped++;
     this.#heap.waiting.serveOversize();
+    this.#heap.endIfEmpty();
   }
 }

@@ -65,18 +65,20 @@ describe('the binding', () => {
   test.each<[string, unknown[]]>([
     ['nothing', []],
     ['no budget', [Uint32Array.of(64)]],
-    ['too much', [Uint32Array.of(64), 2 ** 20, 0, 1]],
-    ['an Array', [[64], 2 ** 20, 0]],
-    ['an Int32Array', [Int32Array.of(64), 2 ** 20, 0]],
-    ['an epoch of another type', [Uint32Array.of(64), 2 ** 20, '0']],
-    ['no classes', [new Uint32Array(0), 2 ** 20, 0]],
-    ['129 classes', [Uint32Array.from({ length: 129 }, (_, i) => i + 1), 2 ** 20, 0]],
-    ['a capacity of 0', [Uint32Array.of(0), 2 ** 20, 0]],
-    ['capacities that do not ascend', [Uint32Array.of(64, 64), 2 ** 20, 0]],
-    ['a capacity above 1 GiB', [Uint32Array.of(2 ** 30 + 1), 2 ** 40, 0]],
-    ['a negative budget', [Uint32Array.of(64), -1, 0]],
-    ['a budget of NaN', [Uint32Array.of(64), NaN, 0]],
-    ['a budget above 64 TiB', [Uint32Array.of(64), 2 ** 46 * 1.5, 0]],
+    ['too much', [Uint32Array.of(64), 2 ** 20, 0, 0, 1]],
+    ['an Array', [[64], 2 ** 20, 0, 0]],
+    ['an Int32Array', [Int32Array.of(64), 2 ** 20, 0, 0]],
+    ['an epoch of another type', [Uint32Array.of(64), 2 ** 20, '0', 0]],
+    ['no classes', [new Uint32Array(0), 2 ** 20, 0, 0]],
+    ['129 classes', [Uint32Array.from({ length: 129 }, (_, i) => i + 1), 2 ** 20, 0, 0]],
+    ['a capacity of 0', [Uint32Array.of(0), 2 ** 20, 0, 0]],
+    ['capacities that do not ascend', [Uint32Array.of(64, 64), 2 ** 20, 0, 0]],
+    ['a capacity above 1 GiB', [Uint32Array.of(2 ** 30 + 1), 2 ** 40, 0, 0]],
+    ['a negative budget', [Uint32Array.of(64), -1, 0, 0]],
+    ['a budget of NaN', [Uint32Array.of(64), NaN, 0, 0]],
+    ['a budget above 64 TiB', [Uint32Array.of(64), 2 ** 46 * 1.5, 0, 0]],
+    ['more to keep than there may be', [Uint32Array.of(64), 2 ** 20, 0, 2 ** 20 + 1]],
+    ['a negative amount to keep', [Uint32Array.of(64), 2 ** 20, 0, -1]],
   ])('refuses to make a pool of %s', (_, args) => {
     expect(() => Reflect.construct(Pool, [onMail, ...args])).toThrow(/expected|out of range/);
   });
@@ -108,7 +110,7 @@ describe('the binding', () => {
 
   test('refuses to make or join a pool without a function to call', () => {
     for (const it of [undefined, null, {}, 1]) {
-      expect(() => Reflect.construct(Pool, [it, Uint32Array.of(64), 2 ** 20, 0])).toThrow('no wake-up function');
+      expect(() => Reflect.construct(Pool, [it, Uint32Array.of(64), 2 ** 20, 0, 0])).toThrow('no wake-up function');
     }
   });
 
@@ -147,11 +149,11 @@ describe('the binding', () => {
 
   test('stats refuses an array that is too short, and writes not one number more than its own', () => {
     const pool = make();
-    expect(() => pool.stats(new Float64Array(33))).toThrow(TypeError);
-    const into = new Float64Array(36).fill(-1);
+    expect(() => pool.stats(new Float64Array(37))).toThrow(TypeError);
+    const into = new Float64Array(40).fill(-1);
     pool.stats(into);
-    expect([...into.slice(34)]).toEqual([-1, -1]);
-    expect(into.slice(0, 34).every((n) => n >= 0)).toBe(true);
+    expect([...into.slice(38)]).toEqual([-1, -1]);
+    expect(into.slice(0, 38).every((n) => n >= 0)).toBe(true);
   });
 
   test('blocks that are mapped one by one lie apart from each other', () => {

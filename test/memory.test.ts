@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { BufferPool } from 'slabpool';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -84,6 +84,8 @@ describe.each(BACKENDS)('memory on the %s core', (backend) => {
       pool.releaseMany(leases.splice(0, 32));
       expect((await occupied(backend)) - before).toBeGreaterThan(56 * MiB);
       pool.close();
+      // By the janitor.
+      for (let tries = 0; tries < 500 && (await occupied(backend)) - before > 48 * MiB; tries++) await sleep(10);
       expect((await occupied(backend)) - before).toBeLessThan(48 * MiB);
       for (const lease of leases.splice(0)) lease.release();
       expect((await occupied(backend)) - before).toBeLessThan(16 * MiB);
@@ -220,10 +222,12 @@ describe.each(BACKENDS)('memory on the %s core', (backend) => {
       leases[0].release();
       pool.close();
       const next = new BufferPool({ backend, zero: 'acquire' });
-      for (const view of views) view.fill(0xbb);
+      const kept = views.filter(({ length }) => length > 0);
+      expect(kept).toHaveLength(views.length - 1);
+      for (const view of kept) view.fill(0xbb);
       for (const size of [KiB, 64 * KiB, MiB]) {
         const leased = next.acquireMany(size, 40);
-        for (const view of views) view.fill(0xbb);
+        for (const view of kept) view.fill(0xbb);
         expect(leased.every(({ bytes }) => isZero(bytes))).toBe(true);
         next.releaseMany(leased);
       }
