@@ -87,8 +87,7 @@ test('what a dead worker held is resident, and rests', async () => {
 
 /** As if so many leases had been taken before. */
 function startAt(magazine: Magazine, acquires: number): void {
-  const atSample = magazine.acquires + magazine.untilSample;
-  magazine.sampleAfter(acquires + 1000 - atSample);
+  magazine.sampleAfter(acquires + 1000 - magazine.acquires);
   magazine.untilSample = 1000;
 }
 

@@ -14,8 +14,8 @@ describe('usage', () => {
   });
 
   test.each([
-    [[], /expected one of the commands doctor, top, got nothing/],
-    [['toString'], /expected one of the commands doctor, top, got 'toString'/],
+    [[], /expected one of the commands build, doctor, top, got nothing/],
+    [['toString'], /expected one of the commands build, doctor, top, got 'toString'/],
     [['doctor', 'now'], /expected no arguments, got 'now'/],
     [['doctor', '--jason'], /Unknown option '--jason'/],
     [['doctor', '--json=yes'], /--json' does not take an argument/],

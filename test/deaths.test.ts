@@ -162,7 +162,8 @@ describe('many members', () => {
       await worker.call('check', ids, 20_000 + w * 1000);
     }
     // Each adopts what another one sent.
-    for (const [i, ticket] of tickets.entries()) check(members[i].adopt(ticket).bytes, 10_300 + i);
+    const adopted = tickets.map((ticket, i) => members[i].adopt(ticket));
+    for (const [i, { bytes }] of adopted.entries()) check(bytes, 10_300 + i);
     for (const [i, { bytes }] of held.entries()) check(bytes, i);
     expect(pool.stats().transitBytes).toBe(0);
     expect(heapOf(pool).core.checkInvariants()).toBeNull();
@@ -172,6 +173,7 @@ describe('many members', () => {
     }
     await Promise.all(workers.map((worker) => worker.terminate()));
     for (const member of members) member.close();
+    for (const lease of [...held, ...adopted]) lease[Symbol.dispose]();
     pool.trim();
     expect(pool.stats()).toMatchObject({ residentBytes: 0, outBytes: 0, restingBytes: 0 });
     checkBooks(pool);
@@ -194,7 +196,7 @@ describe('many members', () => {
     members.pop()?.close();
     BufferPool.attach(pool.handle).close();
     for (const member of members) member.close();
-    pool.borrow(100, ({ bytes }) => bytes.fill(1));
+    pool.borrow(100, ({ bytes }) => void bytes.fill(1));
     checkBooks(pool);
     pool.close();
   });

@@ -44,7 +44,7 @@ describe('the table of metrics', () => {
       pressure: { source: 'system', level: 'high', usedBytes: 7, limitBytes: 9 },
     } as const;
     const count = (metrics: readonly Metric[]) => metrics.reduce((sum, metric) => sum + metric.read(stats).length, 0);
-    expect(count(POOL_METRICS)).toBe(48);
+    expect(count(POOL_METRICS)).toBe(49);
     expect(count(TIER_METRICS)).toBe(2 * 17);
     pool.close();
   });
