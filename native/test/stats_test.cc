@@ -177,7 +177,7 @@ TEST(peaks_are_those_of_the_highest_instant) {
   CHECK_EQ(s.waiting, uint64_t{0});
   CHECK_EQ(s.refused, uint64_t{1});
   CHECK_EQ(s.peak_resident_bytes, uint64_t{4 * kBlock});
-  CHECK_EQ(pool->stats(0).peak_resident, uint64_t{4});
+  CHECK_EQ(pool->stats(0).peak_resident_bytes, uint64_t{4 * kBlock});
   CHECK_SOUND(*pool);
 }
 
