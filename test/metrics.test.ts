@@ -45,7 +45,7 @@ describe('the table of metrics', () => {
     } as const;
     const count = (metrics: readonly Metric[]) => metrics.reduce((sum, metric) => sum + metric.read(stats).length, 0);
     expect(count(POOL_METRICS)).toBe(49);
-    expect(count(TIER_METRICS)).toBe(2 * 17);
+    expect(count(TIER_METRICS)).toBe(2 * 18);
     pool.close();
   });
 
