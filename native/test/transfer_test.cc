@@ -135,7 +135,7 @@ TEST(forged_tickets_are_stale) {
   CHECK_EQ(client.adopt(b, 0), Status::stale);  // out, and its generation is not even wrong
   CHECK_EQ(client.adopt(b, 1), Status::stale);
   const uint32_t ticket = client.transfer(0, b);
-  for (uint32_t bit = 0; bit < kTicketGenerationBits; ++bit) {
+  for (uint32_t bit = 0; bit < kGenerationBits; ++bit) {
     CHECK_EQ(client.adopt(b, ticket ^ 1u << bit), Status::stale);
   }
   for (const uint32_t index : {b + 1, uint32_t{511}, uint32_t{512}, uint32_t{1} << 20, kMaxBlocks, kNoIndex}) {
@@ -143,27 +143,92 @@ TEST(forged_tickets_are_stale) {
   }
   CHECK_EQ(pool->stats(0).transit, uint64_t{1});
   check_identity(*pool, 0, 0);
-  // A ticket has kTicketGenerationBits: what is above them is not looked at.
-  CHECK_EQ(client.adopt(b, ticket | 1u << kTicketGenerationBits), Status::ok);
+  CHECK_EQ(client.adopt(b, ticket), Status::ok);
   check_identity(*pool, 0, 0);
 }
 
-TEST(generation_that_outgrows_the_ticket_goes_on) {
+// B9: so the number of a ticket comes again after 2^32 hand-overs of its block, and no earlier.
+TEST(generation_moves_once_a_hand_over) {
   const auto pool = make_pool({4096}, 8 * kMiB);
   Client client(*pool);
+  Client other(*pool);
   const uint32_t b = client.refill(0)[0];
-  const uint32_t first = client.transfer(0, b);
-  uint32_t ticket = first;
-  constexpr uint32_t kMask = (1u << kTicketGenerationBits) - 1;
-  // All tickets of one block differ until the generation has moved 2^21 times: two for each hand-over.
-  for (uint32_t i = 1; i < 1u << (kTicketGenerationBits - 1); ++i) {
-    if (client.adopt(b, ticket & kMask) != Status::ok) return CHECK(false);
-    ticket = client.transfer(0, b);
-    if ((ticket & kMask) == (first & kMask)) return CHECK(false);
+  for (uint32_t i = 1; i <= 1000; ++i) {
+    const uint32_t generation = client.transfer(0, b);
+    CHECK_EQ(generation, i);
+    CHECK_EQ(other.adopt(b, generation), Status::ok);
+    CHECK_EQ(other.flush(0, {b}), Status::ok);
+    CHECK_EQ(client.refill(0)[0], b);
+    CHECK_EQ(client.adopt(b, generation), Status::stale);
   }
-  CHECK_EQ(client.adopt(b, first), Status::stale);
-  CHECK_EQ(client.adopt(b, ticket & kMask), Status::ok);
   CHECK_SOUND(*pool);
+}
+
+TEST(life_word_counts_on_behind_the_last_generation) {
+  BasicLifeWord<> life;
+  life.lay_down(BlockState::free);
+  life.hand_out(1);
+  for (uint64_t i = 0; i < 1000; ++i) CHECK(life.adopt(life.transfer(1), 1));
+  static_assert(Life::of(Life{BlockState::transit, 7, UINT32_MAX}.word()).generation == UINT32_MAX);
+  static_assert(Life::of(Life{BlockState::transit, 7, UINT32_MAX}.word()).owner == 7);
+}
+
+TEST(ticket_tells_its_block_and_all_it_can_of_the_generation) {
+  for (const uint32_t block : {0u, 1u, 4711u, (1u << 20) - 1}) {
+    for (const uint32_t generation : {0u, 1u, 0xdeadbeefu, UINT32_MAX}) {
+      const auto ticket = Ticket::of(Ticket::number(block, generation));
+      CHECK(Ticket::number(block, generation) < uint64_t{1} << 53);
+      CHECK(ticket && ticket->block == block && ticket->generation == generation && ticket->bits == 32);
+    }
+  }
+  for (const uint32_t block : {1u << 20, 0xabcdefu, kMaxBlocks - 1}) {
+    for (const uint32_t generation : {0u, 1u, 0xdeadbeefu, UINT32_MAX}) {
+      const auto ticket = Ticket::of(Ticket::number(block, generation));
+      CHECK(Ticket::number(block, generation) < uint64_t{1} << 53);
+      CHECK(ticket && ticket->block == block && ticket->generation == (generation & 0xfffffff) && ticket->bits == 28);
+    }
+  }
+}
+
+TEST(number_that_no_block_has_is_no_ticket) {
+  CHECK(!Ticket::of(Ticket::kFar));  // block 0, which has a longer generation
+  CHECK(!Ticket::of(Ticket::kFar | ((1u << 20) - 1)));
+  CHECK(!Ticket::of(uint64_t{1} << 53));
+  CHECK(!Ticket::of(UINT64_MAX));
+}
+
+// B9: of two pools that are alike in all, the tickets differ; and each is the other's by chance only, one in 2^32.
+TEST(tickets_of_other_pools_are_stale) {
+  const auto pool = make_pool({4096}, 8 * kMiB);
+  const auto twin = make_pool({4096}, 8 * kMiB);
+  Client client(*pool);
+  Client stranger(*twin);
+  const Blocks blocks = client.refill(0);
+  const Blocks others = stranger.refill(0);
+  CHECK(blocks == others);
+  uint32_t block = 0;
+  for (const uint32_t b : blocks) {
+    const uint64_t ticket = pool->ticket(b, client.transfer(0, b));
+    const uint64_t other = twin->ticket(b, stranger.transfer(0, b));
+    CHECK(ticket != other);
+    CHECK_EQ(pool->adopt_ticket(*client.thread, other, block), Status::stale);
+    CHECK_EQ(twin->adopt_ticket(*stranger.thread, ticket, block), Status::stale);
+    CHECK_EQ(pool->adopt_ticket(*client.thread, ticket, block), Status::ok);
+    CHECK_EQ(block, b);
+    CHECK_EQ(pool->adopt_ticket(*client.thread, ticket, block), Status::stale);
+  }
+  CHECK_SOUND(*pool);
+  CHECK_SOUND(*twin);
+}
+
+// B9: orphans are recalled by all 32 bits.
+TEST(orphan_whose_low_bits_came_again_is_not_recalled) {
+  BasicLifeWord<> life;
+  life.lay_down(BlockState::free);
+  life.hand_out(1);
+  const uint32_t generation = life.transfer(1);
+  for (const uint32_t bit : {20u, 21u, 28u, 31u}) CHECK(!life.adopt(generation ^ 1u << bit, kNobodysIndex));
+  CHECK(life.adopt(generation, kNobodysIndex));
 }
 
 TEST(transfer_of_what_is_not_held_is_refused_and_changes_nothing) {
