@@ -1,3 +1,4 @@
+import type { Bytes } from './bytes.js';
 import type { Pressure, PressureLevel } from './pressure.js';
 
 /** Answers of a {@link Core} that are not a count; the native core's `Status`, negated. */
@@ -124,7 +125,7 @@ export interface Core {
   /** Takes the first `count` blocks of `exchange` back: {@link WAITING} and {@link SUMMONED}, or {@link NOT_HELD}. */
   flush(sizeClass: number, count: number): number;
   /** A Buffer over exactly the capacity of a block that this thread holds. */
-  map(sizeClass: number, block: number): Buffer<ArrayBuffer>;
+  map(sizeClass: number, block: number): Bytes;
   /** Whether this thread holds the block. */
   holds(sizeClass: number, block: number): boolean;
   /** The block is never used again: 0, or {@link NOT_HELD}. */

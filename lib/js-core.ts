@@ -1,4 +1,5 @@
 import { freemem, totalmem } from 'node:os';
+import type { Bytes } from './bytes.js';
 import {
   CAUSES,
   type Cause,
@@ -44,7 +45,7 @@ interface JsBlock {
   /** What the last ticket's sender used, in bytes. */
   size: number;
   /** Memory; `null` while cold, and once it was disowned. */
-  bytes: Buffer<ArrayBuffer> | null;
+  bytes: Bytes | null;
 }
 
 class JsClass {
@@ -282,9 +283,9 @@ export class JsCore implements Core {
     return status === 0 && this.#requests.size > 0 ? WAITING : status;
   }
 
-  map(sizeClass: number, block: number): Buffer<ArrayBuffer> {
+  map(sizeClass: number, block: number): Bytes {
     if (!this.holds(sizeClass, block)) throw new Error(`block ${block} is not held`);
-    return (this.#blocks[block] as JsBlock).bytes as Buffer<ArrayBuffer>;
+    return (this.#blocks[block] as JsBlock).bytes as Bytes;
   }
 
   holds(sizeClass: number, block: number): boolean {

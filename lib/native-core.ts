@@ -1,3 +1,4 @@
+import type { Bytes } from './bytes.js';
 import {
   CAUSES,
   type Cause,
@@ -81,7 +82,7 @@ interface NativePool extends Omit<Core, 'exchange' | 'address' | 'detach' | 'dis
   isLike(capacities: Uint32Array, maxBytes: number): boolean;
   readonly slot: number;
   readonly serial: number;
-  map(sizeClass: number, block: number): Buffer<ArrayBuffer> | number | undefined;
+  map(sizeClass: number, block: number): Bytes | number | undefined;
   detach(buffer: ArrayBuffer, block: number): void;
   trim(cause: number): number;
   /** Writes {@link FIELDS} numbers per class. */
@@ -148,7 +149,7 @@ export class NativeCore implements Core {
     return this.#pool.flush(sizeClass, count);
   }
 
-  map(sizeClass: number, block: number): Buffer<ArrayBuffer> {
+  map(sizeClass: number, block: number): Bytes {
     const bytes = this.#pool.map(sizeClass, block);
     if (typeof bytes === 'number') throw internal('map', bytes, { sizeClass, block });
     if (bytes === undefined) throw new Error(`the addon cannot map block ${block}: ${bytes}`);

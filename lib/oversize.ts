@@ -1,4 +1,5 @@
 import { Block } from './block.js';
+import type { Bytes } from './bytes.js';
 import { SlabPoolError } from './errors.js';
 import { events, type OversizeEvent } from './events.js';
 import type { Heap } from './heap.js';
@@ -73,7 +74,7 @@ export class Oversize {
     outbox.add(events.oversize, { pool, size, outBytes: this.outBytes, served } satisfies OversizeEvent);
   }
 
-  #allocate(size: number): Buffer<ArrayBuffer> {
+  #allocate(size: number): Bytes {
     try {
       return this.#zero === 'acquire' ? Buffer.from(new ArrayBuffer(size)) : Buffer.allocUnsafeSlow(size);
     } catch (cause) {

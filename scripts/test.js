@@ -2,12 +2,16 @@
 //
 //   vitest    the library, on this Node
 //   native    the core alone: unit tests, stress under sanitizers, model checking, fuzzing (native/test)
-//   runtimes  the vitest suite on other releases of Node (not by default: it downloads them)
+//   runtimes  the vitest suite on other releases of Node
+//   types     the declarations, with several versions of TypeScript
+//
+// Not by default, since they download what they need: runtimes, types.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Cases } from './matrix/cases.js';
 import { bin, node, root, run } from './run.js';
 import { installRuntimes } from './runtimes.js';
 
@@ -15,9 +19,11 @@ import { installRuntimes } from './runtimes.js';
 
 const suites = process.argv.slice(2);
 const chosen = suites.length > 0 ? suites : ['vitest', 'native'];
-const unknown = chosen.find((suite) => !['vitest', 'native', 'runtimes'].includes(suite));
+const MATRIX = ['types'];
+const SUITES = ['vitest', 'native', 'runtimes', ...MATRIX];
+const unknown = chosen.find((suite) => !SUITES.includes(suite));
 if (unknown !== undefined) {
-  console.error(`npm test: expected suites of vitest, native, runtimes, got '${unknown}'`);
+  console.error(`npm test: expected suites of ${SUITES.join(', ')}, got '${unknown}'`);
   process.exit(2);
 }
 
@@ -39,6 +45,12 @@ if (chosen.includes('runtimes')) {
     headline(`vitest on ${name}`);
     counts.push(vitest(execPath));
   }
+}
+for (const suite of MATRIX.filter((name) => chosen.includes(name))) {
+  headline(suite);
+  const cases = new Cases();
+  await (await import(`./matrix/${suite}.js`)).run(cases);
+  counts.push(cases);
 }
 
 const passed = counts.reduce((sum, count) => sum + count.passed, 0);
