@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include <chrono>
+#include <iterator>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -113,12 +114,12 @@ inline bool empties(Pool& pool) {
   return pool.budget().used() == 0;
 }
 
-// What is left of the arenas that there are, where no other can be had.
-inline std::vector<Range*> take_rest_of_arenas() {
-  std::vector<Range*> rest;
-  rest.reserve(100'000);
-  while (Range* range = AddressSpace::allocate(64 * kKiB, 64 * kKiB)) rest.push_back(range);
-  return rest;
+// What is left of the arenas that there are, where no other can be had. In static memory: there may be no other, either.
+inline std::pair<Range**, size_t> take_rest_of_arenas() {
+  static Range* rest[100'000];
+  size_t count = 0;
+  while (count < std::size(rest) && (rest[count] = AddressSpace::allocate(64 * kKiB, 64 * kKiB)) != nullptr) ++count;
+  return {rest, count};
 }
 
 // Pages of the range that hold memory. A page that was only read counts as well, so ask before reading.

@@ -100,12 +100,12 @@ void refill_without_address_space() {
   limit_address_space(1);  // what is mapped stays, nothing can be added
   Blocks none;
   none.reserve(kMaxBatch);
-  const std::vector<Range*> rest = take_rest_of_arenas();
+  const auto [rest, count] = take_rest_of_arenas();
   for (int i = 0; i < 100; ++i) CHECK_EQ(client.refill(0, none), Status::out_of_memory);
   const uint32_t capacity = 65'536;
   CHECK(Pool::create(&capacity, 1, kMiB, 0) == nullptr);
   limit_address_space(0);
-  for (Range* range : rest) range->release();
+  for (size_t i = 0; i < count; ++i) rest[i]->release();
 
   CHECK_EQ(pool->budget().used(), blocks.size() * 65'536);
   CHECK_SOUND(*pool);
