@@ -85,6 +85,10 @@ bool Pool::stats(uint32_t index, ThreadStats& stats) const {
 }
 
 const char* Pool::check_invariants() const {
+  {  // The janitor may be about to put a slab back.
+    std::unique_lock lock(steps_lock_);
+    step_ended_.wait(lock, [this] { return stepping_ == 0; });
+  }
   const uint32_t blocks = blocks_.size();
   const std::unique_ptr<bool[]> seen(new (std::nothrow) bool[blocks]{});
   if (!seen) return "no memory to walk with";

@@ -143,9 +143,15 @@ void Pool::override_pressure(std::optional<PressureLevel> level) {
 
 bool Pool::wake(uint32_t c) {
   // What is being laid down is found the next time. Seq_cst: see detach().
-  const bool woken = totals_[c].resting.load(std::memory_order_seq_cst) != 0 && free_rested(c);
-  const bool recalled = orphans_.load(std::memory_order_seq_cst) != nullptr && recall_orphans();
-  return woken || recalled;
+  const bool rests = totals_[c].resting.load(std::memory_order_seq_cst) != 0;
+  const bool orphaned = orphans_.load(std::memory_order_seq_cst) != nullptr;
+  if (!rests && !orphaned) return false;
+  bool any = false;
+  step([&] {
+    if (rests) any = free_rested(c);
+    if (orphaned && recall_orphans()) any = true;
+  });
+  return any;
 }
 
 bool Pool::recall_orphans() {

@@ -331,8 +331,8 @@ class Pool {
   // Numbers those who go through the shelves to give pages back.
   StdSync::atomic<uint32_t> passes_{0};
   // Threads that have a slab in hand, and how often one was put back; under the lock.
-  std::mutex steps_lock_;
-  std::condition_variable step_ended_;
+  mutable std::mutex steps_lock_;
+  mutable std::condition_variable step_ended_;
   uint32_t stepping_ = 0;
   StdSync::atomic<uint64_t> steps_{0};
 
