@@ -236,13 +236,14 @@ export class Heap {
     this.epochs.catchUp();
   }
 
-  /** There are grants, or other threads want something. */
-  mail(): void {
-    if (this.closed) return;
+  /** There may be grants, or other threads want something; whether there were grants. */
+  mail(): boolean {
+    if (this.closed) return false;
     this.#obey();
-    this.waiting.collect();
+    const granted = this.waiting.collect();
     this.#press(this.#core.waiting > 0);
     this.outbox.publish();
+    return granted;
   }
 
   /** Does what this thread is summoned to do. */

@@ -1,4 +1,5 @@
 import { freemem, totalmem } from 'node:os';
+import { setImmediate } from 'node:timers';
 import {
   CAUSES,
   type Cause,
@@ -22,6 +23,7 @@ import {
   WAITING,
 } from './core.js';
 import type { ResolvedOptions } from './options.js';
+import { outside } from './outside.js';
 import { levelOf, type Pressure } from './pressure.js';
 
 const BATCH_BYTES = 128 * 1024;
@@ -237,7 +239,7 @@ export class JsCore implements Core {
       if (count === EXHAUSTED) return;
       this.#requests.delete(number);
       if (block >= 0) k.acquires++;
-      if (this.#grants.push({ number, block }) === 1) setImmediate(() => this.#listener?.deref()?.mail());
+      if (this.#grants.push({ number, block }) === 1) outside(() => setImmediate(() => this.#listener?.deref()?.mail()));
     }
   }
 
@@ -251,9 +253,7 @@ export class JsCore implements Core {
     this.trim('trim');
   }
 
-  ref(): void {}
-
-  unref(): void {}
+  readonly othersMayServe = false;
 
   countRefusal(): void {
     this.#totals.refused++;

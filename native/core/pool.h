@@ -162,6 +162,9 @@ class Pool {
   // How the attached thread is told of its mail, until it leaves. By that thread. None: it will not look any more, which gives
   // up its requests, and what it was granted.
   void set_bell(Attachment& thread, Bell bell);
+  // Whether anything may serve the thread's requests of which it is not the cause itself: another thread that can be rung, or the
+  // end of what the dead left. By the attached thread.
+  [[nodiscard]] bool others_may_serve(const Attachment& thread) const;
   // Asks all threads with bells, but one.
   void summon_all(Summons what, const Attachment* but);
 

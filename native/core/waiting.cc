@@ -68,6 +68,23 @@ void Pool::set_bell(Attachment& thread, Bell bell) {
   if (queue_.size() != 0) summon(thread, Summons::flush);
 }
 
+bool Pool::others_may_serve(const Attachment& thread) const {
+  const std::lock_guard lock(queue_.lock);
+  const Bell& own = thread.mailbox.bell;
+  const uint32_t attachments = attachment_count();
+  for (uint32_t a = 0; a < attachments; ++a) {
+    const Attachment* other = attachment_at(a);
+    if (other == nullptr) continue;
+    const Bell& bell = other->mailbox.bell;
+    if (bell.ring != nullptr && bell.whose != own.whose) return true;
+  }
+  bool rests = orphans_.load(std::memory_order_seq_cst) != nullptr;
+  for (uint32_t c = 0; c < class_count_; ++c) {
+    rests = rests || totals_[c].resting.load(std::memory_order_seq_cst) != 0;
+  }
+  return rests && janitor_.has_value();
+}
+
 void Pool::summon_all(Summons what, const Attachment* but) {
   const std::lock_guard lock(queue_.lock);
   summon(what, but);
