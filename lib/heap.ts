@@ -708,7 +708,14 @@ export class Heap {
       this.#core.countRefusal();
       this.noteExhausted(capacity, false);
     }
-    const error = refusal(this.#core, this.name, this.#options.maxBytes, capacity, status);
+    const error = refusal(
+      this.#core,
+      this.name,
+      this.#options.maxBytes,
+      capacity,
+      status,
+      () => this.#ended,
+    );
     this.#announce(null);
     return error;
   }

@@ -24,7 +24,8 @@ import {
 import type { ResolvedOptions } from './options.js';
 import { levelOf, type Pressure } from './pressure.js';
 
-const BATCH_BYTES = 128 * 1024;
+const KIB = 1024;
+const BATCH_BYTES = 128 * KIB;
 const SHORT_BATCH = 4;
 const BUDGET_BATCHES = 16;
 /** A ticket is the block's number plus this many times the number of its tickets: and the pool's: below 2^53 for 2^20 of them. */
@@ -123,7 +124,7 @@ export class JsCore implements Core {
     if (count === EXHAUSTED && this.#requests.size === 0) {
       const given = this.#giveUpIdle('exhausted');
       count = this.#refill(k, sizeClass, k.batch);
-      this.exchange[RECLAIMED] = given >> 10;
+      this.exchange[RECLAIMED] = given / KIB;
     }
     if (count > 0) k.acquires++; // the first one is leased at once
     return count;

@@ -1,10 +1,23 @@
 import { type Core, EXHAUSTED, OUT_OF_MEMORY } from './core.js';
 import { internal, SlabPoolError } from './errors.js';
 
-/** Why a pool refuses a block of `capacity` bytes: an error whose details are the figures at the time when they are read first. */
-export function refusal(core: Core, pool: string, maxBytes: number, capacity: number, status: number): SlabPoolError {
+/**
+ * Why a pool refuses a block of `capacity` bytes: an error whose details are the figures at the time when they are read first. A pool
+ * that has ended by then has none.
+ */
+export function refusal(
+  core: Core,
+  pool: string,
+  maxBytes: number,
+  capacity: number,
+  status: number,
+  hasEnded: () => boolean,
+): SlabPoolError {
   if (status !== EXHAUSTED && status !== OUT_OF_MEMORY) return internal('refill', status, { capacity }, pool);
-  const details = () => ({ capacityBytes: capacity, maxBytes, waiting: core.waiting, ...whereItIs(core) });
+  const details = () => {
+    const asked = { capacityBytes: capacity, maxBytes };
+    return hasEnded() ? asked : { ...asked, waiting: core.waiting, ...whereItIs(core) };
+  };
   if (status !== EXHAUSTED) {
     return new SlabPoolError(
       'ERR_SLABPOOL_OUT_OF_MEMORY',

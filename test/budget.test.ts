@@ -38,6 +38,26 @@ describe.each(BACKENDS)('the budget on the %s core', (backend) => {
     pool.close();
   });
 
+  test('A3: figures of a refusal are those of when they are read, also after the pool has ended', () => {
+    const pool = new BufferPool({ backend, tiers: [64 * KiB], maxBytes: 128 * KiB });
+    const leases = pool.acquireMany(64 * KiB, 2);
+    const refused = () => {
+      try {
+        pool.acquire(1);
+      } catch (error) {
+        return error as SlabPoolError;
+      }
+      throw new Error('expected a refusal');
+    };
+    const [first, second] = [refused(), refused()];
+    expect(first.details).toMatchObject({ outBytes: 128 * KiB, cachedBytes: 0 });
+    pool.releaseMany(leases);
+    expect(first.details).toMatchObject({ outBytes: 128 * KiB, cachedBytes: 0 });
+    pool.close();
+    expect(second.details).toEqual({ capacityBytes: 64 * KiB, maxBytes: 128 * KiB });
+    expect(JSON.stringify(second)).toContain('ERR_SLABPOOL_EXHAUSTED');
+  });
+
   test('acquireMany that does not fit leases nothing', () => {
     const pool = new BufferPool({ backend, maxBytes: 4 * MiB });
     using held = pool.acquire(MiB);

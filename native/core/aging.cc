@@ -38,7 +38,7 @@ void Pool::step(Action&& action) {
   {
     const std::lock_guard lock(steps_lock_);
     --stepping_;
-    steps_.fetch_add(1, std::memory_order_seq_cst);  // see await_step()
+    ++steps_;
   }
   step_ended_.notify_all();
 }
@@ -115,12 +115,15 @@ GivenBack Pool::give_back(Heap& heap, uint32_t c, uint32_t pass, Cause cause, ui
   return given;
 }
 
-bool Pool::await_step(uint64_t passed) {
+bool Pool::stepping(uint64_t& passed) const {
+  const std::lock_guard lock(steps_lock_);
+  passed = steps_;
+  return stepping_ != 0;
+}
+
+void Pool::await_step(uint64_t passed) const {
   std::unique_lock lock(steps_lock_);
-  const auto has_passed = [&] { return steps_.load(std::memory_order_seq_cst) != passed; };
-  if (!has_passed() && stepping_ == 0) return false;
-  step_ended_.wait(lock, has_passed);
-  return true;
+  step_ended_.wait(lock, [&] { return steps_ != passed; });
 }
 
 void Pool::shelve(Heap& heap, uint32_t c) {

@@ -18,6 +18,10 @@ StdSync::atomic<uint32_t> pools_made{0};
 
 static_assert(kMaxAttachments <= kNobodysIndex);
 
+// How often a refill that found no room looks again since others made some, or had something in hand: whoever took it instead has
+// made progress, but nobody is to be kept for ever.
+constexpr uint32_t kMostTries = 64;
+
 // What the system may still do for a thread that died, it has done by then.
 constexpr uint32_t kLeastRestMs = 1000;
 
@@ -219,16 +223,22 @@ RefillResult Pool::refill(Attachment& thread, uint32_t c, uint32_t* out) {
 
 RefillResult Pool::try_take(Heap& heap, uint32_t c, uint32_t most, uint32_t* out) {
   uint64_t reclaimed = 0;
-  for (;;) {
-    const uint64_t passed = steps_.load(std::memory_order_seq_cst);
-    RefillResult result = take(heap, c, most, out);
-    result.reclaimed_bytes = reclaimed;
-    if (result.status != Status::exhausted) return result;
+  RefillResult result{};
+  for (uint32_t tries = 0; tries < kMostTries; ++tries) {
+    result = take(heap, c, most, out);
+    if (result.status != Status::exhausted) break;
     const uint64_t bytes = reclaim(std::min<uint64_t>(most * classes_[c].least_bytes(), budget_.max()));
     reclaimed += bytes;
-    // A slab that another thread has in hand is in no list, and yet charged: a refusal counts only when there was none.
-    if (bytes == 0 && !await_step(passed)) return result;
+    if (bytes != 0) continue;
+    // What another thread has in hand is in no place, and yet charged: a refusal counts only when there was none.
+    uint64_t passed;
+    const bool others_step = stepping(passed);
+    result = take(heap, c, most, out);
+    if (result.status != Status::exhausted || !others_step) break;
+    await_step(passed);
   }
+  result.reclaimed_bytes = reclaimed;
+  return result;
 }
 
 RefillResult Pool::take(Heap& heap, uint32_t c, uint32_t most, uint32_t* out) {

@@ -267,8 +267,10 @@ class Pool {
   GivenBack give_back(Heap& heap, uint32_t c, uint32_t pass, Cause cause, uint64_t most_pages,
                       const StdSync::atomic<bool>* stop);
   [[nodiscard]] uint32_t next_pass() { return passes_.fetch_add(1, std::memory_order_relaxed) + 1; }  // only a number
-  // Until one of the threads that are giving pages back has done so. False: none has since `passed`, and none is at it.
-  bool await_step(uint64_t passed);
+  // Whether another thread has blocks in hand that are in no place, and how many such steps have ended.
+  [[nodiscard]] bool stepping(uint64_t& passed) const;
+  // Until one more has.
+  void await_step(uint64_t passed) const;
   template <class Action>
   void step(Action&& action);
   // The depot's batches turn idle.
@@ -330,11 +332,11 @@ class Pool {
 
   // Numbers those who go through the shelves to give pages back.
   StdSync::atomic<uint32_t> passes_{0};
-  // Threads that have a slab in hand, and how often one was put back; under the lock.
+  // Threads that have a slab or a batch in hand, and how often that was put back; under the lock.
   mutable std::mutex steps_lock_;
   mutable std::condition_variable step_ended_;
   uint32_t stepping_ = 0;
-  StdSync::atomic<uint64_t> steps_{0};
+  uint64_t steps_ = 0;
 
   // What a thread that has a say in it makes of the verdict on memory.
   struct Override {

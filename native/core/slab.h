@@ -19,7 +19,6 @@ class BlockSet {
   [[nodiscard]] bool has(uint32_t at) const { return (words_[at / 64] >> at % 64 & 1) != 0; }
   void add(uint32_t at) { words_[at / 64] |= uint64_t{1} << at % 64; }
   void remove(uint32_t at) { words_[at / 64] &= ~(uint64_t{1} << at % 64); }
-  void clear() { *this = {}; }
   void add(const BlockSet& other) {
     for (uint32_t w = 0; w < kWords; ++w) words_[w] |= other.words_[w];
   }

@@ -175,6 +175,22 @@ TEST(system_calls_follow_the_runs_of_free_pages) {
   CHECK_SOUND(*pool);
 }
 
+TEST(refill_is_refused_at_once_where_the_os_keeps_what_is_idle) {
+  if (kSanitized) return;  // sanitizers turn mlock into nothing
+  const auto pool = make_pool({4096, 65'536}, 64 * kKiB);
+  Client client(*pool);
+  const Blocks blocks = client.refill_all(0);
+  char* const locked = pool->address(blocks[0]);
+  if (mlock(locked, 1) != 0) return;  // RLIMIT_MEMLOCK is 0 here
+  CHECK_EQ(client.flush(0, blocks), Status::ok);
+  Blocks none;
+  CHECK_EQ(client.refill(1, none), Status::exhausted);
+  CHECK_SOUND(*pool);
+  CHECK_EQ(munlock(locked, 1), 0);
+  CHECK_EQ(client.refill(1, none), Status::ok);
+  CHECK_SOUND(*pool);
+}
+
 TEST(trim_that_is_stopped_leaves_the_pool_sound) {
   const auto pool = make_pool({4096}, 64 * kMiB);
   Client client(*pool);

@@ -290,6 +290,19 @@ TEST(thousand_threads_that_die_with_blocks_do_not_grow_the_pool) {
   CHECK_SOUND(*pool);
 }
 
+// Looking at what rests is a step of this thread's own: it is not to wait for itself, or look again because of it.
+TEST(refill_is_refused_at_once_while_a_dead_threads_blocks_rest) {
+  const auto pool = make_pool({4096, 65'536}, 256 * kKiB, kNever);
+  Client mortal(*pool);
+  (void)mortal.refill_all(1);
+  mortal.detach();
+  Client client(*pool);
+  Blocks none;
+  for (const uint32_t c : {0u, 1u}) CHECK_EQ(client.refill(c, none), Status::exhausted);
+  CHECK_EQ(pool->stats(1).resting, uint64_t{4});
+  CHECK_SOUND(*pool);
+}
+
 TEST(detach_of_a_thread_that_holds_nothing_leaves_no_trace) {
   const auto pool = make_pool({4096}, 8 * kMiB, kNever);
   Client client(*pool);
