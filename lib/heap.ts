@@ -708,14 +708,7 @@ export class Heap {
       this.#core.countRefusal();
       this.noteExhausted(capacity, false);
     }
-    const error = refusal(
-      this.#core,
-      this.name,
-      this.#options.maxBytes,
-      capacity,
-      status,
-      () => this.#ended,
-    );
+    const error = refusal(this.#core, this.name, this.#options.maxBytes, capacity, status, () => this.#ended);
     this.#announce(null);
     return error;
   }

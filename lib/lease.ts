@@ -49,8 +49,8 @@ export class Lease {
   }
 
   /**
-   * Gives the buffer back.
-   * @throws `ERR_SLABPOOL_LEASE_RELEASED` the second time, `ERR_SLABPOOL_CLOSED` when the pool was closed meanwhile.
+   * Gives the buffer back, also when the pool was closed meanwhile.
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED` the second time
    */
   release(): void {
     const block = this.#block ?? released();

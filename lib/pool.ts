@@ -169,7 +169,7 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
 
   /**
    * The same as `lease.release()`, checking that the lease is this pool's.
-   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_FOREIGN_LEASE`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_FOREIGN_LEASE`, `ERR_SLABPOOL_INVALID_ARG`
    */
   release(lease: Lease): void {
     const block = Lease.end(lease, this.#heap);
@@ -270,9 +270,9 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
   }
 
   /**
-   * Gives everything that is free back to the OS. Blocks below a page are given back by whole slabs, so that a few of them
-   * may stay.
-   * @returns the bytes given back
+   * Gives everything that is free back to the OS, but for pages that a block in use lies on as well. What other threads have in their
+   * magazines follows when they have emptied them.
+   * @returns the bytes given back until then
    */
   trim(): number {
     return this.#heap.trim();
@@ -347,9 +347,9 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
   }
 
   /**
-   * Ends the pool for this thread: further calls throw `ERR_SLABPOOL_CLOSED`. When no other thread has it, pages go back to
-   * the OS, and views that are still held read zeros; otherwise the views of leases that are out have a length of 0 from now
-   * on. So nobody ever reads another owner's bytes. (Oversize buffers are their holders' own.) A second close does nothing.
+   * Ends the pool for this thread: further calls throw `ERR_SLABPOOL_CLOSED`. Leases that are out keep their bytes and are released as
+   * usual; the pool ends with the last of them, and its memory goes back. Views of leases that have ended have a length of 0 from then
+   * on. A second close does nothing.
    */
   close(): void {
     this.#pooledSize = 0;
