@@ -90,6 +90,7 @@ void PoolBinding::ring(void* bell) {
 
 void PoolBinding::leave(Departure departure) {
   end_override();
+  views_.reset();
   pool_.leave(departure);
   (void)napi_release_threadsafe_function(bell_, napi_tsfn_abort);
 }

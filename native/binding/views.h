@@ -3,7 +3,8 @@
 // Each refers to the range that its block lies in, until it is collected or detached here: so long nobody else gets the addresses
 // (core/address_space.h). One that its holder detaches goes on to do so, since the memory is under another ArrayBuffer then.
 //
-// Callers     The environment's thread. A Views lives as long as its owner or one of the ArrayBuffers does.
+// Callers     The environment's thread. A Views lives as long as its owner or one of the ArrayBuffers does; the table of them only as long
+//             as its owner, since ArrayBuffers are finalized in later turns of the event loop.
 #pragma once
 
 #include <napi.h>
@@ -25,7 +26,10 @@ class Views {
   };
 
   struct End {
-    void operator()(Views* views) const { views->unref(); }
+    void operator()(Views* views) const {
+      views->chunks_.reset();
+      views->unref();
+    }
   };
   using Owner = std::unique_ptr<Views, End>;
 
@@ -35,15 +39,15 @@ class Views {
   // For an ArrayBuffer over the block that is about to be made, with finalize() and what is returned as its hint. nullptr: no
   // memory.
   View* add(Pool& pool, uint32_t block) {
-    View*& last = slot(block);
-    if (&last == &none_) return nullptr;
+    View** const last = place(block);
+    if (last == nullptr) return nullptr;
     auto* view = new (std::nothrow) View;
     if (view == nullptr) return nullptr;
     view->views = this;
     view->range = &pool.range_of(block);
     view->block = block;
     view->range->retain();
-    last = view;
+    *last = view;
     ++references_;
     return view;
   }
@@ -52,7 +56,7 @@ class Views {
   static void end(View* view) {
     Views* const views = view->views;
     if (view->range != nullptr) view->range->release();
-    if (views->slot(view->block) == view) views->slot(view->block) = nullptr;
+    if (View** const last = views->find(view->block); last != nullptr && *last == view) *last = nullptr;
     delete view;
     views->unref();
   }
@@ -60,10 +64,10 @@ class Views {
 
   // The ArrayBuffer that was made last over the block was detached here.
   void detached(uint32_t block) {
-    View* const view = slot(block);
-    if (view == nullptr || view->range == nullptr) return;
-    view->range->release();
-    view->range = nullptr;
+    View** const last = find(block);
+    if (last == nullptr || *last == nullptr || (*last)->range == nullptr) return;
+    (*last)->range->release();
+    (*last)->range = nullptr;
   }
 
  private:
@@ -75,20 +79,23 @@ class Views {
     if (--references_ == 0) delete this;
   }
 
-  // Of the ArrayBuffer that was made last over the block; `none_` where there is no memory.
-  View*& slot(uint32_t block) {
-    none_ = nullptr;
-    if (block >= kMaxBlocks) return none_;
+  // The place of the ArrayBuffer that was made last over the block; nullptr: there is none yet.
+  View** find(uint32_t block) {
+    if (block >= kMaxBlocks || !chunks_ || !chunks_[block / kChunk]) return nullptr;
+    return &chunks_[block / kChunk][block % kChunk];
+  }
+
+  // The same, made where there is none; nullptr: no memory.
+  View** place(uint32_t block) {
     if (!chunks_) chunks_.reset(new (std::nothrow) std::unique_ptr<View*[]>[kMaxBlocks / kChunk]);
-    if (!chunks_) return none_;
+    if (!chunks_) return nullptr;
     std::unique_ptr<View*[]>& chunk = chunks_[block / kChunk];
     if (!chunk) chunk.reset(new (std::nothrow) View* [kChunk] {});
-    return chunk ? chunk[block % kChunk] : none_;
+    return find(block);
   }
 
   uint64_t references_ = 1;  // the owner's, and one for each ArrayBuffer
   std::unique_ptr<std::unique_ptr<View*[]>[]> chunks_;
-  View* none_ = nullptr;
 };
 
 }  // namespace slabpool
