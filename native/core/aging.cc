@@ -11,6 +11,8 @@ namespace slabpool {
 
 namespace {
 
+constexpr uint32_t kMostTrims = 8;  // passes over the shelves by one trim(): the OS may keep what is idle
+
 // Relaxed: nothing is read because of it.
 bool stopped(const StdSync::atomic<bool>* stop) { return stop != nullptr && stop->load(std::memory_order_relaxed); }
 
@@ -63,18 +65,33 @@ uint64_t Pool::age(const StdSync::atomic<bool>* stop) {
 
 uint64_t Pool::trim(Cause cause, const StdSync::atomic<bool>* stop) {
   for (uint32_t c = 0; c < class_count_; ++c) (void)wake(c);
-  const uint32_t pass = next_pass();
   uint64_t bytes = 0;
-  each_heap([&](Heap& heap, uint32_t c) {
-    shelve(heap, c);
-    for (GivenBack given{true}; given.any && !stopped(stop);) {
-      given = give_back(heap, c, pass, cause, UINT64_MAX, stop);
-      bytes += given.pages * classes_[c].page;
-    }
-    return !stopped(stop);
-  });
+  bool again = true;
+  for (uint32_t tries = 0; again && tries < kMostTrims; ++tries) {
+    const uint32_t pass = next_pass();
+    each_heap([&](Heap& heap, uint32_t c) {
+      shelve(heap, c);
+      for (GivenBack given{true}; given.any && !stopped(stop);) {
+        given = give_back(heap, c, pass, cause, UINT64_MAX, stop);
+        bytes += given.pages * classes_[c].page;
+      }
+      return !stopped(stop);
+    });
+    // What another thread had in hand meanwhile is idle when it puts it back. The janitor does not wait for that: it comes again.
+    uint64_t passed;
+    again = stop == nullptr && stepping(passed);
+    if (again) await_step(passed);
+    if (stop == nullptr) again = again || has_idle();
+  }
   serve();
   return bytes;
+}
+
+bool Pool::has_idle() const {
+  for (uint32_t c = 0; c < class_count_; ++c) {
+    if (totals_[c].idle.load(std::memory_order_relaxed) != 0) return true;
+  }
+  return false;
 }
 
 uint64_t Pool::trim_all(const StdSync::atomic<bool>* stop) {

@@ -177,7 +177,7 @@ class Pool {
   void count_refusal() { refused_.fetch_add(1, std::memory_order_relaxed); }
 
   // All that is free loses its pages: two epochs at once. Returns the bytes given back to the OS. Any thread. It works slab by
-  // slab, and nobody waits for it; `stop`, which may be null, ends it between two.
+  // slab, and nobody waits for it; it waits for what others have in hand, unless there is a `stop`, which ends it between two.
   uint64_t trim(Cause cause = Cause::trim, const StdSync::atomic<bool>* stop = nullptr);
 
   // As trim(), because memory is short: by the janitor.
@@ -266,6 +266,7 @@ class Pool {
   // Gives pages of one slab back.
   GivenBack give_back(Heap& heap, uint32_t c, uint32_t pass, Cause cause, uint64_t most_pages,
                       const StdSync::atomic<bool>* stop);
+  [[nodiscard]] bool has_idle() const;  // a hint
   [[nodiscard]] uint32_t next_pass() { return passes_.fetch_add(1, std::memory_order_relaxed) + 1; }  // only a number
   // Whether another thread has blocks in hand that are in no place, and how many such steps have ended.
   [[nodiscard]] bool stepping(uint64_t& passed) const;
