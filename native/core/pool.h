@@ -266,7 +266,7 @@ class Pool {
   // Gives pages of one slab back.
   GivenBack give_back(Heap& heap, uint32_t c, uint32_t pass, Cause cause, uint64_t most_pages,
                       const StdSync::atomic<bool>* stop);
-  [[nodiscard]] bool has_idle() const;  // a hint
+  [[nodiscard]] bool has_idle() const;                                                                // a hint
   [[nodiscard]] uint32_t next_pass() { return passes_.fetch_add(1, std::memory_order_relaxed) + 1; }  // only a number
   // Whether another thread has blocks in hand that are in no place, and how many such steps have ended.
   [[nodiscard]] bool stepping(uint64_t& passed) const;
