@@ -332,6 +332,7 @@ export class JsCore implements Core {
   }
 
   detach(buffer: ArrayBuffer, block?: number): void {
+    if (buffer.byteLength === 0) return; // its holder has done so
     const moved = structuredClone(buffer, { transfer: [buffer] });
     if (block !== undefined) (this.#blocks[block] as JsBlock).bytes = Buffer.from(moved);
   }
