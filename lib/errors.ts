@@ -2,6 +2,8 @@
 export type SlabPoolErrorCode =
   /** An argument or option is of the wrong type or out of range. */
   | 'ERR_SLABPOOL_INVALID_ARG'
+  /** A method of a lease was called on something else: it was passed as a callback, or the lease is behind a Proxy. */
+  | 'ERR_SLABPOOL_INVALID_THIS'
   /** The byte budget (`maxBytes`) is full, with all that is free given up. */
   | 'ERR_SLABPOOL_EXHAUSTED'
   /** As many requests wait as may (`maxWaiting`). */

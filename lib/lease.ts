@@ -23,7 +23,8 @@ export class Lease {
 
   /** Whether it has ended: released, or handed over. Never throws. */
   get released(): boolean {
-    return this.#block === null || this.#block instanceof Spent;
+    const block = Lease.#of(this, 'released');
+    return block === null || block instanceof Spent;
   }
 
   /** A Buffer over all `capacity` bytes; the same object whenever this block is leased. */
@@ -45,7 +46,8 @@ export class Lease {
 
   /** A Buffer of exactly `size` bytes. A fresh object each time: keep it off the hot path. */
   view(): Buffer<ArrayBuffer> {
-    return this.bytes.subarray(0, this.size);
+    const block = Lease.#of(this, 'view()') ?? released();
+    return block.bytes.subarray(0, this.size);
   }
 
   /**
@@ -53,6 +55,8 @@ export class Lease {
    * @throws `ERR_SLABPOOL_LEASE_RELEASED` the second time
    */
   release(): void {
+    // Both comparisons strict: a loose one makes the lease escape, and V8 create it, where it would leave it out.
+    if (this === undefined || this === null || !(#block in this)) lost('release()');
     const block = this.#block ?? released();
     const { magazine } = block;
     this.#block = null;
@@ -66,7 +70,7 @@ export class Lease {
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`
    */
   touch(hint = ''): void {
-    const block = this.#block ?? released();
+    const block = Lease.#of(this, 'touch()') ?? released();
     const { heap } = block.magazine;
     if (typeof hint !== 'string') throw invalidArg('touch(hint)', 'a string', hint, heap.name);
     heap.tracker.touch(block as Block, hint);
@@ -79,7 +83,7 @@ export class Lease {
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_OVERSIZE`, `ERR_SLABPOOL_DETACHED`, `ERR_SLABPOOL_CLOSED`
    */
   transfer(): number {
-    const block = this.#block ?? released();
+    const block = Lease.#of(this, 'transfer()') ?? released();
     const { heap } = block.magazine;
     const ticket = heap.transfer(block as Block, this.size);
     this.#block = heap.left(block as Block);
@@ -88,11 +92,18 @@ export class Lease {
 
   /** `using`: releases unless that has happened, or the pool is closed. */
   [Symbol.dispose](): void {
+    if (this === undefined || this === null || !(#block in this)) lost('[Symbol.dispose]()');
     const block = this.#block;
     if (block === null || block instanceof Spent) return;
     this.#block = null;
     const spent = block.magazine.put(block);
     if (spent !== null) this.#block = spent;
+  }
+
+  /** What `self`, on which `member` was called, has of its block. */
+  static #of(self: Lease, member: string): Block | Spent | null {
+    if (typeof self !== 'object' || self === null || !(#block in self)) lost(member);
+    return self.#block;
   }
 
   /**
@@ -131,6 +142,15 @@ export class Lease {
     }
     return block as Block;
   }
+}
+
+/** `this` is no lease, so nothing was done to any: whoever has it can still release it. */
+function lost(member: string): never {
+  throw new SlabPoolError(
+    'ERR_SLABPOOL_INVALID_THIS',
+    `lease.${member} was called on something that is no lease; the lease is still out. A method that is passed as a callback loses its lease: pass ` +
+      `() => lease.${member}. Of a lease behind a Proxy, call it on the lease itself`,
+  );
 }
 
 function released(): never {
