@@ -18,6 +18,7 @@ enum class Summons : uint8_t { none = 0, flush = 1, trim = 2, pressure = 3 };
 struct Bell {
   void (*ring)(void*) = nullptr;
   void* of = nullptr;
+  const void* whose = nullptr;  // the thread: one that is attached twice has two bells
 };
 
 struct Mailbox {

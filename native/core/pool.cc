@@ -179,10 +179,11 @@ Attachment* Pool::attachment_for(uint32_t index) {
     // Release: pairs with the acquire of attachment_at(); publishes it to threads that add up the counters.
     attachments_[index].store(thread, std::memory_order_release);
   }
-  // Relaxed: only a bound for loops.
-  uint32_t count = attachment_count_.load(std::memory_order_relaxed);
-  while (count <= index && !attachment_count_.compare_exchange_weak(count, index + 1, std::memory_order_relaxed,
-                                                                    std::memory_order_relaxed)) {
+  // Seq_cst, as in attachment_count(): who flushes to a new heap and finds nobody waiting has published it to whoever begins to
+  // wait then, and looks through the heaps (wait_queue.h).
+  uint32_t count = attachment_count_.load(std::memory_order_seq_cst);
+  while (count <= index && !attachment_count_.compare_exchange_weak(count, index + 1, std::memory_order_seq_cst,
+                                                                    std::memory_order_seq_cst)) {
   }
   return thread;
 }
@@ -193,24 +194,24 @@ Heap* Pool::heap_for(uint32_t slot) {
   Heap* made = Heap::create(static_cast<uint16_t>(slot), class_count_);
   if (made == nullptr) return nullptr;
   // Release: pairs with the acquire of heap_at(); publishes the constructed heap. Acquire on failure: another thread
-  // with this slot was faster, and its heap is used.
-  if (heaps_[slot].compare_exchange_strong(heap, made, std::memory_order_release, std::memory_order_acquire))
+  // with this slot was faster, and its heap is used. Seq_cst, both and in heap_at(): see attachment_for().
+  if (heaps_[slot].compare_exchange_strong(heap, made, std::memory_order_seq_cst, std::memory_order_seq_cst))
     return made;
   delete made;
   return heap;
 }
 
-Heap* Pool::heap_at(uint32_t slot) const { return heaps_[slot].load(std::memory_order_acquire); }
+Heap* Pool::heap_at(uint32_t slot) const { return heaps_[slot].load(std::memory_order_seq_cst); }
 
 Attachment* Pool::attachment_at(uint32_t index) const { return attachments_[index].load(std::memory_order_acquire); }
 
-// Relaxed: what a racing attach() adds is found the next time.
-uint32_t Pool::attachment_count() const { return attachment_count_.load(std::memory_order_relaxed); }
+// Seq_cst: see attachment_for().
+uint32_t Pool::attachment_count() const { return attachment_count_.load(std::memory_order_seq_cst); }
 
 uint32_t Pool::heap_slots() const { return std::min(attachment_count(), kMaxHeaps); }
 
 RefillResult Pool::refill(Attachment& thread, uint32_t c, uint32_t* out) {
-  if (waiting()) return {Status::exhausted, 0};
+  if (waiting()) return refill_past_queue(thread, c, out);
   const RefillResult result = try_take(*thread.heap, c, classes_[c].batch, out);
   if (result.status == Status::ok) {
     thread.classes[c].refills[static_cast<size_t>(result.step)].add(1);
@@ -307,6 +308,18 @@ uint32_t Pool::take_from_shelves(const Heap& heap, uint32_t c, Rank rank, uint32
     if (count != 0) return count;
   }
   return 0;
+}
+
+// Of the heaps in turn: a block of which those who wait have nothing.
+uint32_t Pool::take_past(const Heap& heap, uint32_t c) {
+  const uint32_t slots = heap_slots();
+  for (uint32_t i = 0; i < slots; ++i) {
+    Heap* other = heap_at((heap.index + i) % slots);
+    if (other == nullptr) continue;
+    const uint32_t block = other->classes[c].shelf.take_past(shelf_of(c));
+    if (block != kNoIndex) return block;
+  }
+  return kNoIndex;
 }
 
 // A new slab, home in `heap`, all cold.

@@ -148,7 +148,7 @@ class Pool {
     if (janitor_) janitor_->trim_soon();
   }
 
-  // -- Waiting for budget. While somebody waits, no refill gets anything: it would be ahead of its turn.
+  // -- Waiting for budget. While somebody waits, refills get what is of no use to the first in the queue, and nothing else.
 
   // A place in the queue for one block, and its number; queue_full when `most` wait already. When it is served, a Grant is in
   // the thread's mailbox, and its bell rings. By the attached thread.
@@ -162,6 +162,9 @@ class Pool {
   // How the attached thread is told of its mail, until it leaves. By that thread. None: it will not look any more, which gives
   // up its requests, and what it was granted.
   void set_bell(Attachment& thread, Bell bell);
+  // Whether anything may serve the thread's requests of which it is not the cause itself: another thread that can be rung, or the
+  // end of what the dead left. By the attached thread.
+  [[nodiscard]] bool others_may_serve(const Attachment& thread) const;
   // Asks all threads with bells, but one.
   void summon_all(Summons what, const Attachment* but);
 
@@ -241,6 +244,8 @@ class Pool {
   RefillResult try_take(Heap& heap, uint32_t c, uint32_t most, uint32_t* out);
   RefillResult take(Heap& heap, uint32_t c, uint32_t most, uint32_t* out);
   uint32_t take_batch(const Heap& heap, uint32_t c, uint32_t most, uint32_t first, uint32_t* out);
+  uint32_t take_past(const Heap& heap, uint32_t c);
+  RefillResult refill_past_queue(Attachment& thread, uint32_t c, uint32_t* out);
   uint32_t take_from_shelves(const Heap& heap, uint32_t c, Rank rank, uint32_t most, uint32_t* out);
   [[nodiscard]] bool may_carve(uint32_t c) const;
   // False: no memory, or no address space.
@@ -252,9 +257,11 @@ class Pool {
   // Serves those who wait, as far as it goes. By whoever has freed blocks or budget, after that.
   void serve();
   void serve_requests();
-  void joined(uint64_t number);
+  void joined(uint64_t number, uint32_t c);
   void deliver(Request& served);
   Status take_one(Request& request);
+  void serve_past_first(uint32_t c);
+  void grant(Request& request, Step step);
   void summon(Summons what, const Attachment* but);
   static void summon(Attachment& thread, Summons what);
   void close_mailbox(Attachment& thread);

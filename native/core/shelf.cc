@@ -6,6 +6,8 @@ namespace slabpool {
 
 namespace {
 
+constexpr uint32_t kLooksForPast = 8;  // slabs: a refusal is to cost little
+
 Rank rank_of(const SizeClass& k, const Slab& slab) {
   if (!slab.idle.empty()) return Rank::idle;
   if (k.shares_pages()) {
@@ -98,6 +100,28 @@ uint32_t Shelf::take_cold(const ShelfOf& of, Slab& slab, Rank rank, uint32_t mos
   return count;
 }
 
+uint32_t Shelf::take_past(const ShelfOf& of) {
+  const SizeClass& k = of.size_class;
+  if (!k.shares_pages() || looks_empty(Rank::pinned)) return kNoIndex;
+  const std::lock_guard lock(lock_);
+  uint32_t looks = kLooksForPast;
+  for (const List& list : lists_[static_cast<size_t>(Rank::pinned)]) {
+    for (uint32_t number = list.first; number != 0 && looks != 0; number = of.slabs[number - 1].next, --looks) {
+      Slab& slab = of.slabs[number - 1];
+      for (uint32_t b = slab.cold.next(0); b < k.slab_blocks; b = slab.cold.next(b + 1)) {
+        if (slab.missing_pages(k, b) != 0 || !slab.is_held(k, b)) continue;
+        slab.cold.remove(b);
+        slab.past.add(b);
+        of.totals.resident.fetch_add(1, std::memory_order_relaxed);
+        unlink(of, number - 1);
+        link(of, number - 1);
+        return slab.first_block + b;
+      }
+    }
+  }
+  return kNoIndex;
+}
+
 void Shelf::add(const ShelfOf& of, uint32_t number) {
   const std::lock_guard lock(lock_);
   Slab& slab = of.slabs[number];
@@ -117,6 +141,7 @@ void Shelf::put(const ShelfOf& of, uint32_t batch) {
     }
     Slab& slab = of.slabs[number];
     slab.idle.add(b - slab.first_block);
+    slab.past.remove(b - slab.first_block);
   }
   if (number != kNoIndex) link(of, number);
   of.totals.idle.fetch_add(count, std::memory_order_relaxed);

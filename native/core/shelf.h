@@ -55,6 +55,10 @@ class Shelf {
   // Takes up to `most` blocks of the rank into `out`, as far as the budget has room for their pages; how many.
   [[nodiscard]] uint32_t take(const ShelfOf& of, Rank rank, uint32_t most, uint32_t* out);
 
+  // Takes one block whose pages others hold anyway, or kNoIndex: it is lost to nobody who waits for room, since those who are given
+  // such blocks hold no page for each other. Looks at a few slabs only.
+  [[nodiscard]] uint32_t take_past(const ShelfOf& of);
+
   // Puts a slab there, all of whose blocks are cold.
   void add(const ShelfOf& of, uint32_t slab);
 

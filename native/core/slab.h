@@ -59,6 +59,7 @@ struct Slab {
 
   BlockSet idle;  // free, and unused for an epoch
   BlockSet cold;  // of no use until the budget is charged for their pages
+  BlockSet past;  // given out past those who wait, and not seen here since
   // Of the list of the shelf that it is in: numbers of slabs, plus one.
   uint32_t next, previous;
   uint8_t rank, fill;  // which list; rank kNoRank: none
@@ -75,6 +76,16 @@ struct Slab {
     if (!k.shares_pages()) return static_cast<uint32_t>(k.stride / k.page);
     for (size_t page = k.first_page_of(at); page <= k.last_page_of(at); ++page) missing += page_is_cold(k, cold, page);
     return missing;
+  }
+  // Whether all pages of the block at this place are held by blocks that were given to somebody in his turn.
+  [[nodiscard]] bool is_held(const SizeClass& k, uint32_t at) const {
+    for (size_t page = k.first_page_of(at); page <= k.last_page_of(at); ++page) {
+      BlockSet others = cold;
+      others.add(idle);
+      others.add(past);
+      if (others.has_all(k.first_block_on(page), k.last_block_on(page))) return false;
+    }
+    return true;
   }
   [[nodiscard]] uint64_t resident_pages(const SizeClass& k) const {
     if (!k.shares_pages()) return uint64_t{k.slab_blocks - cold.count()} * (k.stride / k.page);

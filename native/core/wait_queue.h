@@ -2,7 +2,8 @@
 //
 // Callers     Any thread, under the lock; size() without. No thread comes here before the budget is exhausted.
 // Order       By number, in the order of arrival, in a list for each class: the first of all is the smallest of the lists' first.
-//             It is served before any other is, however small: so a stream of small ones starves no large one.
+//             It is served before any other is, however small: so a stream of small ones starves no large one. Others are served
+//             with what is of no use to it (Shelf::take_past), those of one class in their order.
 // Identity    size() == requests in the lists == requests in the buckets.
 // Never lost  Whoever waits raises `size`, and then looks for blocks and budget; whoever frees blocks or budget looks at `size` then.
 //             All four are seq_cst, so they have one order: either the waiter finds what was freed, or whoever freed it finds
@@ -80,6 +81,16 @@ class WaitQueue {
     });
   }
 
+  // Visits the classes that somebody waits for. They may be emptied meanwhile.
+  template <class Visit>
+  void each_class(const Visit& visit) const {
+    for (uint32_t w = 0; w < kMaxClasses / 64; ++w) {
+      for (uint64_t left = occupied_[w]; left != 0; left &= left - 1) {
+        visit(w * 64 + static_cast<uint32_t>(std::countr_zero(left)));
+      }
+    }
+  }
+
   // Any thread, without the lock. On a line of its own, since every flush reads it.
   [[nodiscard]] uint64_t size() const { return size_.load(std::memory_order_seq_cst); }
 
@@ -99,16 +110,6 @@ class WaitQueue {
   }
 
   Request*& bucket_of(uint64_t number) { return buckets_[number % kBuckets]; }
-
-  // Visits the classes that somebody waits for. They may be emptied meanwhile.
-  template <class Visit>
-  void each_class(const Visit& visit) const {
-    for (uint32_t w = 0; w < kMaxClasses / 64; ++w) {
-      for (uint64_t left = occupied_[w]; left != 0; left &= left - 1) {
-        visit(w * 64 + static_cast<uint32_t>(std::countr_zero(left)));
-      }
-    }
-  }
 
   RequestList of_class_[kMaxClasses];
   uint64_t occupied_[kMaxClasses / 64]{};  // a bit for each list that is not empty

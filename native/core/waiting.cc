@@ -16,17 +16,21 @@ Status Pool::wait(Attachment& thread, uint32_t c, uint64_t most, uint64_t& numbe
   if (queue_.thread == nullptr || !request) return Status::out_of_memory;
   number = queue_.push(std::move(request));
   waits_.fetch_add(1, std::memory_order_relaxed);
-  joined(number);
+  joined(number, c);
   return Status::ok;
 }
 
-// Under the lock. Somebody waits with this number, for the first time or again.
-void Pool::joined(uint64_t number) {
+// Under the lock. Somebody waits with this number and for this class, for the first time or again.
+void Pool::joined(uint64_t number, uint32_t c) {
   const Request* const first = queue_.first();
   // What others have in their magazines is free, but out of reach.
   if (queue_.size() == 1) summon(Summons::flush, first->thread);
-  // Behind another it cannot be served: whoever frees something has seen that one, and serves both.
-  if (first->number == number) serve_requests();
+  // Behind another it may have only what is of no use to that one: whoever frees something else has seen that one, and serves both.
+  if (first->number == number) {
+    serve_requests();
+  } else {
+    serve_past_first(c);
+  }
 }
 
 bool Pool::cancel(uint64_t number) {
@@ -47,7 +51,7 @@ bool Pool::collect(Attachment& thread, Grant& grant) {
     if (grant.block == kNoIndex || adopt(thread, grant.block, grant.generation) == Status::ok) return true;
     // Somebody guessed the block's ticket: it waits again, in its old place.
     queue_.put_back(std::move(served));
-    joined(grant.number);
+    joined(grant.number, grant.size_class);
   }
   return false;
 }
@@ -62,6 +66,23 @@ void Pool::set_bell(Attachment& thread, Bell bell) {
   thread.mailbox.bell = bell;
   // It was not there to be summoned when the waiting began.
   if (queue_.size() != 0) summon(thread, Summons::flush);
+}
+
+bool Pool::others_may_serve(const Attachment& thread) const {
+  const std::lock_guard lock(queue_.lock);
+  const Bell& own = thread.mailbox.bell;
+  const uint32_t attachments = attachment_count();
+  for (uint32_t a = 0; a < attachments; ++a) {
+    const Attachment* other = attachment_at(a);
+    if (other == nullptr) continue;
+    const Bell& bell = other->mailbox.bell;
+    if (bell.ring != nullptr && bell.whose != own.whose) return true;
+  }
+  bool rests = orphans_.load(std::memory_order_seq_cst) != nullptr;
+  for (uint32_t c = 0; c < class_count_; ++c) {
+    rests = rests || totals_[c].resting.load(std::memory_order_seq_cst) != 0;
+  }
+  return rests && janitor_.has_value();
 }
 
 void Pool::summon_all(Summons what, const Attachment* but) {
@@ -99,9 +120,10 @@ void Pool::serve() {
 // Under the lock.
 void Pool::serve_requests() {
   while (Request* const first = queue_.first()) {
-    if (take_one(*first) == Status::exhausted) return;
+    if (take_one(*first) == Status::exhausted) break;
     deliver(*first);
   }
+  queue_.each_class([this](uint32_t c) { serve_past_first(c); });
 }
 
 // Under the lock. From the queue to the mailbox of whoever asked.
@@ -113,15 +135,39 @@ void Pool::deliver(Request& served) {
 
 // Under the lock. A block on its way to whoever asked.
 Status Pool::take_one(Request& request) {
-  const uint32_t c = request.size_class;
-  const RefillResult taken = try_take(*request.thread->heap, c, 1, &request.block);
-  if (taken.status != Status::ok) return taken.status;
+  const RefillResult taken = try_take(*request.thread->heap, request.size_class, 1, &request.block);
+  if (taken.status == Status::ok) grant(request, taken.step);
+  return taken.status;
+}
+
+// Under the lock. The request's block, which was just taken, goes into transit.
+void Pool::grant(Request& request, Step step) {
   Attachment& thread = *queue_.thread;
-  thread.classes[c].refills[static_cast<size_t>(taken.step)].add(1);
+  const uint32_t c = request.size_class;
+  thread.classes[c].refills[static_cast<size_t>(step)].add(1);
   hand_out(thread, c, &request.block, 1);
   (void)transfer(thread, c, request.block, Carrier::channel, request.generation);
   thread.classes[c].acquires.add(1);
-  return Status::ok;
+}
+
+// Under the lock. Of those who wait for this class, behind the first of all, as many as it loses nothing by.
+void Pool::serve_past_first(uint32_t c) {
+  while (Request* const request = queue_.first_of(c)) {
+    if (request == queue_.first()) return;
+    request->block = take_past(*request->thread->heap, c);
+    if (request->block == kNoIndex) return;
+    grant(*request, Step::cold);
+    deliver(*request);
+  }
+}
+
+RefillResult Pool::refill_past_queue(Attachment& thread, uint32_t c, uint32_t* out) {
+  const std::lock_guard lock(queue_.lock);
+  // Not ahead of those who wait for the same; and one block only, which the next may get as well when it comes back.
+  if (queue_.first_of(c) != nullptr || (*out = take_past(*thread.heap, c)) == kNoIndex) return {Status::exhausted, 0};
+  thread.classes[c].refills[static_cast<size_t>(Step::cold)].add(1);
+  hand_out(thread, c, out, 1);
+  return {Status::ok, 1, Step::cold};
 }
 
 // The thread will not look any more: nobody rings it, and what waits for it goes to others. The caller serves the queue then.

@@ -1,4 +1,5 @@
 // What serves those who wait: everything that gives blocks or budget back, with one thread at a time.
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -117,6 +118,90 @@ TEST(retired_block_serves_nobody) {
   f.release();
   CHECK_EQ(f.first.collect().size(), size_t{1});
   CHECK_SOUND(*f.pool);
+}
+
+// A budget of 64 pages, on each eighth of which one block of four is out; the other pages lack one for the large request.
+struct Pinned {
+  std::unique_ptr<Pool> pool = make_pool({1024, 2048, 4 * kBlock}, 4 * kBlock, kNever);
+  Client holder{*pool};
+  Client large{*pool};
+  Client small{*pool};
+  Blocks elders;
+  uint64_t number;
+
+  Pinned() {
+    CHECK_EQ(os::page_size(), size_t{4096});
+    Blocks all = holder.refill_all(0);
+    CHECK_EQ(all.size(), size_t{256});
+    std::sort(all.begin(), all.end());
+    Blocks rest;
+    for (size_t i = 0; i < all.size(); ++i) (i % 32 == 0 ? elders : rest).push_back(all[i]);
+    CHECK_EQ(holder.flush(0, rest), Status::ok);
+    number = large.wait(2);
+    CHECK(large.collect().empty());
+    CHECK_EQ(pool->budget().used(), uint64_t{8 * 4096});
+  }
+  // All that can be had past the queue.
+  Blocks take_past() {
+    Blocks past;
+    uint32_t batch[kMaxBatch];
+    for (RefillResult result; (result = pool->refill(*small.thread, 0, batch)).status == Status::ok;) {
+      CHECK_EQ(result.count, 1u);
+      past.push_back(batch[0]);
+    }
+    return past;
+  }
+};
+
+TEST(refill_gets_past_the_queue_what_is_of_no_use_to_the_first_in_it) {
+  Pinned p;
+  const Blocks past = p.take_past();
+  CHECK_EQ(past.size(), size_t{8 * 3});  // on the pages that are held anyway
+  CHECK_EQ(p.pool->budget().used(), uint64_t{8 * 4096});
+  CHECK_SOUND(*p.pool);
+  // What comes back can be had again.
+  CHECK_EQ(p.small.flush(0, past), Status::ok);
+  CHECK_EQ(p.take_past().size(), past.size());
+  // Another class has no page that is held.
+  Blocks none;
+  CHECK_EQ(p.small.refill(1, none), Status::exhausted);
+  CHECK_EQ(p.small.refill(2, none), Status::exhausted);
+  CHECK(p.large.collect().empty());
+  CHECK_SOUND(*p.pool);
+}
+
+TEST(stream_past_the_queue_holds_no_page_against_the_first_in_it) {
+  Pinned p;
+  Blocks past = p.take_past();
+  CHECK_EQ(p.holder.flush(0, p.elders), Status::ok);
+  CHECK(p.large.collect().empty());
+  // The pages are held by what went past the queue alone: nobody else gets a block of them, whatever comes back.
+  while (!past.empty()) {
+    CHECK_EQ(p.small.flush(0, {past.back()}), Status::ok);
+    past.pop_back();
+    CHECK(p.take_past().empty());
+  }
+  CHECK(p.large.collect() == Numbers{p.number});
+  CHECK_SOUND(*p.pool);
+}
+
+TEST(requests_behind_the_first_are_served_with_what_is_of_no_use_to_it_in_their_order) {
+  Pinned p;
+  Numbers asked;
+  for (int i = 0; i < 30; ++i) asked.push_back((i % 2 == 0 ? p.small : p.holder).wait(0));
+  Blocks none;
+  CHECK_EQ(p.small.refill(0, none), Status::exhausted);  // not ahead of the same
+  Blocks got[2];
+  Numbers served = p.small.collect(got[0]);
+  CHECK_EQ(served.size(), size_t{12});
+  CHECK_EQ(p.holder.collect(got[1]).size(), size_t{12});
+  CHECK_EQ(p.pool->stats().waiting, uint64_t{1 + 6});
+  CHECK(served.back() == asked[22]);
+  // What one of them gives back is the next one's.
+  CHECK_EQ(p.small.flush(0, {got[0].back()}), Status::ok);
+  CHECK(p.small.collect(got[0]) == Numbers{asked[24]});
+  CHECK(p.large.collect().empty());
+  CHECK_SOUND(*p.pool);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 //   block    block 0, of its class, comes back to the depot of its heap
 //   stolen   the same, to another heap's depot
 //   other    block 1, of another class, comes back, and has to lose its memory first
+//   newcomer the same, to the depot of a heap that is new
 //   bytes    a thread gives back budget alone, as a refill that has claimed too much
 //   epoch    block 1 is idle, and in the hands of the janitor when the waiting begins
 #include "../../core/budget.h"
@@ -14,7 +15,7 @@
 namespace slabpool::test {
 namespace {
 
-enum class Way { block, stolen, other, bytes, epoch };
+enum class Way { block, stolen, newcomer, other, bytes, epoch };
 
 // How the model goes wrong on purpose.
 enum class Flaw { none, takes_before_it_says_so, looks_before_it_frees, ages_and_serves_nobody };
@@ -24,9 +25,9 @@ struct WaitingPool {
   using Counter = typename Sync::template atomic<uint64_t>;
 
   typename Sync::template atomic<uint32_t> links[2];
-  TaggedStack<Sync> depot, stolen_from, other_depot, other_victim;
+  TaggedStack<Sync> depot, stolen_from, newcomers, other_depot, other_victim;
   Budget<Sync> budget{2};
-  Counter size, ages;
+  Counter size, ages, heap_count;
   rl::mutex lock;
   // Under the lock.
   rl::var<unsigned> waiting, served;
@@ -36,6 +37,7 @@ struct WaitingPool {
   void init() {
     RL_ASSERT(budget.claim(2, 1) == 2);
     waiting(RL_INFO) = served(RL_INFO) = 0;
+    heap_count.store(2, std::memory_order_relaxed);
   }
 
   // WaitQueue::count() and size().
@@ -80,8 +82,14 @@ struct WaitingPool {
   bool take_one() {
     if (depot.pop(*this) != kNoIndex) return true;
     if (!stolen_from.looks_empty() && stolen_from.pop(*this) != kNoIndex) return true;
+    for (uint64_t heap = 2; heap < heap_slots(); ++heap) {
+      if (!newcomers.looks_empty() && newcomers.pop(*this) != kNoIndex) return true;
+    }
     return budget.claim(1, 1) != 0;
   }
+  // As Pool::attachment_for().
+  void attach() { heap_count.fetch_add(1, std::memory_order_seq_cst); }
+  uint64_t heap_slots() { return heap_count.load(std::memory_order_seq_cst); }
 
   bool begin_aging() {
     uint64_t before = ages.load(std::memory_order_seq_cst);
@@ -112,6 +120,7 @@ struct WaitingPool {
     const bool seen = flaw == Flaw::looks_before_it_frees && look();
     if (way == Way::block) depot.push(*this, 0);
     if (way == Way::stolen) stolen_from.push(*this, 0);
+    if (way == Way::newcomer) attach(), newcomers.push(*this, 0);
     if (way == Way::other) other_depot.push(*this, 1);
     if (way == Way::bytes) budget.give_back(1);
     if (seen || flaw != Flaw::looks_before_it_frees) serve();
@@ -208,6 +217,8 @@ NAMED(GiveBack, "::give_back");
 NAMED(Say, "::say");
 NAMED(Look, "::look");
 NAMED(EndAging, "::end_aging");
+NAMED(Attach, "::attach");
+NAMED(HeapSlots, "::heap_slots");
 #undef NAMED
 
 constexpr rl::iteration_t kExecutions = 100'000;
@@ -226,6 +237,7 @@ void check_one_waits() {
 TEST(whoever_waits_is_served_by_whatever_becomes_free) {
   check_one_waits<Way::block>();
   check_one_waits<Way::stolen>();
+  check_one_waits<Way::newcomer>();
   check_one_waits<Way::other>();
   check_one_waits<Way::bytes>();
   check_one_waits<Way::epoch>();
@@ -258,6 +270,11 @@ TEST(mutant_whose_waiter_only_acquires_the_stacks_is_caught) {
   check_one_waits_is_caught<Way::block, WeakIn<Pop>>();
   check_one_waits_is_caught<Way::stolen, WeakIn<LooksEmpty>>();
   check_one_waits_is_caught<Way::other, WeakIn<TakeAll>>();
+}
+
+TEST(mutant_whose_new_heap_is_only_released_or_acquired_is_caught) {
+  check_one_waits_is_caught<Way::newcomer, WeakIn<Attach>>();
+  check_one_waits_is_caught<Way::newcomer, WeakIn<HeapSlots>>();
 }
 
 TEST(mutant_whose_budget_only_acquires_and_releases_is_caught) {
