@@ -84,8 +84,9 @@ class Sleeper {
 
   void collect() {
     for (Grant grant{}; client_.pool.collect(*client_.thread, grant);) {
-      CHECK(grant.number > last_served_);
-      last_served_ = grant.number;
+      // Of other classes, later ones may be served with what is of no use to the first.
+      CHECK(grant.number > last_served_[grant.size_class]);
+      last_served_[grant.size_class] = grant.number;
       --pending_;
       ++served_;
       // Nobody else has the block.
@@ -102,7 +103,8 @@ class Sleeper {
   std::mutex mutex_;
   std::condition_variable condition_;
   bool rung_ = false;
-  uint64_t last_asked_ = 0, last_served_ = 0, pending_ = 0, served_ = 0;
+  uint64_t last_asked_ = 0, pending_ = 0, served_ = 0;
+  uint64_t last_served_[4] = {};  // by class
   Blocks hoard_[4];
 };
 
