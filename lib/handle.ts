@@ -1,5 +1,6 @@
 import type { CoreAddress } from './core.js';
 import { invalidArg } from './errors.js';
+import { pageSizeOf } from './loader.js';
 import { type ResolvedOptions, resolveOptions } from './options.js';
 
 /**
@@ -25,7 +26,7 @@ export function readHandle(handle: PoolHandle): { address: CoreAddress; options:
   }
   // The largest tier is the last one, and is not to be given twice.
   const { maxPooledSize: _, ...rest } = options;
-  return { address, options: resolveOptions(rest) };
+  return { address, options: resolveOptions(rest, pageSizeOf) };
 }
 
 export function isAddress(value: unknown): value is CoreAddress {

@@ -25,6 +25,15 @@ export function loadAddon(): LoadedAddon | string {
   return 'addon' in found ? found.addon : found.reason;
 }
 
+/** What the TypeScript core's budget is made of: as fine as on most systems, since V8 does not say. */
+const JS_PAGE = 4096;
+
+/** Bytes of a page of the core that such a backend is: the budget of the native core is charged by the system's. */
+export function pageSizeOf(backend: 'auto' | Backend): number {
+  const addon = backend === 'js' ? 'not wanted' : loadAddon();
+  return typeof addon === 'string' ? JS_PAGE : addon.pageSize();
+}
+
 let warned = false;
 
 /** The TypeScript core is slower, and nobody asked for it. */

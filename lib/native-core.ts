@@ -34,6 +34,10 @@ export interface Addon {
    * process; `''` is the root.
    */
   setMemoryRoot(folder: string): void;
+  /** Bytes: the system's, or what {@link setPageSize} says. */
+  pageSize(): number;
+  /** For tests, before the first pool of the process: pages count as larger than they are. A power of two, up to 64 KiB. */
+  setPageSize(bytes: number): void;
   /** Differs between copies of the addon in one process. */
   copyId: string;
   /** SHA-256 of the sources that it was built from. */

@@ -10,8 +10,6 @@ const MiB = 1024 * KiB;
 const MAX_CAPACITY = 2 ** 30;
 /** Bytes of the largest budget: 64 TiB, half of what a process can address. */
 const MAX_BUDGET = 2 ** 46;
-const PAGE = 4 * KiB;
-const MIN_BUDGET = PAGE;
 const MAX_TIERS = 128;
 
 /** Which core serves a pool: the native addon, or the pure TypeScript one. */
@@ -26,7 +24,7 @@ export type WhenExhausted = 'throw' | 'wait';
 export interface BufferPoolOptions<W extends WhenExhausted = WhenExhausted> {
   /** Shown in errors and stats. Default: `'pool-N'`. */
   name?: string;
-  /** Hard cap on the bytes that the pool keeps resident, leased or cached. At least 4 KiB. Default: 256 MiB. */
+  /** Hard cap on the bytes that the pool keeps resident, leased or cached. At least one page: 4 KiB, or 16 or 64 on some arm64 systems. Default: 256 MiB. */
   maxBytes?: number;
   /**
    * Bytes of the largest request that is pooled, up to 1 GiB; larger ones take the oversize path. Default: 1 MiB, or
@@ -103,12 +101,18 @@ export type ResolvedOptions = Required<Omit<BufferPoolOptions, 'onPressure'>> & 
 
 let poolsMade = 0;
 
-export function resolveOptions(given?: BufferPoolOptions): ResolvedOptions {
+/** @param pageSize bytes of a page of the core that such a backend is */
+export function resolveOptions(
+  given: BufferPoolOptions | undefined,
+  pageSize: (backend: 'auto' | Backend) => number,
+): ResolvedOptions {
   const options = checkOptions('new BufferPool(options)', given, KNOWN);
   const name = options.name ?? `pool-${++poolsMade}`;
   if (typeof name !== 'string' || name === '') throw invalidArg("option 'name'", 'a non-empty string', name);
 
-  const maxBytes = integer(options, 'maxBytes', 256 * MiB, MIN_BUDGET, MAX_BUDGET);
+  const backend = oneOf(options, 'backend', ['auto', 'native', 'js']);
+  const page = pageSize(backend);
+  const maxBytes = integer(options, 'maxBytes', 256 * MiB, page, MAX_BUDGET);
   const minBytes = integer(options, 'minBytes', 0, 0, maxBytes);
   const maxOversizeBytes = integer(options, 'maxOversizeBytes', 64 * MiB, 0, Number.MAX_SAFE_INTEGER);
   const epochMs = integer(options, 'epochMs', 5000, 0, 2 ** 31, 'milliseconds');
@@ -119,7 +123,6 @@ export function resolveOptions(given?: BufferPoolOptions): ResolvedOptions {
   const leakSampleRate = integer(options, 'leakSampleRate', 4096, 1, 2 ** 31, 'leases');
   const debug = oneOf(options, 'debug', ['off', 'poison', 'detach']);
   const detection = { leakDetection, leakSampleRate, debug };
-  const backend = oneOf(options, 'backend', ['auto', 'native', 'js']);
   const { onPressure } = options;
   if (onPressure !== undefined && typeof onPressure !== 'function') {
     throw invalidArg("option 'onPressure'", 'a function', onPressure);
@@ -134,12 +137,12 @@ export function resolveOptions(given?: BufferPoolOptions): ResolvedOptions {
   const also = onPressure === undefined ? {} : { onPressure };
 
   // Whole pages, since that is what the block takes of the budget.
-  const most = Math.min(maxBytes - (maxBytes % PAGE), MAX_CAPACITY);
+  const most = Math.min(maxBytes - (maxBytes % page), MAX_CAPACITY);
   if (options.tiers !== undefined) {
     if (options.maxPooledSize !== undefined) {
       throw invalidArg("option 'maxPooledSize'", "nothing beside 'tiers', whose last one it is", options.maxPooledSize);
     }
-    const tiers = checkTiers(options.tiers, most);
+    const tiers = checkTiers(options.tiers, most, page);
     const maxPooledSize = tiers[tiers.length - 1] as number;
     return {
       name,
@@ -216,8 +219,8 @@ function oneOf<const T extends string>(options: BufferPoolOptions, key: keyof Bu
   return value as T;
 }
 
-function checkTiers(given: readonly number[], most: number): readonly number[] {
-  const expected = `1 to ${MAX_TIERS} strictly ascending integers of 1 to ${most} (bytes; whole pages of maxBytes, at most 1 GiB)`;
+function checkTiers(given: readonly number[], most: number, page: number): readonly number[] {
+  const expected = `1 to ${MAX_TIERS} strictly ascending integers of 1 to ${most} (bytes; whole pages of ${page} within maxBytes, at most 1 GiB)`;
   if (!Array.isArray(given) || given.length === 0) throw invalidArg("option 'tiers'", expected, given);
   if (given.length > MAX_TIERS) throw invalidArg("option 'tiers', their number", expected, given.length);
   const tiers: readonly number[] = Object.freeze(Array.from(given));

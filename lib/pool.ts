@@ -7,7 +7,7 @@ import { invalidArg, SlabPoolError } from './errors.js';
 import { makeHandle, type PoolHandle, readHandle } from './handle.js';
 import { Heap } from './heap.js';
 import { Lease } from './lease.js';
-import { type BackendInfo, joinCore, type OpenedCore, openCore } from './loader.js';
+import { type BackendInfo, joinCore, type OpenedCore, openCore, pageSizeOf } from './loader.js';
 import { type BufferPoolOptions, type ResolvedOptions, resolveOptions, type WhenExhausted } from './options.js';
 import { type PoolStats, takeStats } from './stats.js';
 import type { TrackedLease, TrackedLeasesOptions } from './tracker.js';
@@ -40,7 +40,7 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
   /** @internal */
   constructor(options: ResolvedOptions, joined: OpenedCore);
   constructor(options?: BufferPoolOptions, joined?: OpenedCore) {
-    this.#options = joined === undefined ? resolveOptions(options) : (options as ResolvedOptions);
+    this.#options = joined === undefined ? resolveOptions(options, pageSizeOf) : (options as ResolvedOptions);
     const { core, backend } = joined ?? openCore(this.#options);
     this.backend = backend;
     this.#heap = new Heap(core, this.#options);

@@ -10,7 +10,7 @@ import { BACKENDS, KiB, MiB } from './backends.js';
 const GiB = 1024 * MiB;
 
 function heapWith(tiers: readonly number[]): Heap {
-  const options = resolveOptions({ tiers, maxBytes: 2 ** 40, backend: 'js' });
+  const options = resolveOptions({ tiers, maxBytes: 2 ** 40, backend: 'js' }, () => 4096);
   return new Heap(new JsCore(options), options);
 }
 

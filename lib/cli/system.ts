@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
 import { Script } from 'node:vm';
 import { formatBytes, formatShare } from '../format.js';
-import { type BackendInfo, load } from '../loader.js';
+import { type BackendInfo, load, pageSizeOf } from '../loader.js';
 import { resolveOptions } from '../options.js';
 import { HIGH } from '../pressure.js';
 import { type Check, check } from './check.js';
@@ -101,7 +101,7 @@ export function limits(): Check {
   const text =
     `${cgroupBytes === null ? 'no cgroup limit; the machine has' : 'cgroup limit of'} ${formatBytes(limitBytes)}, ` +
     `V8's heap may take ${formatBytes(heapBytes)} of it`;
-  const byDefault = resolveOptions({ name: 'doctor' }).maxBytes;
+  const byDefault = resolveOptions({ name: 'doctor' }, pageSizeOf).maxBytes;
   const figures = { machineBytes, cgroupBytes, heapBytes, suggestedMostBytes: mostBytes };
   const rule = `(${formatShare(HIGH)} of the limit less V8's heap)`;
   if (mostBytes >= byDefault) {

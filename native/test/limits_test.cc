@@ -56,6 +56,31 @@ TEST(thread_4097_is_refused_until_one_leaves) {
   CHECK_SOUND(*pool);
 }
 
+// What Apple silicon and many arm64 kernels have.
+TEST(pool_serves_every_class_that_fits_the_budget_whatever_the_page_size) {
+  for (const size_t page : {4 * kKiB, 16 * kKiB, 64 * kKiB}) {
+    CHECK(os::set_page_size(page));
+    for (const uint64_t budget : {uint64_t{page}, 300'000 / page * page, 8 * kMiB}) {
+      std::vector<uint32_t> capacities;
+      for (uint64_t capacity = 64; capacity < budget; capacity = capacity * 3 / 2)
+        capacities.push_back(static_cast<uint32_t>(capacity));
+      capacities.push_back(static_cast<uint32_t>(budget));
+      const auto pool = make_pool(capacities, budget);
+      Client client(*pool);
+      for (uint32_t c = 0; c < capacities.size(); ++c) {
+        const Blocks all = client.refill_all(c);
+        CHECK(!all.empty());
+        CHECK(pool->budget().used() <= budget);
+        CHECK_SOUND(*pool);
+        CHECK_EQ(client.flush(c, all), Status::ok);
+      }
+      (void)pool->trim();
+      CHECK_EQ(pool->budget().used(), uint64_t{0});
+    }
+  }
+  CHECK(os::set_page_size(os::system_page_size()));
+}
+
 TEST(last_heap_finds_a_block_wherever_it_is_cached) {
   const auto pool = make_pool({4096}, 64 * kMiB);
   std::vector<Client> clients;
