@@ -85,6 +85,11 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // summonOthers(what)
   Napi::Value summon_others(const Napi::CallbackInfo& info);
 
+  // drain(), draining and drained: see Pool.
+  Napi::Value drain(const Napi::CallbackInfo& info);
+  Napi::Value draining(const Napi::CallbackInfo& info);
+  Napi::Value drained(const Napi::CallbackInfo& info);
+
   Napi::Value count_refusal(const Napi::CallbackInfo& info);
 
   // areCold(count): of the first `count` blocks of `exchange`, those without pages just now, put first; how many.

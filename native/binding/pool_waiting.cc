@@ -35,9 +35,20 @@ Napi::Value PoolBinding::waiting(const Napi::CallbackInfo& info) {
 
 Napi::Value PoolBinding::take_summons(const Napi::CallbackInfo& info) {
   if (!pool_) return Napi::Number::New(info.Env(), 0);
-  // Relaxed: see Pool::summon().
-  const Summons summons = pool_.thread().mailbox.summons.exchange(Summons::none, std::memory_order_relaxed);
-  return Napi::Number::New(info.Env(), static_cast<double>(summons));
+  return Napi::Number::New(info.Env(), static_cast<double>(pool_->take_summons(pool_.thread())));
+}
+
+Napi::Value PoolBinding::drain(const Napi::CallbackInfo& info) {
+  if (pool_) pool_->drain();
+  return info.Env().Undefined();
+}
+
+Napi::Value PoolBinding::draining(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), pool_ && pool_->draining());
+}
+
+Napi::Value PoolBinding::drained(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), pool_ && pool_->drained());
 }
 
 Napi::Value PoolBinding::summon_others(const Napi::CallbackInfo& info) {

@@ -406,6 +406,7 @@ Status Pool::retire(Attachment& thread, uint32_t c, uint32_t block) {
   blocks_[block].life.lay_down(BlockState::retired);
   thread.classes[c].returned.add(1);
   totals_[c].retired.fetch_add(1, std::memory_order_relaxed);
+  serve();  // it frees nothing, but it may be the last one out
   return Status::ok;
 }
 

@@ -43,6 +43,7 @@ enum class Status : uint8_t {
   not_held,       // a block that the caller does not hold, or not of this class
   stale,          // a ticket that was used before, or was never given out
   queue_full,     // as many wait as may
+  draining,       // nothing is given out any more
 };
 
 struct RefillResult {
@@ -157,7 +158,14 @@ class Pool {
   bool cancel(uint64_t number);
   // Takes a grant out of the mailbox; its block is out with the thread then. By the attached thread.
   [[nodiscard]] bool collect(Attachment& thread, Grant& grant);
-  [[nodiscard]] bool waiting() const { return queue_.size() != 0; }
+  // Whether anybody waits, for budget or for the end of what is out: then nothing is to stay in magazines.
+  [[nodiscard]] bool waiting() const { return !queue_.idle(); }
+
+  // From now on nothing is given out to any thread, for good; what is out may still be handed over. When the last block is back, and
+  // each thread with a bell has taken its summons, drained() is true and all are summoned again. Any thread.
+  void drain();
+  [[nodiscard]] bool draining() const { return queue_.draining(); }
+  [[nodiscard]] bool drained() const { return drained_.load(std::memory_order_relaxed); }
 
   // How the attached thread is told of its mail, until it leaves. By that thread. None: it will not look any more, which gives
   // up its requests, and what it was granted.
@@ -165,6 +173,8 @@ class Pool {
   // Whether anything may serve the thread's requests of which it is not the cause itself: another thread that can be rung, or the
   // end of what the dead left. By the attached thread.
   [[nodiscard]] bool others_may_serve(const Attachment& thread) const;
+  // What the attached thread was asked to do, once. By that thread.
+  Summons take_summons(Attachment& thread);
   // Asks all threads with bells, but one.
   void summon_all(Summons what, const Attachment* but);
 
@@ -257,6 +267,7 @@ class Pool {
   // Serves those who wait, as far as it goes. By whoever has freed blocks or budget, after that.
   void serve();
   void serve_requests();
+  void note_drained();
   void joined(uint64_t number, uint32_t c);
   void deliver(Request& served);
   Status take_one(Request& request);
@@ -328,6 +339,7 @@ class Pool {
   StdSync::atomic<uint64_t> dropped_bytes_[kCauses]{}, drop_calls_{0};
 
   WaitQueue queue_;
+  StdSync::atomic<bool> drained_{false};
 
   // Blocks in transit whose senders died: a stack that is only pushed to and emptied at once.
   struct Orphan {

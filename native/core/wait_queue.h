@@ -1,10 +1,11 @@
 // WaitQueue: the requests that a pool's budget has no room for; first come, first served, across classes and threads.
 //
-// Callers     Any thread, under the lock; size() without. No thread comes here before the budget is exhausted.
+// Callers     Any thread, under the lock; size() and idle() without. No thread comes here before the budget is exhausted.
 // Order       By number, in the order of arrival, in a list for each class: the first of all is the smallest of the lists' first.
 //             It is served before any other is, however small: so a stream of small ones starves no large one. Others are served
 //             with what is of no use to it (Shelf::take_past), those of one class in their order.
 // Identity    size() == requests in the lists == requests in the buckets.
+// Draining    From drain() on nobody is served any more: everyone is to find the end of what is out.
 // Never lost  Whoever waits raises `size`, and then looks for blocks and budget; whoever frees blocks or budget looks at `size` then.
 //             All four are seq_cst, so they have one order: either the waiter finds what was freed, or whoever freed it finds
 //             the waiter, and serves it.
@@ -91,8 +92,13 @@ class WaitQueue {
     }
   }
 
+  void drain() { size_.fetch_or(kDraining, std::memory_order_seq_cst); }
+
   // Any thread, without the lock. On a line of its own, since every flush reads it.
-  [[nodiscard]] uint64_t size() const { return size_.load(std::memory_order_seq_cst); }
+  [[nodiscard]] uint64_t size() const { return size_.load(std::memory_order_seq_cst) & ~kDraining; }
+  [[nodiscard]] bool draining() const { return (size_.load(std::memory_order_seq_cst) & kDraining) != 0; }
+  // Nobody waits for anything.
+  [[nodiscard]] bool idle() const { return size_.load(std::memory_order_seq_cst) == 0; }
 
   mutable std::mutex lock;
   // In whose name blocks are taken for others: from the first request on.
@@ -103,10 +109,11 @@ class WaitQueue {
   friend struct PoolInsides;  // of the tests
 
   static constexpr uint32_t kBuckets = 1024;
+  static constexpr uint64_t kDraining = uint64_t{1} << 63;
 
   void count(uint64_t size) {
     size_.store(size, std::memory_order_seq_cst);
-    peak.raise(size);
+    peak.raise(size & ~kDraining);
   }
 
   Request*& bucket_of(uint64_t number) { return buckets_[number % kBuckets]; }

@@ -10,6 +10,7 @@ namespace slabpool {
 
 Status Pool::wait(Attachment& thread, uint32_t c, uint64_t most, uint64_t& number) {
   const std::lock_guard lock(queue_.lock);
+  if (queue_.draining()) return Status::draining;
   if (queue_.size() >= most) return Status::queue_full;
   if (queue_.thread == nullptr) queue_.thread = take_place();
   std::unique_ptr<Request> request(new (std::nothrow) Request{{0, c, kNoIndex, 0}, &thread});
@@ -22,6 +23,7 @@ Status Pool::wait(Attachment& thread, uint32_t c, uint64_t most, uint64_t& numbe
 
 // Under the lock. Somebody waits with this number and for this class, for the first time or again.
 void Pool::joined(uint64_t number, uint32_t c) {
+  if (queue_.draining()) return;
   const Request* const first = queue_.first();
   // What others have in their magazines is free, but out of reach.
   if (queue_.size() == 1) summon(Summons::flush, first->thread);
@@ -64,8 +66,9 @@ void Pool::set_bell(Attachment& thread, Bell bell) {
   }
   const std::lock_guard lock(queue_.lock);
   thread.mailbox.bell = bell;
+  thread.mailbox.drains = false;
   // It was not there to be summoned when the waiting began.
-  if (queue_.size() != 0) summon(thread, Summons::flush);
+  if (!queue_.idle()) summon(thread, queue_.draining() ? Summons::drain : Summons::flush);
 }
 
 bool Pool::others_may_serve(const Attachment& thread) const {
@@ -83,6 +86,44 @@ bool Pool::others_may_serve(const Attachment& thread) const {
     rests = rests || totals_[c].resting.load(std::memory_order_seq_cst) != 0;
   }
   return rests && janitor_.has_value();
+}
+
+Summons Pool::take_summons(Attachment& thread) {
+  // Relaxed: see summon().
+  const Summons taken = thread.mailbox.summons.exchange(Summons::none, std::memory_order_relaxed);
+  if (taken == Summons::drain) {
+    {
+      const std::lock_guard lock(queue_.lock);
+      thread.mailbox.drains = true;
+    }
+    serve();
+  }
+  return taken;
+}
+
+void Pool::drain() {
+  const std::lock_guard lock(queue_.lock);
+  queue_.drain();
+  summon(Summons::drain, nullptr);
+  note_drained();
+}
+
+// Under the lock. A thread that knows of the draining is given nothing any more: since it said so under the lock, all that it was
+// given is counted here. And what it gives back is counted before it comes here to look, so that the last one finds the end.
+void Pool::note_drained() {
+  if (drained()) return;
+  const uint32_t attachments = attachment_count();
+  for (uint32_t a = 0; a < attachments; ++a) {
+    const Attachment* thread = attachment_at(a);
+    if (thread != nullptr && thread->mailbox.bell.ring != nullptr && !thread->mailbox.drains) return;
+  }
+  for (uint32_t c = 0; c < class_count_; ++c) {
+    const ClassStats k = stats(c);
+    if (k.out + k.transit != 0) return;
+  }
+  // Relaxed: it only says so, and the bells make it certain.
+  drained_.store(true, std::memory_order_relaxed);
+  summon(Summons::drain, nullptr);
 }
 
 void Pool::summon_all(Summons what, const Attachment* but) {
@@ -112,13 +153,17 @@ void Pool::summon(Attachment& thread, Summons what) {
 }
 
 void Pool::serve() {
-  if (queue_.size() == 0) return;
+  if (queue_.idle()) return;
   const std::lock_guard lock(queue_.lock);
   serve_requests();
 }
 
 // Under the lock.
 void Pool::serve_requests() {
+  if (queue_.draining()) {
+    note_drained();
+    return;
+  }
   while (Request* const first = queue_.first()) {
     if (take_one(*first) == Status::exhausted) break;
     deliver(*first);
@@ -163,6 +208,7 @@ void Pool::serve_past_first(uint32_t c) {
 
 RefillResult Pool::refill_past_queue(Attachment& thread, uint32_t c, uint32_t* out) {
   const std::lock_guard lock(queue_.lock);
+  if (queue_.draining()) return {Status::draining, 0};
   // Not ahead of those who wait for the same; and one block only, which the next may get as well when it comes back.
   if (queue_.first_of(c) != nullptr || (*out = take_past(*thread.heap, c)) == kNoIndex) return {Status::exhausted, 0};
   thread.classes[c].refills[static_cast<size_t>(Step::cold)].add(1);

@@ -1,26 +1,10 @@
 // Bells and summonses, with one thread at a time: who is rung, how often, and for what.
-#include "client.h"
+#include "rung.h"
 
 namespace slabpool::test {
 namespace {
 
 constexpr uint32_t kBlock = 65'536;
-
-// A thread with a bell.
-struct Rung : Client {
-  uint32_t rings = 0;
-
-  explicit Rung(Pool& p) : Client(p) { listen(); }
-
-  void listen() {
-    pool.set_bell(*thread, {[](void* self) { static_cast<Rung*>(self)->rings++; }, this});
-  }
-  // Since it was asked last.
-  uint32_t rung() { return std::exchange(rings, 0); }
-  [[nodiscard]] Summons summons() const { return thread->mailbox.summons.load(); }
-  // What the thread does when it obeys, but for the flush.
-  Summons obey() { return thread->mailbox.summons.exchange(Summons::none); }
-};
 
 // All of the budget is with `holder`.
 struct Threads {
