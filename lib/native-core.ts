@@ -235,12 +235,8 @@ export class NativeCore implements Core {
     this.#pool.summonOthers(what);
   }
 
-  ref(): void {
-    this.#pool.ref();
-  }
-
-  unref(): void {
-    this.#pool.unref();
+  get othersMayServe(): boolean {
+    return this.#pool.othersMayServe;
   }
 
   countRefusal(): void {
