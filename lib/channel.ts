@@ -5,7 +5,6 @@ import { isAddress } from './handle.js';
 import type { Heap } from './heap.js';
 import { Lease } from './lease.js';
 import type { CoreChannel } from './native-core.js';
-import type { WhenExhausted } from './options.js';
 import { BufferPool } from './pool.js';
 
 const MAX_CAPACITY = 65_536;
@@ -69,7 +68,7 @@ interface Waiter {
  * A thread that waits sleeps until it is woken, and by default keeps its process alive meanwhile: {@link unref}.
  */
 export class Channel {
-  readonly #pool: BufferPool<WhenExhausted>;
+  readonly #pool: BufferPool;
   readonly #heap: Heap;
   readonly #channel: CoreChannel;
   /** Carries the two numbers of a message to the core and back. */
@@ -86,10 +85,10 @@ export class Channel {
    * A new channel for leases of `pool`.
    * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_BACKEND`
    */
-  constructor(pool: BufferPool<WhenExhausted>, options?: ChannelOptions);
+  constructor(pool: BufferPool, options?: ChannelOptions);
   /** @internal */
-  constructor(pool: BufferPool<WhenExhausted>, options: undefined, handle: ChannelHandle);
-  constructor(pool: BufferPool<WhenExhausted>, options: ChannelOptions = {}, handle?: ChannelHandle) {
+  constructor(pool: BufferPool, options: undefined, handle: ChannelHandle);
+  constructor(pool: BufferPool, options: ChannelOptions = {}, handle?: ChannelHandle) {
     if (!(pool instanceof BufferPool)) throw invalidArg('Channel, pool', 'a BufferPool', pool);
     if (
       typeof options !== 'object' ||
@@ -116,7 +115,7 @@ export class Channel {
    * The channel of another thread. `pool` is this thread's membership in the same pool.
    * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_BACKEND`
    */
-  static attach(pool: BufferPool<WhenExhausted>, handle: ChannelHandle): Channel {
+  static attach(pool: BufferPool, handle: ChannelHandle): Channel {
     const { slabpool, address, sleepers } = (handle ?? {}) as Partial<ChannelHandle>;
     const shared = sleepers instanceof SharedArrayBuffer && sleepers.byteLength === MAX_ENDPOINTS * 4;
     if (slabpool !== 'channel' || !isAddress(address) || !shared) {

@@ -160,9 +160,8 @@ export interface Core {
   /** What this thread was asked to do, once. */
   takeSummons(): number;
   summonOthers(what: number): void;
-  /** Whether mail is to keep the process alive. */
-  ref(): void;
-  unref(): void;
+  /** Whether anything may still serve this thread's requests of which it is not the cause itself: another thread, or time. */
+  readonly othersMayServe: boolean;
   countRefusal(): void;
   /** Of the first `count` blocks of `exchange`, those that have no memory now, put first: how many. */
   areCold(count: number): number;

@@ -22,7 +22,7 @@ const RETIRED_WARNING = 0.1;
 
 /** Whether memory is enough, too much, or lost: what the pool takes. */
 export function diagnoseMemory(stats: PoolStats): Finding[] {
-  return [...leaks(stats), ...budget(stats), ...givenBack(stats), ...pressure(stats)];
+  return [...leaks(stats), ...budget(stats), ...waiting(stats), ...givenBack(stats), ...pressure(stats)];
 }
 
 function leaks(stats: PoolStats): Finding[] {
@@ -106,6 +106,23 @@ function budget(stats: PoolStats): Finding[] {
       text: `of the budget of ${formatBytes(maxBytes)} at most ${formatBytes(peak.residentBytes)} were resident so far`,
       advice: `${need}; maxBytes of ${formatBytes(enough)} would bound a fault that this one does not.`,
       figures: { ...figures, enoughBytes: Math.ceil(enough) },
+    },
+  ];
+}
+
+/** Once everybody does so, nobody is served any more. */
+function waiting(stats: PoolStats): Finding[] {
+  const { here: waiting } = stats.waits;
+  const held = little(stats).held + stats.oversize.outstanding;
+  if (waiting === 0 || held === 0) return [];
+  return [
+    {
+      id: 'waits-for-itself',
+      severity: 'note',
+      text: `${formatCount(waiting)} requests of this thread wait while it holds ${formatCount(held)} leases itself`,
+      advice:
+        'A task that waits for a second lease while it holds one may wait for ever: let it take all it needs at once, or give it a timeout.',
+      figures: { waiting, outstanding: held },
     },
   ];
 }

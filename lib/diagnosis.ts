@@ -25,6 +25,7 @@ export interface Finding {
     | 'retired'
     | 'budget-too-small'
     | 'budget-too-large'
+    | 'waits-for-itself'
     | 'evicted'
     | 'decay'
     | 'pressure';

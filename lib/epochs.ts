@@ -1,6 +1,9 @@
+import { clearTimeout, setTimeout } from 'node:timers';
+import { now } from './clock.js';
 import type { Core } from './core.js';
 import type { Heap } from './heap.js';
 import type { ResolvedOptions } from './options.js';
+import { outside } from './outside.js';
 import { PressureGauge, type PressureLevel } from './pressure.js';
 
 /** Timers may be early by less than this, in milliseconds. */
@@ -31,7 +34,7 @@ export class Epochs {
   /** There are blocks to look after. */
   start(): void {
     if (this.#timer !== null || this.#ms === 0) return;
-    this.#began = performance.now();
+    this.#began = now();
     this.#gauge.begin();
     this.#arm('none');
   }
@@ -42,21 +45,21 @@ export class Epochs {
 
   /** For a thread that blocks, whose timers do not run. */
   catchUp(): void {
-    if (this.#timer === null || performance.now() < this.#tickDue) return;
+    if (this.#timer === null || now() < this.#tickDue) return;
     clearTimeout(this.#timer);
     this.tick();
   }
 
   /** The next tick is at the end of the epoch, or in a second; or very soon, if the last one left something to do. */
   #arm(level: PressureLevel): void {
-    const now = performance.now();
+    const at = now();
     // Below 0 if the level has just made the epoch shorter.
-    const ends = Math.max(0, Math.ceil(this.#began + this.#length(level) - now));
+    const ends = Math.max(0, Math.ceil(this.#began + this.#length(level) - at));
     const ms = this.#heap.sweeping ? SWEEP_MS : Math.min(ends, LOOK_MS);
-    this.#tickDue = now + ms;
+    this.#tickDue = at + ms;
     // A pool that was dropped with a lease out is not to be kept by its own timer.
     const epochs = new WeakRef(this);
-    this.#timer = setTimeout(() => epochs.deref()?.tick(), ms).unref();
+    this.#timer = outside(() => setTimeout(() => epochs.deref()?.tick(), ms).unref());
   }
 
   #length(level: PressureLevel): number {
@@ -81,12 +84,12 @@ export class Epochs {
   #turn(level: PressureLevel): void {
     const heap = this.#heap;
     const critical = level === 'critical';
-    const ends = critical || performance.now() >= this.#began + this.#length(level) - TIMER_SLACK;
+    const ends = critical || now() >= this.#began + this.#length(level) - TIMER_SLACK;
     if (ends) heap.flushQuiet(critical);
     heap.tell();
     this.#gauge.decide(level);
     if (ends) {
-      this.#began = performance.now();
+      this.#began = now();
       heap.age(critical);
     }
     if (this.#timer !== null) return; // The user's function acquired.

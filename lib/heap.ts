@@ -30,6 +30,7 @@ import { refusal } from './refusal.js';
 import { BUCKETS, bucketOf, firstOfBucket } from './size-classes.js';
 import { isStandIn, Tracker } from './tracker.js';
 import type { Spent } from './trail.js';
+import { stir } from './vigil.js';
 import { Waiting } from './waiting.js';
 
 const KIB = 1024;
@@ -236,8 +237,9 @@ export class Heap {
     this.epochs.catchUp();
   }
 
-  /** There are grants, or other threads want something. */
+  /** There may be grants, or other threads want something. */
   mail(): void {
+    stir();
     if (this.closed) return;
     this.#obey();
     this.waiting.collect();
@@ -652,11 +654,6 @@ export class Heap {
   /** Blocks that this thread has an ArrayBuffer for. */
   get mapped(): number {
     return this.#table.size;
-  }
-
-  /** Other threads may have joined, or may yet join. */
-  get shared(): boolean {
-    return this.#shared;
   }
 
   get core(): Core {

@@ -20,7 +20,7 @@ export type {
 export type { PoolHandle } from './handle.js';
 export type { Lease } from './lease.js';
 export type { BackendInfo } from './loader.js';
-export type { Backend, BufferPoolOptions, DebugLevel, WhenExhausted } from './options.js';
+export type { Backend, BufferPoolOptions, DebugLevel } from './options.js';
 export type { OnPressure, Pressure, PressureLevel } from './pressure.js';
 export type { ClassStats, Hits, PoolStats, ThreadStats } from './stats.js';
 export type { TrackedLease, TrackedLeasesOptions } from './tracker.js';

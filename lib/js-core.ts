@@ -1,4 +1,5 @@
 import { freemem, totalmem } from 'node:os';
+import { setImmediate } from 'node:timers';
 import {
   CAUSES,
   type Cause,
@@ -22,6 +23,7 @@ import {
   WAITING,
 } from './core.js';
 import type { ResolvedOptions } from './options.js';
+import { outside } from './outside.js';
 import { levelOf, type Pressure } from './pressure.js';
 
 const KIB = 1024;
@@ -238,7 +240,8 @@ export class JsCore implements Core {
       if (count === EXHAUSTED) return;
       this.#requests.delete(number);
       if (block >= 0) k.acquires++;
-      if (this.#grants.push({ number, block }) === 1) setImmediate(() => this.#listener?.deref()?.mail());
+      if (this.#grants.push({ number, block }) === 1)
+        outside(() => setImmediate(() => this.#listener?.deref()?.mail()));
     }
   }
 
@@ -252,9 +255,7 @@ export class JsCore implements Core {
     this.trim('trim');
   }
 
-  ref(): void {}
-
-  unref(): void {}
+  readonly othersMayServe = false;
 
   countRefusal(): void {
     this.#totals.refused++;

@@ -239,12 +239,8 @@ export class NativeCore implements Core {
     this.#pool.summonOthers(what);
   }
 
-  ref(): void {
-    this.#pool.ref();
-  }
-
-  unref(): void {
-    this.#pool.unref();
+  get othersMayServe(): boolean {
+    return this.#pool.othersMayServe;
   }
 
   countRefusal(): void {

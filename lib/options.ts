@@ -18,10 +18,7 @@ export type Backend = 'native' | 'js';
 /** How hard to look for who uses a buffer after its release; each level finds what the one before it finds. */
 export type DebugLevel = 'off' | 'poison' | 'detach';
 
-/** What to do when the budget is exhausted. */
-export type WhenExhausted = 'throw' | 'wait';
-
-export interface BufferPoolOptions<W extends WhenExhausted = WhenExhausted> {
+export interface BufferPoolOptions {
   /** Shown in errors and stats. Default: `'pool-N'`. */
   name?: string;
   /** Hard cap on the bytes that the pool keeps resident, leased or cached. At least one page: 4 KiB, or 16 or 64 on some arm64 systems. Default: 256 MiB. */
@@ -58,11 +55,6 @@ export interface BufferPoolOptions<W extends WhenExhausted = WhenExhausted> {
    * more are refused. Up to 2^20; 0: nobody waits. Default: 65,536.
    */
   maxWaiting?: number;
-  /**
-   * What `borrow()` does when the budget is exhausted: `'throw'`, or `'wait'` as `acquireAsync()` does; then it always returns a
-   * promise. Default: `'throw'`.
-   */
-  whenExhausted?: W;
   /**
    * Called in this thread when memory is short: at each tick (once a second, or once an epoch if that is shorter, while the pool
    * has memory) that finds another level than `'none'`, and at the first that finds `'none'` again. The level that it returns is
@@ -118,7 +110,6 @@ export function resolveOptions(
   const epochMs = integer(options, 'epochMs', 5000, 0, 2 ** 31, 'milliseconds');
   const maxWaiting = integer(options, 'maxWaiting', 2 ** 16, 0, 2 ** 20, 'requests');
   const zero = oneOf(options, 'zero', ['never', 'acquire', 'release']);
-  const whenExhausted = oneOf(options, 'whenExhausted', ['throw', 'wait']);
   const leakDetection = oneOf(options, 'leakDetection', ['sampled', 'off', 'full']);
   const leakSampleRate = integer(options, 'leakSampleRate', 4096, 1, 2 ** 31, 'leases');
   const debug = oneOf(options, 'debug', ['off', 'poison', 'detach']);
@@ -154,7 +145,6 @@ export function resolveOptions(
       zero,
       epochMs,
       maxWaiting,
-      whenExhausted,
       ...detection,
       backend,
       ...also,
@@ -171,7 +161,6 @@ export function resolveOptions(
     zero,
     epochMs,
     maxWaiting,
-    whenExhausted,
     ...detection,
     backend,
     ...also,
@@ -188,7 +177,6 @@ const KNOWN = [
   'zero',
   'epochMs',
   'maxWaiting',
-  'whenExhausted',
   'onPressure',
   'leakDetection',
   'leakSampleRate',

@@ -8,7 +8,7 @@ import { makeHandle, type PoolHandle, readHandle } from './handle.js';
 import { Heap } from './heap.js';
 import { Lease } from './lease.js';
 import { type BackendInfo, joinCore, type OpenedCore, openCore, pageSizeOf } from './loader.js';
-import { type BufferPoolOptions, type ResolvedOptions, resolveOptions, type WhenExhausted } from './options.js';
+import { type BufferPoolOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { type PoolStats, takeStats } from './stats.js';
 import type { TrackedLease, TrackedLeasesOptions } from './tracker.js';
 import type { AcquireOptions } from './waiting.js';
@@ -27,7 +27,7 @@ const SMALLEST_PAGE = 4096;
  * lease.release();
  * ```
  */
-export class BufferPool<W extends WhenExhausted = 'throw'> {
+export class BufferPool {
   /** Which core runs this pool, and why. */
   readonly backend: BackendInfo;
   readonly #options: ResolvedOptions;
@@ -36,7 +36,7 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
   #pooledSize: number;
 
   /** @throws `ERR_SLABPOOL_INVALID_ARG` for a misspelt or ill-typed option, `ERR_SLABPOOL_BACKEND` */
-  constructor(options?: BufferPoolOptions<W>);
+  constructor(options?: BufferPoolOptions);
   /** @internal */
   constructor(options: ResolvedOptions, joined: OpenedCore);
   constructor(options?: BufferPoolOptions, joined?: OpenedCore) {
@@ -53,9 +53,9 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
    * they are handed over: {@link Lease.transfer}. The cap on oversize leases is each thread's own.
    * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_BACKEND`
    */
-  static attach<W extends WhenExhausted = 'throw'>(handle: PoolHandle): BufferPool<W> {
+  static attach(handle: PoolHandle): BufferPool {
     const { address, options } = readHandle(handle);
-    return new BufferPool<W>(options, joinCore(address, options));
+    return new BufferPool(options, joinCore(address, options));
   }
 
   /**
@@ -77,7 +77,7 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
   }
 
   /** @internal */
-  static heapOf(pool: BufferPool<WhenExhausted>): Heap {
+  static heapOf(pool: BufferPool): Heap {
     return pool.#heap;
   }
 
@@ -136,35 +136,31 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
    * @throws `ERR_SLABPOOL_TIMEOUT`, the signal's reason, `ERR_SLABPOOL_CLOSED` when the pool is closed meanwhile, and as
    * {@link acquire}
    */
-  async acquireAsync(size: number, options: AcquireOptions = {}): Promise<Lease> {
+  async acquireAsync(size: number, options?: AcquireOptions): Promise<Lease> {
+    return this.#acquireAsync('acquireAsync(size, options)', size, options);
+  }
+
+  async #acquireAsync(what: string, size: number, options: AcquireOptions | undefined): Promise<Lease> {
     const heap = this.#heap;
+    const wait = heap.waiting.check(what, options);
     heap.assertOpen();
-    if (typeof options !== 'object' || options === null) {
-      throw invalidArg(
-        'acquireAsync(size, options)',
-        'an object with the options signal and timeout',
-        options,
-        this.name,
-      );
-    }
-    heap.waiting.check(options);
     if (!Number.isSafeInteger(size) || size < 0) {
-      throw invalidArg('acquireAsync(size)', 'a safe integer from 0 (bytes)', size, this.name);
+      throw invalidArg(`${what}, size`, 'a safe integer from 0 (bytes)', size, this.name);
     }
     if (size > this.#pooledSize) {
       const fits = heap.waiting.forOversize === 0 && heap.oversize.fits(size);
       // One that never fits is refused by acquire().
       if (fits || !heap.oversize.everFits(size)) return this.acquire(size);
-      if (options.timeout === 0) throw heap.waiting.timeout(size, 0);
-      return heap.waiting.forRoom(size, options);
+      if (wait.timeout === 0) throw heap.waiting.timeout(size, 0);
+      return heap.waiting.forRoom(size, wait);
     }
     const magazine = heap.magazineFor(Math.max(0, size - 1));
     const block = magazine.count === 0 ? heap.tryRefill(magazine) : null;
     // On top of its magazine, where acquire() finds it.
     if (block !== null) magazine.blocks[magazine.count++] = block;
     if (magazine.count > 0) return this.acquire(size);
-    if (options.timeout === 0) throw heap.waiting.timeout(size, 0);
-    return heap.waiting.forBudget(magazine, size, options);
+    if (wait.timeout === 0) throw heap.waiting.timeout(size, 0);
+    return heap.waiting.forBudget(magazine, size, wait);
   }
 
   /**
@@ -223,17 +219,25 @@ export class BufferPool<W extends WhenExhausted = 'throw'> {
 
   /**
    * Lends a lease to `fn` and releases it when `fn` returns, throws, or the promise that it returned settles. What it returns or
-   * resolves to must not be a view of the lease, its Buffer or its ArrayBuffer: copy what is to outlive it. With the option
-   * `whenExhausted: 'wait'` it waits for the lease as {@link acquireAsync} does.
-   * @returns what `fn` returns; with `'wait'` always a promise of it
+   * resolves to must not be a view of the lease, its Buffer or its ArrayBuffer: copy what is to outlive it.
+   * @returns what `fn` returns
    * @throws `ERR_SLABPOOL_BORROWED`, as {@link acquire}, and what `fn` throws
    */
-  borrow<T>(size: number, fn: (lease: Lease) => T): W extends 'wait' ? Promise<Awaited<T>> : T;
-  borrow<T>(size: number, fn: (lease: Lease) => T): unknown {
+  borrow<T>(size: number, fn: (lease: Lease) => T): T {
     if (typeof fn !== 'function') throw invalidArg('borrow(size, fn), fn', 'a function', fn, this.name);
-    return this.#options.whenExhausted === 'wait'
-      ? this.acquireAsync(size).then((lease) => this.#lend(lease, fn))
-      : this.#lend(this.acquire(size), fn);
+    return this.#lend(this.acquire(size), fn);
+  }
+
+  /**
+   * As {@link borrow}, but waits for the lease as {@link acquireAsync} does.
+   * @returns a promise of what `fn` returns, or its promise resolves to
+   * @throws `ERR_SLABPOOL_BORROWED`, as {@link acquireAsync}, and what `fn` throws
+   */
+  async borrowAsync<T>(size: number, fn: (lease: Lease) => T, options?: AcquireOptions): Promise<Awaited<T>> {
+    const what = 'borrowAsync(size, fn, options)';
+    if (typeof fn !== 'function') throw invalidArg(`${what}, fn`, 'a function', fn, this.name);
+    const lease = await this.#acquireAsync(what, size, options);
+    return await this.#lend(lease, fn);
   }
 
   #lend<T>(lease: Lease, fn: (lease: Lease) => T): T {

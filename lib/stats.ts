@@ -109,6 +109,8 @@ export interface PoolStats {
     /** Those that have waited or wait. */
     readonly total: number;
     readonly waiting: number;
+    /** Of those that wait, this thread's. */
+    readonly here: number;
     /** Of this thread, those that gave up: their time was up, or they were aborted. */
     readonly timedOut: number;
     readonly aborted: number;
@@ -252,6 +254,7 @@ export function takeStats(
     waits: {
       total: totals.waits + waiting.oversize,
       waiting: totals.waiting + waiting.forOversize,
+      here: waiting.size,
       timedOut: waiting.timedOut,
       aborted: waiting.aborted,
       totalMs: waiting.totalMs,

@@ -1,10 +1,15 @@
+import { clearTimeout, setTimeout } from 'node:timers';
+import { abortReason, isAbortSignal, onAbort } from './abort.js';
 import type { Block } from './block.js';
+import { checkOptions } from './check.js';
+import { now } from './clock.js';
 import { type Core, QUEUE_FULL } from './core.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import type { Heap } from './heap.js';
 import { Lease } from './lease.js';
 import type { Magazine } from './magazine.js';
 import type { ResolvedOptions } from './options.js';
+import { unwatch, type Watched, watch } from './vigil.js';
 
 /** What `setTimeout` takes, in milliseconds. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
@@ -16,12 +21,8 @@ export interface AcquireOptions {
   timeout?: number;
 }
 
-/** Pools that somebody waits for are not collected, also when nobody else has them any more. */
-const awaited = new Set<Heap>();
-
 interface Waiter {
   readonly size: number;
-  readonly since: number;
   serve(block: Block): void;
   /** Whoever waits gives up, or is given up. */
   fail(reason: unknown): void;
@@ -31,14 +32,13 @@ interface Waiter {
  * Those of this thread that wait: for budget in the core's queue, with the other threads', or for room for an oversize buffer, which
  * is each thread's own.
  */
-export class Waiting {
+export class Waiting implements Watched {
   readonly #heap: Heap;
   readonly #core: Core;
   /** By the core's number. */
   readonly #inCore = new Map<number, Waiter>();
   readonly #forOversize = new Set<Waiter>();
   readonly #most: number;
-  #keepsAlive = false;
   timedOut = 0;
   aborted = 0;
   /** Those that waited for room for an oversize buffer. */
@@ -61,16 +61,21 @@ export class Waiting {
     return this.#forOversize.size;
   }
 
-  /** @throws `ERR_SLABPOOL_INVALID_ARG`, and the signal's reason */
-  check({ signal, timeout = Infinity }: AcquireOptions): void {
-    if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw invalidArg("acquireAsync, option 'signal'", 'an AbortSignal', signal, this.#heap.name);
+  /**
+   * The options of a call of `what`, none of which is missing.
+   * @throws `ERR_SLABPOOL_INVALID_ARG`, and the signal's reason
+   */
+  check(what: string, given: AcquireOptions | undefined): AcquireOptions & { timeout: number } {
+    const { signal, timeout = Infinity } = checkOptions(what, given, ['signal', 'timeout'], this.#heap.name);
+    if (signal !== undefined && !isAbortSignal(signal)) {
+      throw invalidArg(`${what}, option 'signal'`, 'an AbortSignal', signal, this.#heap.name);
     }
     if (typeof timeout !== 'number' || !(timeout >= 0) || (timeout > LONGEST_TIMEOUT && timeout !== Infinity)) {
       const expected = `a number of 0 to ${LONGEST_TIMEOUT} (milliseconds), or Infinity`;
-      throw invalidArg("acquireAsync, option 'timeout'", expected, timeout, this.#heap.name);
+      throw invalidArg(`${what}, option 'timeout'`, expected, timeout, this.#heap.name);
     }
-    signal?.throwIfAborted();
+    if (signal?.aborted) throw abortReason(signal);
+    return signal === undefined ? { timeout } : { signal, timeout };
   }
 
   /** A lease of a block of the magazine's tier, once it is this request's turn. */
@@ -80,17 +85,17 @@ export class Waiting {
       this.#inCore.delete(number);
       // One that was served meanwhile is found by collect(), which gives it back.
       this.#core.cancel(number);
-      this.#keepAlive();
+      this.#watch();
     };
     return this.#wait(size, options, withdraw, (waiter) => {
       this.#heap.noteExhausted(magazine.capacity, true);
       number = this.#core.wait(magazine.sizeClass, this.#most);
-      if (number < 0) {
+      if (number > 0) {
+        this.#inCore.set(number, waiter);
+        this.#watch();
+      } else {
         waiter.fail(number === QUEUE_FULL ? this.#full(size, this.#core.waiting) : this.#outOfMemory(size));
-        return;
       }
-      this.#inCore.set(number, waiter);
-      this.#keepAlive();
       this.#heap.mail();
     });
   }
@@ -100,18 +105,15 @@ export class Waiting {
     if (this.forOversize >= this.#most) throw this.#full(size, this.forOversize);
     this.oversize++;
     let joined: Waiter;
-    return this.#wait(
-      size,
-      options,
-      () => {
-        this.#forOversize.delete(joined);
-        this.serveOversize(); // it may have been the one that all others waited for
-      },
-      (waiter) => {
-        joined = waiter;
-        this.#forOversize.add(waiter);
-      },
-    );
+    const withdraw = () => {
+      this.#forOversize.delete(joined);
+      this.serveOversize(); // it may have been the one that all others waited for
+    };
+    return this.#wait(size, options, withdraw, (waiter) => {
+      joined = waiter;
+      this.#forOversize.add(waiter);
+      this.#watch();
+    });
   }
 
   #wait(
@@ -123,14 +125,14 @@ export class Waiting {
     return new Promise((resolve, reject) => {
       const settled = () => {
         clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
+        letGo?.();
       };
+      const since = now();
       const waiter: Waiter = {
         size,
-        since: performance.now(),
         serve: (block) => {
           settled();
-          this.totalMs += performance.now() - waiter.since;
+          this.totalMs += now() - since;
           resolve(new Lease(block, size));
         },
         fail(reason) {
@@ -138,18 +140,21 @@ export class Waiting {
           reject(reason);
         },
       };
-      const abort = () => {
-        this.aborted++;
+      const giveUp = (reason: unknown) => {
         withdraw();
-        waiter.fail(signal?.reason);
+        waiter.fail(reason);
+        this.#heap.outbox.publish();
       };
       const expire = () => {
         this.timedOut++;
-        withdraw();
-        waiter.fail(this.timeout(size, timeout));
+        giveUp(this.timeout(size, timeout));
+      };
+      const abort = (aborted: AbortSignal) => {
+        this.aborted++;
+        giveUp(abortReason(aborted));
       };
       const timer = timeout === Infinity ? undefined : setTimeout(expire, timeout);
-      signal?.addEventListener('abort', abort, { once: true });
+      const letGo = signal && onAbort(signal, () => abort(signal));
       join(waiter);
     });
   }
@@ -173,13 +178,13 @@ export class Waiting {
       if (waiter === undefined) this.#heap.keep(block);
       else waiter.serve(block);
     }
-    this.#keepAlive();
+    this.#watch();
   }
 
   /** An oversize buffer was dropped. */
   serveOversize(): void {
     for (const waiter of this.#forOversize) {
-      if (!this.#heap.oversize.fits(waiter.size)) return;
+      if (!this.#heap.oversize.fits(waiter.size)) break;
       this.#forOversize.delete(waiter);
       try {
         waiter.serve(this.#heap.oversize.make(waiter.size));
@@ -187,23 +192,29 @@ export class Waiting {
         waiter.fail(error);
       }
     }
+    this.#watch();
   }
 
-  /** The pool is closed. */
+  /** The pool is about to be closed. */
   failAll(reason: () => SlabPoolError): void {
     const all = [...this.#inCore.values(), ...this.#forOversize];
-    for (const number of this.#inCore.keys()) this.#core.cancel(number);
+    const numbers = [...this.#inCore.keys()];
     this.#inCore.clear();
     this.#forOversize.clear();
-    this.#keepAlive();
+    // The last one first: as long as the first one waits, nobody behind it is served in vain.
+    for (const number of numbers.reverse()) this.#core.cancel(number);
+    this.collect();
     for (const { fail } of all) fail(reason());
   }
 
   timeout(size: number, timeoutMs: number): SlabPoolError {
+    const { waiting } = this.#core;
+    const outstanding = this.#heap.outstanding();
+    const own = outstanding === 0 ? '' : `. The thread that waits holds ${outstanding} leases itself`;
     return new SlabPoolError(
       'ERR_SLABPOOL_TIMEOUT',
-      `no room for ${size} bytes within ${timeoutMs} ms. Release leases sooner, wait longer, or raise maxBytes`,
-      { pool: this.#heap.name, details: { sizeBytes: size, timeoutMs } },
+      `no room for ${size} bytes within ${timeoutMs} ms. Release leases sooner, wait longer, or raise maxBytes${own}`,
+      { pool: this.#heap.name, details: { sizeBytes: size, timeoutMs, waiting, outstanding } },
     );
   }
 
@@ -223,17 +234,22 @@ export class Waiting {
     });
   }
 
-  /**
-   * Another thread may release what this one waits for; where there is none, only this thread can, and if it has nothing else to do
-   * it never will.
-   */
-  #keepAlive(): void {
-    if (this.#inCore.size > 0) awaited.add(this.#heap);
-    else awaited.delete(this.#heap);
-    const alive = this.#inCore.size > 0 && this.#heap.shared;
-    if (alive === this.#keepsAlive) return;
-    this.#keepsAlive = alive;
-    if (alive) this.#core.ref();
-    else this.#core.unref();
+  #watch(): void {
+    if (this.size > 0) watch(this);
+    else unwatch(this);
+  }
+
+  get othersMayServe(): boolean {
+    return this.#inCore.size > 0 && this.#core.othersMayServe;
+  }
+
+  get description(): string {
+    const { name, oversize } = this.#heap;
+    const sizes = [...this.#inCore.values(), ...this.#forOversize].map(({ size }) => size);
+    const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
+    return (
+      `pool '${name}', ${sizes.length} requests of up to ${largest} bytes, while the thread itself holds ` +
+      `${this.#heap.outstanding()} leases (${oversize.count} of them oversize)`
+    );
   }
 }

@@ -1,4 +1,4 @@
-import type { BufferPool, Lease, SlabPoolErrorCode, WhenExhausted } from 'slabpool';
+import type { BufferPool, Lease, SlabPoolErrorCode } from 'slabpool';
 import { expect, vi } from 'vitest';
 import { Heap } from '../dist/heap.js';
 
@@ -15,7 +15,7 @@ export function coded(code: SlabPoolErrorCode, message = /./, also: { pool?: str
 }
 
 /** The heap behind a pool: what is private, but has the core's own `checkInvariants()`. */
-export function heapOf(pool: BufferPool<WhenExhausted>): Heap {
+export function heapOf(pool: BufferPool): Heap {
   const spy = vi.spyOn(Heap.prototype, 'assertOpen');
   try {
     pool.outstanding();
@@ -37,7 +37,7 @@ const PARTS = [
 ] as const;
 
 /** Everything that holds of a pool at any time, whatever was done to it; of other threads, as long as they hold still. */
-export function checkBooks(pool: BufferPool<WhenExhausted>): void {
+export function checkBooks(pool: BufferPool): void {
   const stats = pool.stats();
   expect(heapOf(pool).core.checkInvariants()).toBeNull();
   for (const part of [stats, ...stats.classes]) {

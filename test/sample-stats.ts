@@ -51,7 +51,7 @@ export function sampleStats(given: Partial<PoolStats> = {}): PoolStats {
     misses: 32,
     hitRate: 0.9968,
     exhausted: 0,
-    waits: { total: 0, waiting: 0, timedOut: 0, aborted: 0, totalMs: 0 },
+    waits: { total: 0, waiting: 0, here: 0, timedOut: 0, aborted: 0, totalMs: 0 },
     drops: { decayBytes: 0, trimBytes: 0, exhaustedBytes: 0, pressureBytes: 0, calls: 0, oversize: 0, retired: 0 },
     requests: [{ size: 64 * KiB, count: 10_000 }],
     holds: { samples: 100, totalMs: 200 },

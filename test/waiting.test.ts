@@ -3,7 +3,6 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { BufferPool, type BufferPoolOptions, type Lease } from 'slabpool';
 import { afterEach, describe, expect, expectTypeOf, test } from 'vitest';
 import { BACKENDS, checkBooks, coded, KiB, MiB } from './backends.js';
-import { run } from './child.js';
 import { Member, terminateAll } from './member.js';
 
 afterEach(terminateAll);
@@ -30,7 +29,7 @@ function queue(pool: BufferPool) {
 const settle = () => setTimeout(20);
 
 describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
-  const make = (options: BufferPoolOptions<'throw'> = {}) =>
+  const make = (options: BufferPoolOptions = {}) =>
     new BufferPool({ backend, maxBytes: 4 * BLOCK, maxPooledSize: 4 * BLOCK, maxOversizeBytes: MiB, ...options });
 
   test('does not wait while there is room', async () => {
@@ -39,7 +38,7 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     expect([lease.size, lease.capacity]).toEqual([BLOCK, BLOCK]);
     lease.release();
     expect((await pool.acquireAsync(0)).size).toBe(0);
-    expect(pool.stats().waits).toEqual({ total: 0, waiting: 0, timedOut: 0, aborted: 0, totalMs: 0 });
+    expect(pool.stats().waits).toEqual({ total: 0, waiting: 0, here: 0, timedOut: 0, aborted: 0, totalMs: 0 });
     checkBooks(pool);
     pool.close();
   });
@@ -51,7 +50,8 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     const asked = ask('a', BLOCK);
     await settle();
     expect(served).toEqual([]);
-    expect(pool.stats().waits).toMatchObject({ total: 1, waiting: 1 });
+    expect(pool.stats().waits).toMatchObject({ total: 1, waiting: 1, here: 1 });
+    expect(pool.diagnose().findings.map(({ id }) => id)).toContain('waits-for-itself');
     checkBooks(pool);
     leases[0].release();
     await asked;
@@ -171,7 +171,7 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     leases[0].release();
     await expect(first).rejects.toEqual(
       coded('ERR_SLABPOOL_TIMEOUT', /no room for 262144 bytes within 20 ms.*maxBytes/, {
-        details: { sizeBytes: 4 * BLOCK, timeoutMs: 20 },
+        details: { sizeBytes: 4 * BLOCK, timeoutMs: 20, waiting: 2, outstanding: 3 },
       }),
     );
     await second;
@@ -276,7 +276,8 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     ['a timeout beyond what timers take', { timeout: 2 ** 31 }, /timeout.*2147483647/],
     ['a timeout of another type', { timeout: '1' }, /timeout.*the string "1"/],
     ['a signal that is none', { signal: {} }, /signal.*an AbortSignal/],
-    ['options that are none', null, /an object with the options signal and timeout, got null/],
+    ['a misspelt option', { timeoutMs: 1 }, /no option 'timeoutMs': expected only signal, timeout/],
+    ['options that are none', null, /an object with none but the options signal, timeout, got null/],
   ])('refuses %s, room or not', async (_, options, message) => {
     const pool = make();
     const expected = coded('ERR_SLABPOOL_INVALID_ARG', message);
@@ -340,37 +341,49 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     pool.close();
   });
 
-  test('borrow() waits too, where the pool is told so, and then always answers with a promise', async () => {
-    const pool = new BufferPool({ backend, maxBytes: 4 * BLOCK, maxPooledSize: 4 * BLOCK, whenExhausted: 'wait' });
+  test('borrowAsync() waits for its lease, and always answers with a promise', async () => {
+    const pool = make();
     const leases = pool.acquireMany(BLOCK, 4);
-    const lent = pool.borrow(BLOCK, ({ size }) => size);
+    const lent = pool.borrowAsync(BLOCK, ({ size }) => size);
     expectTypeOf(lent).toEqualTypeOf<Promise<number>>();
-    const failed = pool.borrow(BLOCK, async () => Promise.reject(new Error('of its own')));
-    leases[0].release();
+    const failed = pool.borrowAsync(BLOCK, async () => Promise.reject(new Error('of its own')));
+    leases.pop()?.release();
     expect(await lent).toBe(BLOCK);
     await expect(failed).rejects.toThrow('of its own');
-    pool.releaseMany(leases.slice(1));
+    leases.push(pool.acquire(BLOCK));
+    const later = pool.borrowAsync(BLOCK, async ({ bytes }) => bytes.length, { timeout: 60_000 });
+    expectTypeOf(later).toEqualTypeOf<Promise<number>>();
+    expectTypeOf(pool.borrow<number>).returns.toEqualTypeOf<number>();
+    leases.pop()?.release();
+    expect(await later).toBe(BLOCK);
+    pool.releaseMany(leases);
     expect(pool.outstanding()).toBe(0);
-    expect(() => pool.acquire(4 * BLOCK).release()).not.toThrow();
-    const throws = make();
-    expectTypeOf(throws.borrow(1, ({ size }) => size)).toEqualTypeOf<number>();
-    throws.close();
+    checkBooks(pool);
     pool.close();
   });
 
-  test('a process whose only thread waits for itself ends, and says so', async () => {
-    const script = `
-      import { BufferPool } from 'slabpool';
-      const pool = new BufferPool({ backend: '${backend}', maxBytes: 65536, maxPooledSize: 65536 });
-      const lease = pool.acquire(65536);
-      await pool.acquireAsync(65536);`;
-    const ended = await run('-', [], { execArgv: ['--input-type=module', '-e', script] });
-    expect(ended).toMatchObject({ code: 13, signal: null });
+  test('borrowAsync() gives up as acquireAsync() does, and does not call its function then', async () => {
+    const pool = make();
+    const leases = pool.acquireMany(BLOCK, 4);
+    const never = () => expect.unreachable();
+    await expect(pool.borrowAsync(BLOCK, never, { timeout: 5 })).rejects.toEqual(coded('ERR_SLABPOOL_TIMEOUT'));
+    const aborter = new AbortController();
+    const aborted = pool.borrowAsync(BLOCK, never, { signal: aborter.signal });
+    aborter.abort('changed my mind');
+    await expect(aborted).rejects.toBe('changed my mind');
+    const invalid = coded('ERR_SLABPOOL_INVALID_ARG', /borrowAsync\(size, fn, options\)/);
+    await expect(pool.borrowAsync(BLOCK, 1 as never)).rejects.toEqual(invalid);
+    await expect(pool.borrowAsync(-1, never)).rejects.toEqual(invalid);
+    await expect(pool.borrowAsync(BLOCK, never, { timeoutMs: 5 } as never)).rejects.toEqual(invalid);
+    pool.releaseMany(leases);
+    await expect(pool.borrowAsync(BLOCK, ({ bytes }) => bytes)).rejects.toEqual(coded('ERR_SLABPOOL_BORROWED'));
+    expect(pool.outstanding()).toBe(0);
+    pool.close();
   });
 });
 
 describe('waiting between threads', () => {
-  const make = (blocks = 4, options: BufferPoolOptions<'throw'> = {}) =>
+  const make = (blocks = 4, options: BufferPoolOptions = {}) =>
     new BufferPool({ backend: 'native', maxBytes: blocks * BLOCK, tiers: [BLOCK], epochMs: 60_000, ...options });
 
   test('a release in one thread serves who waits in another', async () => {

@@ -126,7 +126,7 @@ const SAMPLE: PoolStats = {
   misses: 0,
   hitRate: 0,
   exhausted: 0,
-  waits: { total: 0, waiting: 0, timedOut: 0, aborted: 0, totalMs: 0 },
+  waits: { total: 0, waiting: 0, here: 0, timedOut: 0, aborted: 0, totalMs: 0 },
   drops: { decayBytes: 0, trimBytes: 0, exhaustedBytes: 0, pressureBytes: 0, calls: 0, oversize: 0, retired: 0 },
   requests: [{ size: 0, count: 0 }],
   holds: { samples: 0, totalMs: 0 },

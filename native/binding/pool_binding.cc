@@ -30,8 +30,7 @@ Napi::Function PoolBinding::define(Napi::Env env) {
                       InstanceAccessor<&PoolBinding::draining>("draining"),
                       InstanceAccessor<&PoolBinding::drained>("drained"),
                       InstanceMethod<&PoolBinding::count_refusal>("countRefusal"),
-                      InstanceMethod<&PoolBinding::ref>("ref"),
-                      InstanceMethod<&PoolBinding::unref>("unref"),
+                      InstanceAccessor<&PoolBinding::others_may_serve>("othersMayServe"),
                       InstanceAccessor<&PoolBinding::waiting>("waiting"),
                       InstanceAccessor<&PoolBinding::resident_bytes>("residentBytes"),
                       InstanceMethod<&PoolBinding::pressure>("pressure"),
@@ -60,7 +59,7 @@ PoolBinding::PoolBinding(const Napi::CallbackInfo& info)
     return;
   }
   napi_unref_threadsafe_function(info.Env(), bell_);
-  pool_->set_bell(pool_.thread(), {&ring, bell_});
+  pool_->set_bell(pool_.thread(), {&ring, bell_, environment_});
   // After the function's own hook, so that this one runs first.
   napi_add_env_cleanup_hook(info.Env(), &on_environment_exit, this);
 }

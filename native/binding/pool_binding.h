@@ -95,9 +95,8 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // areCold(count): of the first `count` blocks of `exchange`, those without pages just now, put first; how many.
   Napi::Value are_cold(const Napi::CallbackInfo& info);
 
-  // Whether mail keeps the environment alive.
-  Napi::Value ref(const Napi::CallbackInfo& info);
-  Napi::Value unref(const Napi::CallbackInfo& info);
+  // othersMayServe: whether anything may serve this thread's requests of which it is not the cause itself.
+  Napi::Value others_may_serve(const Napi::CallbackInfo& info);
 
   // batch(sizeClass): blocks in a full batch.
   Napi::Value batch(const Napi::CallbackInfo& info);

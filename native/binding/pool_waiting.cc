@@ -58,14 +58,8 @@ Napi::Value PoolBinding::summon_others(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value PoolBinding::ref(const Napi::CallbackInfo& info) {
-  if (pool_) (void)napi_ref_threadsafe_function(info.Env(), bell_);
-  return info.Env().Undefined();
-}
-
-Napi::Value PoolBinding::unref(const Napi::CallbackInfo& info) {
-  if (pool_) (void)napi_unref_threadsafe_function(info.Env(), bell_);
-  return info.Env().Undefined();
+Napi::Value PoolBinding::others_may_serve(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), pool_ && pool_->others_may_serve(pool_.thread()));
 }
 
 }  // namespace slabpool
