@@ -6,6 +6,7 @@ export const OUT_OF_MEMORY = -2;
 export const NOT_HELD = -3;
 export const STALE = -4;
 export const QUEUE_FULL = -5;
+export const DRAINING = -6;
 
 /** Blocks that one batch has at the most. */
 export const MAX_BATCH = 32;
@@ -23,10 +24,14 @@ export const EXCHANGE_LENGTH = RECLAIMED + 1;
 export const WAITING = 1;
 export const SUMMONED = 2;
 
-/** What threads are asked to do: to flush their magazines, and to trim the pool then. The greater includes the less. */
+/**
+ * What threads are asked to do: to flush their magazines, and to trim the pool then; or to acquire nothing any more, and to look whether
+ * the pool is drained. The greater includes the less.
+ */
 export const SUMMONS_FLUSH = 1;
 export const SUMMONS_TRIM = 2;
 export const SUMMONS_PRESSURE = 3;
+export const SUMMONS_DRAIN = 4;
 
 /** Why memory was given back, in the order of the native core's `Cause`. */
 export const CAUSES = ['decay', 'trim', 'exhausted', 'pressure'] as const;
@@ -117,7 +122,7 @@ export interface Core {
   /** Blocks in a full batch of the class, 1 to {@link MAX_BATCH}. */
   batch(sizeClass: number): number;
   /**
-   * Puts up to one batch into `exchange`: how many blocks, or {@link EXHAUSTED} or {@link OUT_OF_MEMORY}. Idle blocks of other
+   * Puts up to one batch into `exchange`: how many blocks, or {@link EXHAUSTED}, {@link OUT_OF_MEMORY} or {@link DRAINING}. Idle blocks of other
    * classes give their memory up for it.
    */
   refill(sizeClass: number): number;
@@ -150,7 +155,7 @@ export interface Core {
   readonly waiting: number;
   /**
    * A place in the queue for one block, which this thread will find with {@link collect}: its number, or {@link OUT_OF_MEMORY}, or
-   * {@link QUEUE_FULL} where `most` wait already.
+   * {@link QUEUE_FULL} where `most` wait already, or {@link DRAINING}.
    */
   wait(sizeClass: number, most: number): number;
   /** Gives a place up; false when it has been served. */
@@ -160,6 +165,11 @@ export interface Core {
   /** What this thread was asked to do, once. */
   takeSummons(): number;
   summonOthers(what: number): void;
+  /** From now on nothing is given out, to no thread; each of them is summoned. */
+  drain(): void;
+  readonly draining: boolean;
+  /** Nothing is out any more, as all threads are told by another summons. */
+  readonly drained: boolean;
   /** Whether anything may still serve this thread's requests of which it is not the cause itself: another thread, or time. */
   readonly othersMayServe: boolean;
   countRefusal(): void;

@@ -6,6 +6,7 @@ import {
   CLASSES,
   type Core,
   type CoreAddress,
+  DRAINING,
   EXHAUSTED,
   MAX_BATCH,
   RECLAIMED,
@@ -14,10 +15,12 @@ import {
   STALE,
   STEP,
   SUMMONED,
+  SUMMONS_DRAIN,
   SUMMONS_FLUSH,
   SUMMONS_TRIM,
   WAITING,
 } from './core.js';
+import { Drain } from './drain.js';
 import { Epochs } from './epochs.js';
 import { internal, invalidArg, SlabPoolError } from './errors.js';
 import { type ExhaustedEvent, events, Outbox, type SlabCreateEvent, type TrimEvent } from './events.js';
@@ -70,7 +73,9 @@ export class Heap {
   /** Others wait for budget, so that what is released goes straight to the core. */
   #pressed = false;
   readonly waiting: Waiting;
+  readonly drains: Drain;
   closed = false;
+  #draining = false;
   #ended = false;
   readonly since = performance.now();
   /** Open in this thread. */
@@ -94,6 +99,7 @@ export class Heap {
     });
     this.oversize = new Oversize(this, options);
     this.waiting = new Waiting(this, core, options);
+    this.drains = new Drain(this);
     core.listen(new WeakRef(this));
     this.#byBucket = Array.from(
       { length: Math.min(BUCKETS, bucketOf(options.maxPooledSize - 1) + 1) },
@@ -135,7 +141,7 @@ export class Heap {
 
   /** A block, or why there is none. */
   #refill(magazine: Magazine): Block | number {
-    this.assertOpen();
+    this.assertGiving();
     // What that gives back may be of this magazine.
     this.tracker.drain();
     if (magazine.count > 0) return magazine.blocks[--magazine.count] as Block;
@@ -207,7 +213,7 @@ export class Heap {
 
   /** The janitor thread ages the native core; the TypeScript one is aged here. Blocks that went cold need no ArrayBuffers. */
   age(critical: boolean): void {
-    this.#press(this.#core.waiting > 0);
+    this.#press(this.#core.waiting > 0 || this.#draining);
     if (this.#native) {
       this.sweep();
     } else {
@@ -240,20 +246,39 @@ export class Heap {
   /** There may be grants, or other threads want something. */
   mail(): void {
     stir();
-    if (this.closed) return;
     this.#obey();
+    if (this.closed) return;
     this.waiting.collect();
-    this.#press(this.#core.waiting > 0);
+    this.#press(this.#core.waiting > 0 || this.#draining);
+    this.drains.check();
     this.outbox.publish();
   }
 
   /** Does what this thread is summoned to do. */
   #obey(): void {
     const summons = this.#core.takeSummons();
-    if (summons === 0) return;
+    if (summons === 0 || this.closed) return;
     this.#flushAll();
+    if (summons === SUMMONS_DRAIN) this.#runDry();
     // Nobody waits for pages to go back but who has asked for it.
-    if (summons !== SUMMONS_FLUSH) this.#core.trimSoon();
+    else if (summons !== SUMMONS_FLUSH) this.#core.trimSoon();
+  }
+
+  /** Nothing is given out any more: see {@link Drain}. */
+  drain(): void {
+    this.#core.drain();
+    this.mail();
+  }
+
+  #runDry(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    this.waiting.failAll(() => this.ended());
+  }
+
+  /** Nothing is out any more, as far as this thread can know. */
+  get drained(): boolean {
+    return this.#core.drained && this.oversize.count === 0;
   }
 
   /** While anybody waits for budget, nothing stays in magazines. */
@@ -663,7 +688,9 @@ export class Heap {
   close(): void {
     if (this.closed) return;
     for (const channel of this.channels) channel.leave();
-    this.waiting.failAll(closedError(this.name));
+    const reason = () => closedError(this.name);
+    this.waiting.failAll(reason);
+    this.drains.failAll(reason);
     this.#flushAll();
     this.tell();
     this.closed = true;
@@ -691,8 +718,17 @@ export class Heap {
   }
 
   assertOpen(): void {
-    if (!this.closed) return;
-    throw closedError(this.name)();
+    if (this.closed) throw closedError(this.name);
+  }
+
+  /** Why nothing is given out any more. */
+  ended(): SlabPoolError {
+    return this.closed ? closedError(this.name) : drainingError(this.name);
+  }
+
+  /** Before something is given out. */
+  assertGiving(): void {
+    if (this.closed || this.#draining) throw this.ended();
   }
 
   noteExhausted(capacity: number, waits: boolean): void {
@@ -701,6 +737,10 @@ export class Heap {
   }
 
   #refusal({ capacity }: Magazine, status: number): SlabPoolError {
+    if (status === DRAINING) {
+      this.#runDry();
+      return this.ended();
+    }
     if (status === EXHAUSTED) {
       this.#core.countRefusal();
       this.noteExhausted(capacity, false);
@@ -722,6 +762,14 @@ export class Heap {
   }
 }
 
-function closedError(pool: string): () => SlabPoolError {
-  return () => new SlabPoolError('ERR_SLABPOOL_CLOSED', 'it was closed; make a new BufferPool', { pool });
+function closedError(pool: string): SlabPoolError {
+  return new SlabPoolError('ERR_SLABPOOL_CLOSED', 'it was closed; make a new BufferPool', { pool });
+}
+
+function drainingError(pool: string): SlabPoolError {
+  return new SlabPoolError(
+    'ERR_SLABPOOL_CLOSED',
+    'it is being drained (drain() was called, in this thread or another), so nothing new is given out; make a new BufferPool',
+    { pool },
+  );
 }

@@ -8,6 +8,7 @@ import {
   type CoreClassStats,
   type CoreThreadStats,
   type CoreTotals,
+  DRAINING,
   EXCHANGE_LENGTH,
   EXHAUSTED,
   MAX_BATCH,
@@ -20,6 +21,7 @@ import {
   STEP,
   STEPS,
   type Step,
+  SUMMONS_DRAIN,
   WAITING,
 } from './core.js';
 import type { ResolvedOptions } from './options.js';
@@ -107,6 +109,9 @@ export class JsCore implements Core {
     dropped: CAUSES.map(() => 0),
     dropCalls: 0,
   };
+  draining = false;
+  drained = false;
+  #summons = 0;
   readonly #number = poolsMade++ % TICKET_POOLS;
 
   constructor({ tiers, maxBytes, minBytes }: Pick<ResolvedOptions, 'tiers' | 'maxBytes' | 'minBytes'>) {
@@ -121,6 +126,7 @@ export class JsCore implements Core {
 
   refill(sizeClass: number): number {
     const k = this.#class(sizeClass);
+    if (this.draining) return DRAINING;
     let count = this.#requests.size > 0 ? EXHAUSTED : this.#refill(k, sizeClass, k.batch);
     this.exchange[RECLAIMED] = 0;
     if (count === EXHAUSTED && this.#requests.size === 0) {
@@ -200,6 +206,7 @@ export class JsCore implements Core {
 
   wait(sizeClass: number, most: number): number {
     this.#class(sizeClass);
+    if (this.draining) return DRAINING;
     if (this.#requests.size >= most) return QUEUE_FULL;
     const number = ++this.#lastNumber;
     this.#requests.set(number, sizeClass);
@@ -226,6 +233,13 @@ export class JsCore implements Core {
 
   /** In the order of arrival, as far as it goes. */
   #serve(): void {
+    if (this.draining) {
+      if (this.drained || this.#classes.some(({ out, transit }) => out + transit > 0)) return;
+      this.drained = true;
+      this.#summons = SUMMONS_DRAIN;
+      setImmediate(() => this.#listener?.deref()?.mail());
+      return;
+    }
     for (const [number, sizeClass] of this.#requests) {
       const k = this.#class(sizeClass);
       // The caller's blocks may still be in the exchange.
@@ -246,10 +260,18 @@ export class JsCore implements Core {
   }
 
   takeSummons(): number {
-    return 0;
+    const summons = this.#summons;
+    this.#summons = 0;
+    return summons;
   }
 
   summonOthers(): void {}
+
+  drain(): void {
+    this.draining = true;
+    this.#summons = SUMMONS_DRAIN;
+    this.#serve();
+  }
 
   trimSoon(): void {
     this.trim('trim');
@@ -281,7 +303,7 @@ export class JsCore implements Core {
       k.out--;
     }
     this.#serve();
-    return status === 0 && this.#requests.size > 0 ? WAITING : status;
+    return status === 0 && (this.#requests.size > 0 || this.draining) ? WAITING : status;
   }
 
   map(sizeClass: number, block: number): Buffer<ArrayBuffer> {
@@ -302,6 +324,7 @@ export class JsCore implements Core {
     const k = this.#class(sizeClass);
     k.out--;
     k.retired++;
+    this.#serve();
     return 0;
   }
 

@@ -120,6 +120,10 @@ export function joinCore(address: CoreAddress, { name, tiers, maxBytes }: Resolv
       },
     );
   }
+  if (core?.draining) {
+    core.close();
+    throw new SlabPoolError('ERR_SLABPOOL_CLOSED', 'cannot attach: it is being drained', { pool: name });
+  }
   if (core === null) throw invalidArg('attach(handle)', 'a handle with the options of the pool', 'others', name);
   return { core, backend: { kind: 'native', reason: 'the native addon is loaded' } };
 }

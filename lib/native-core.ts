@@ -239,6 +239,18 @@ export class NativeCore implements Core {
     this.#pool.summonOthers(what);
   }
 
+  drain(): void {
+    this.#pool.drain();
+  }
+
+  get draining(): boolean {
+    return this.#pool.draining;
+  }
+
+  get drained(): boolean {
+    return this.#pool.drained;
+  }
+
   get othersMayServe(): boolean {
     return this.#pool.othersMayServe;
   }

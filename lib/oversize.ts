@@ -96,6 +96,7 @@ export class Oversize {
     this.outBytes -= size;
     this.dropped++;
     this.#heap.waiting.serveOversize();
+    this.#heap.drains.check();
     this.#heap.endIfEmpty();
   }
 }

@@ -6,6 +6,7 @@ import type { Diagnosis } from './diagnosis.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import { makeHandle, type PoolHandle, readHandle } from './handle.js';
 import { Heap } from './heap.js';
+import { outOf } from './leaks.js';
 import { Lease } from './lease.js';
 import { type BackendInfo, joinCore, type OpenedCore, openCore, pageSizeOf } from './loader.js';
 import { type BufferPoolOptions, type ResolvedOptions, resolveOptions } from './options.js';
@@ -121,7 +122,7 @@ export class BufferPool {
 
   /** Size 0, oversize, or nonsense. */
   #acquireOther(size: number): Lease {
-    this.#heap.assertOpen();
+    this.#heap.assertGiving();
     if (!Number.isSafeInteger(size) || size < 0) {
       throw invalidArg('acquire(size)', 'a safe integer from 0 (bytes)', size, this.name);
     }
@@ -143,7 +144,7 @@ export class BufferPool {
   async #acquireAsync(what: string, size: number, options: AcquireOptions | undefined): Promise<Lease> {
     const heap = this.#heap;
     const wait = heap.waiting.check(what, options);
-    heap.assertOpen();
+    heap.assertGiving();
     if (!Number.isSafeInteger(size) || size < 0) {
       throw invalidArg(`${what}, size`, 'a safe integer from 0 (bytes)', size, this.name);
     }
@@ -329,25 +330,38 @@ export class BufferPool {
    * @throws `ERR_SLABPOOL_LEAK`
    */
   assertNoLeaks(): void {
-    const outstanding = this.outstanding();
+    this.#heap.assertOpen();
+    const { list, sites, details } = outOf(this.#heap);
+    const { outstanding } = details;
+    this.#heap.outbox.publish();
     if (outstanding === 0) return;
-    const tiers = this.stats().classes.filter((k) => k.outstanding > 0);
-    const list = tiers.map((k) => `${k.outstanding} of ${k.capacity} bytes`);
-    if (this.#heap.oversize.count > 0) list.push(`${this.#heap.oversize.count} oversize`);
     throw new SlabPoolError(
       'ERR_SLABPOOL_LEAK',
-      `expected every lease to be released, but ${outstanding} are out: ${list.join(', ')}${this.#sitesOfLeaks()}`,
+      `expected every lease to be released, but ${outstanding} are out: ${list}${sites}`,
       { pool: this.name, details: { outstanding } },
     );
   }
 
-  #sitesOfLeaks(): string {
-    const { tracker } = this.#heap;
-    const counts = new Map<string, number>();
-    for (const { site } of tracker.leases(0)) counts.set(site, (counts.get(site) ?? 0) + 1);
-    for (const { site, count } of tracker.leaks.values()) counts.set(site, (counts.get(site) ?? 0) + count);
-    if (counts.size === 0) return '';
-    return `. Of those that are tracked: ${[...counts].map(([site, count]) => `${count} acquired at ${site}`).join('; ')}`;
+  /**
+   * Ends the pool in good order: from now on no thread acquires anything (`ERR_SLABPOOL_CLOSED`; requests that wait are refused), leases,
+   * tickets and messages that are out can still be used, handed over, received and released, and when the last one is back, this
+   * thread's part is closed. Oversize leases of other threads are not waited for; these close their own parts.
+   *
+   * If it rejects, the pool is still open, and gives nothing out: drain again, or close.
+   * @throws `ERR_SLABPOOL_TIMEOUT` with what is still out and where it was acquired, the signal's reason, `ERR_SLABPOOL_CLOSED` when the
+   * pool is closed meanwhile, `ERR_SLABPOOL_INVALID_ARG`
+   */
+  async drain(options?: AcquireOptions): Promise<void> {
+    this.#heap.assertOpen();
+    const checked = this.#heap.waiting.check('drain(options)', options);
+    this.#pooledSize = 0;
+    await this.#heap.drains.begin(checked);
+    this.close();
+  }
+
+  /** `await using`: {@link drain}, unless the pool is closed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#heap.closed) await this.drain();
   }
 
   /**

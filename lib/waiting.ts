@@ -3,7 +3,7 @@ import { abortReason, isAbortSignal, onAbort } from './abort.js';
 import type { Block } from './block.js';
 import { checkOptions } from './check.js';
 import { now } from './clock.js';
-import { type Core, QUEUE_FULL } from './core.js';
+import { type Core, DRAINING, QUEUE_FULL } from './core.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import type { Heap } from './heap.js';
 import { Lease } from './lease.js';
@@ -94,7 +94,7 @@ export class Waiting implements Watched {
         this.#inCore.set(number, waiter);
         this.#watch();
       } else {
-        waiter.fail(number === QUEUE_FULL ? this.#full(size, this.#core.waiting) : this.#outOfMemory(size));
+        waiter.fail(this.#refusal(number, size));
       }
       this.#heap.mail();
     });
@@ -216,6 +216,12 @@ export class Waiting implements Watched {
       `no room for ${size} bytes within ${timeoutMs} ms. Release leases sooner, wait longer, or raise maxBytes${own}`,
       { pool: this.#heap.name, details: { sizeBytes: size, timeoutMs, waiting, outstanding } },
     );
+  }
+
+  /** Why the core gives no place in its queue. */
+  #refusal(status: number, size: number): SlabPoolError {
+    if (status === DRAINING) return this.#heap.ended();
+    return status === QUEUE_FULL ? this.#full(size, this.#core.waiting) : this.#outOfMemory(size);
   }
 
   #full(size: number, waiting: number): SlabPoolError {

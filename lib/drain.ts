@@ -1,0 +1,80 @@
+import { clearTimeout, setTimeout } from 'node:timers';
+import { abortReason, onAbort } from './abort.js';
+import { SlabPoolError } from './errors.js';
+import type { Heap } from './heap.js';
+import { outOf } from './leaks.js';
+import { unwatch, type Watched, watch } from './vigil.js';
+import type { AcquireOptions } from './waiting.js';
+
+/** One that waits for the end. */
+interface Waiter {
+  done(): void;
+  fail(reason: unknown): void;
+}
+
+/** Those of this thread that wait until the last lease, ticket and message of the pool is back. */
+export class Drain implements Watched {
+  readonly #heap: Heap;
+  readonly #waiters = new Set<Waiter>();
+
+  constructor(heap: Heap) {
+    this.#heap = heap;
+  }
+
+  /** From now on the pool gives nothing out, in any thread. Resolves when nothing is out any more. */
+  begin({ signal, timeout = Infinity }: AcquireOptions): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        this.#waiters.delete(waiter);
+        if (this.#waiters.size === 0) unwatch(this);
+        clearTimeout(timer);
+        letGo?.();
+      };
+      const waiter: Waiter = {
+        done() {
+          settle();
+          resolve();
+        },
+        fail(reason) {
+          settle();
+          reject(reason);
+        },
+      };
+      const expire = () => waiter.fail(this.#stillOut(timeout));
+      const timer = timeout === 0 || timeout === Infinity ? undefined : setTimeout(expire, timeout);
+      const letGo = signal && onAbort(signal, () => waiter.fail(abortReason(signal)));
+      this.#waiters.add(waiter);
+      watch(this);
+      this.#heap.drain();
+      if (timeout === 0 && this.#waiters.has(waiter)) expire();
+    });
+  }
+
+  /** Something came back. */
+  check(): void {
+    if (this.#waiters.size === 0 || !this.#heap.drained) return;
+    for (const { done } of this.#waiters) done();
+  }
+
+  failAll(reason: () => SlabPoolError): void {
+    for (const { fail } of this.#waiters) fail(reason());
+  }
+
+  #stillOut(timeoutMs: number): SlabPoolError {
+    const { list, sites, details } = outOf(this.#heap);
+    return new SlabPoolError(
+      'ERR_SLABPOOL_TIMEOUT',
+      `not drained within ${timeoutMs} ms: still out are ${list}${sites}. Nothing is given out any more: release them and drain() again, ` +
+        'or close()',
+      { pool: this.#heap.name, details: { timeoutMs, ...details } },
+    );
+  }
+
+  get othersMayServe(): boolean {
+    return this.#heap.core.othersMayServe;
+  }
+
+  get description(): string {
+    return `pool '${this.#heap.name}', drain(), while still out are ${outOf(this.#heap).list}`;
+  }
+}

@@ -1,0 +1,43 @@
+import type { Heap } from './heap.js';
+
+/** What of a pool is not free. */
+export interface Out {
+  /** As a part of a sentence; empty if nothing is out. */
+  readonly list: string;
+  /** Where this thread's leases were acquired, as far as they are tracked; as a part of a sentence. */
+  readonly sites: string;
+  readonly details: {
+    /** Leases of this thread. */
+    readonly outstanding: number;
+    /** Blocks that other threads have: leased, or in magazines that they have not emptied yet. */
+    readonly elsewhere: number;
+    /** Blocks in tickets and messages. */
+    readonly transit: number;
+  };
+}
+
+export function outOf(heap: Heap): Out {
+  heap.tracker.drain();
+  const { core, oversize, magazines } = heap;
+  const list: string[] = [];
+  let outstanding = oversize.count;
+  for (const { held, count, capacity } of magazines) {
+    const leased = held - count;
+    outstanding += leased;
+    if (leased > 0) list.push(`${leased} of ${capacity} bytes`);
+  }
+  if (oversize.count > 0) list.push(`${oversize.count} oversize`);
+  const elsewhere = core.threads().reduce((sum, { here, out }) => sum + (here ? 0 : out), 0);
+  const transit = core.stats().reduce((sum, k) => sum + k.transit, 0);
+  if (elsewhere > 0) list.push(`${elsewhere} with other threads`);
+  if (transit > 0) list.push(`${transit} in tickets and messages`);
+  return { list: list.join(', '), sites: sitesOf(heap), details: { outstanding, elsewhere, transit } };
+}
+
+function sitesOf({ tracker }: Heap): string {
+  const counts = new Map<string, number>();
+  for (const { site } of tracker.leases(0)) counts.set(site, (counts.get(site) ?? 0) + 1);
+  for (const { site, count } of tracker.leaks.values()) counts.set(site, (counts.get(site) ?? 0) + count);
+  if (counts.size === 0) return '';
+  return `. Of those that are tracked: ${[...counts].map(([site, count]) => `${count} acquired at ${site}`).join('; ')}`;
+}
