@@ -29,6 +29,8 @@ export interface Addon {
   /** The two numbers of each message that is sent or was received last. Absent like `exchange`. */
   meta?: Float64Array;
   detach(buffer: ArrayBuffer): void;
+  /** This thread comes to its end by itself: what it has sent is good for ever, in all its pools. */
+  sayFarewell(): void;
   /**
    * For tests: what says how short memory is (`/proc/meminfo`, cgroups) is read below this folder from now on, in the whole
    * process; `''` is the root.
