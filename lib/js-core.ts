@@ -12,6 +12,7 @@ import {
   EXHAUSTED,
   MAX_BATCH,
   NOT_HELD,
+  OTHER_MEMORY,
   OUT_OF_MEMORY,
   QUEUE_FULL,
   RECLAIMED,
@@ -25,6 +26,7 @@ import {
 import type { ResolvedOptions } from './options.js';
 import { outside } from './outside.js';
 import { levelOf, type Pressure } from './pressure.js';
+import { ownMemory, takeBack } from './runtime-memory.js';
 
 const KIB = 1024;
 const BATCH_BYTES = 128 * KIB;
@@ -156,7 +158,7 @@ export class JsCore implements Core {
       const block = this.#blocks[index] as JsBlock;
       if (block.bytes === null) {
         try {
-          block.bytes = Buffer.from(new ArrayBuffer(k.capacity));
+          block.bytes = ownMemory(Buffer.from(new ArrayBuffer(k.capacity)));
         } catch {
           from.push(index);
           if (i === 0) return OUT_OF_MEMORY;
@@ -288,6 +290,13 @@ export class JsCore implements Core {
     return (this.#blocks[block] as JsBlock).bytes as Buffer<ArrayBuffer>;
   }
 
+  reclaim(sizeClass: number, block: number, bytes: Buffer<ArrayBuffer>): number {
+    if (!this.holds(sizeClass, block)) return NOT_HELD;
+    if (!takeBack(bytes, this.#class(sizeClass).capacity)) return OTHER_MEMORY;
+    (this.#blocks[block] as JsBlock).bytes = bytes;
+    return 0;
+  }
+
   holds(sizeClass: number, block: number): boolean {
     const it = this.#blocks[block];
     return it !== undefined && it.state === 'out' && it.sizeClass === sizeClass;
@@ -334,7 +343,7 @@ export class JsCore implements Core {
   detach(buffer: ArrayBuffer, block?: number): void {
     if (buffer.byteLength === 0) return; // its holder has done so
     const moved = structuredClone(buffer, { transfer: [buffer] });
-    if (block !== undefined) (this.#blocks[block] as JsBlock).bytes = Buffer.from(moved);
+    if (block !== undefined) (this.#blocks[block] as JsBlock).bytes = ownMemory(Buffer.from(moved));
   }
 
   disown(block: number): void {

@@ -161,6 +161,10 @@ export class NativeCore implements Core {
     return bytes;
   }
 
+  reclaim(sizeClass: number, block: number, bytes: Buffer<ArrayBuffer>): number {
+    return this.#pool.reclaim(sizeClass, block, bytes);
+  }
+
   holds(sizeClass: number, block: number): boolean {
     return this.#pool.holds(sizeClass, block);
   }

@@ -110,7 +110,11 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // map(sizeClass, block): a Buffer over the block's `capacity` bytes.
   napi_value map(const HotCall& call);
 
-  // detach(buffer: ArrayBuffer, block): what map() has made over the block last has a length of 0 from now on.
+  // reclaim(sizeClass, block, bytes: Buffer): 0 if these are the very bytes of a block that this thread holds, 1 if not; or a
+  // negative status.
+  napi_value reclaim(const HotCall& call);
+
+  // detach(buffer: ArrayBuffer, block): what map() or reclaim() was about last has a length of 0 from now on.
   Napi::Value detach(const Napi::CallbackInfo& info);
 
   // retire(sizeClass, block)

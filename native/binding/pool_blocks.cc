@@ -59,6 +59,22 @@ napi_value PoolBinding::map(const HotCall& call) {
   return buffer;
 }
 
+napi_value PoolBinding::reclaim(const HotCall& call) {
+  uint32_t size_class;
+  uint32_t block;
+  if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
+  if (!argument(call.env, call.arguments[1], kNoIndex, &block)) return nullptr;
+  if (!pool_->holds(pool_.thread(), size_class, block)) return call.number(status(Status::not_held));
+  void* bytes = nullptr;
+  size_t length = 0;
+  if (napi_get_buffer_info(call.env, call.arguments[2], &bytes, &length) != napi_ok || bytes != pool_->address(block) ||
+      length != pool_->size_class(size_class).capacity) {
+    return call.number(1);
+  }
+  if (views_) views_->forget(block);
+  return call.number(0);
+}
+
 Napi::Value PoolBinding::detach(const Napi::CallbackInfo& info) {
   bool gone = false;
   uint32_t block;
