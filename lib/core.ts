@@ -8,6 +8,9 @@ export const STALE = -4;
 export const QUEUE_FULL = -5;
 export const DRAINING = -6;
 
+/** What {@link Core.reclaim} says of bytes that are not the block's. */
+export const OTHER_MEMORY = 1;
+
 /** Blocks that one batch has at the most. */
 export const MAX_BATCH = 32;
 
@@ -130,6 +133,12 @@ export interface Core {
   flush(sizeClass: number, count: number): number;
   /** A Buffer over exactly the capacity of a block that this thread holds. */
   map(sizeClass: number, block: number): Buffer<ArrayBuffer>;
+  /**
+   * The bytes of a block that this thread holds are in `bytes` from now on, all of its ArrayBuffer: 0; {@link OTHER_MEMORY}, if they
+   * are not the block's; or {@link NOT_HELD}. The TypeScript core cannot compare memory: it takes what has the block's length, unless
+   * it has given it out or taken it before.
+   */
+  reclaim(sizeClass: number, block: number, bytes: Buffer<ArrayBuffer>): number;
   /** Whether this thread holds the block. */
   holds(sizeClass: number, block: number): boolean;
   /** The block is never used again: 0, or {@link NOT_HELD}. */

@@ -57,7 +57,7 @@ function leaks(stats: PoolStats): Finding[] {
       severity: retiredBytes > RETIRED_WARNING * maxBytes ? 'warning' : 'note',
       text: `${formatBytes(retiredBytes)} of the budget are lost for good: holders detached the ArrayBuffers of ${formatCount(drops.retired)} blocks`,
       advice:
-        'Give what transfers its argument (byte streams, ArrayBuffer.transfer, postMessage lists) a copy, or an ordinary buffer.',
+        'Take back what a BYOB read returns: lease.reclaim(value). Give what else transfers its argument (ArrayBuffer.transfer, postMessage lists) a copy.',
       figures: { retiredBytes, retired: drops.retired, retiredShare: retiredBytes / maxBytes },
     });
   }

@@ -24,6 +24,8 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_STALE_TICKET'
   /** The lease's ArrayBuffer was detached, so that there is nothing to hand over. */
   | 'ERR_SLABPOOL_DETACHED'
+  /** What is to be reclaimed is not over the lease's memory. */
+  | 'ERR_SLABPOOL_FOREIGN_BUFFER'
   /** The channel was closed, or this thread has left it. */
   | 'ERR_SLABPOOL_CHANNEL_CLOSED'
   /** Every other thread that had the channel is gone. */

@@ -9,6 +9,7 @@ import {
   DRAINING,
   EXHAUSTED,
   MAX_BATCH,
+  OTHER_MEMORY,
   RECLAIMED,
   SIZES,
   SLAB,
@@ -29,6 +30,7 @@ import { type CoreChannel, NativeCore } from './native-core.js';
 import type { ResolvedOptions } from './options.js';
 import { Oversize } from './oversize.js';
 import { Poison } from './poison.js';
+import { foreignBuffer, returnedBytes } from './reclaim.js';
 import { refusal } from './refusal.js';
 import { BUCKETS, bucketOf, firstOfBucket } from './size-classes.js';
 import { isStandIn, Tracker } from './tracker.js';
@@ -493,6 +495,32 @@ export class Heap {
     magazine.count -= count;
     for (let i = 0; i < magazine.count; i++) blocks[i] = blocks[i + count] as Block;
     return this.#sure('flush', mail, magazine, exchange[0] as number);
+  }
+
+  /**
+   * The block of a lease whose ArrayBuffer was transferred, and whose memory has come back under another one.
+   * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_FOREIGN_BUFFER`
+   */
+  reclaim(leased: Block, memory: ArrayBuffer | ArrayBufferView): Block {
+    const block = this.tracker.blockOf(leased);
+    const { magazine, capacity } = block;
+    const bytes = returnedBytes(memory, capacity, this.name);
+    if (bytes.buffer === block.buffer) return leased; // it was never away, or is back
+    let whole: Block | null = null;
+    if (block.bytes.length !== capacity) {
+      whole = magazine === this.oversize.magazine ? this.oversize.reclaim(block, bytes) : this.#reclaim(block, bytes);
+    }
+    if (whole === null) throw foreignBuffer(capacity, capacity, this.name);
+    return isStandIn(leased) ? this.tracker.replace(leased, whole) : whole;
+  }
+
+  #reclaim({ magazine, index }: Block, bytes: Buffer<ArrayBuffer>): Block | null {
+    const answer = this.#sure('reclaim', this.#core.reclaim(magazine.sizeClass, index, bytes), magazine, index);
+    if (answer === OTHER_MEMORY) return null;
+    const block = new Block(bytes, index, magazine);
+    this.#table.delete(index);
+    this.#table.set(block);
+    return block;
   }
 
   /** The block leaves this thread, with `size` of its bytes used: a ticket. */

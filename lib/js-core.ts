@@ -13,6 +13,7 @@ import {
   EXHAUSTED,
   MAX_BATCH,
   NOT_HELD,
+  OTHER_MEMORY,
   OUT_OF_MEMORY,
   QUEUE_FULL,
   RECLAIMED,
@@ -27,16 +28,16 @@ import {
 import type { ResolvedOptions } from './options.js';
 import { outside } from './outside.js';
 import { levelOf, type Pressure } from './pressure.js';
+import { ownMemory, takeBack } from './runtime-memory.js';
 
 const KIB = 1024;
 const BATCH_BYTES = 128 * KIB;
 const SHORT_BATCH = 4;
 const BUDGET_BATCHES = 16;
-/** A ticket is the block's number plus this many times the number of its tickets: and the pool's: below 2^53 for 2^20 of them. */
+/** A ticket is the block's number, plus this many times the number of the hand-over: below 2^53. */
 const TICKET_BLOCKS = 2 ** 25;
-/** Tickets of a pool differ from those of the 255 pools made before and after it. */
-const TICKET_POOLS = 2 ** 8;
-let poolsMade = 0;
+/** Hand-overs of a block are counted from a random number on, and modulo this one. So tickets of other pools are good by chance only. */
+const HAND_OVERS = 2 ** 28;
 
 /** Where a block is, as in native/core/block.h. */
 type State = 'cold' | 'free' | 'out' | 'transit' | 'retired';
@@ -44,8 +45,8 @@ type State = 'cold' | 'free' | 'out' | 'transit' | 'retired';
 interface JsBlock {
   readonly sizeClass: number;
   state: State;
-  /** Tickets given out so far: the last one is good while the block is in transit. */
-  tickets: number;
+  /** Number of its last hand-over: that ticket is good while the block is in transit. */
+  handOver: number;
   /** What the last ticket's sender used, in bytes. */
   size: number;
   /** Memory; `null` while cold, and once it was disowned. */
@@ -112,7 +113,6 @@ export class JsCore implements Core {
   draining = false;
   drained = false;
   #summons = 0;
-  readonly #number = poolsMade++ % TICKET_POOLS;
 
   constructor({ tiers, maxBytes, minBytes }: Pick<ResolvedOptions, 'tiers' | 'maxBytes' | 'minBytes'>) {
     this.#maxBytes = maxBytes;
@@ -151,7 +151,8 @@ export class JsCore implements Core {
 
   #carve(k: JsClass, sizeClass: number, count: number): void {
     for (let i = 0; i < count; i++) {
-      k.cold.push(this.#blocks.push({ sizeClass, state: 'cold', tickets: 0, size: 0, bytes: null }) - 1);
+      const handOver = Math.floor(Math.random() * HAND_OVERS);
+      k.cold.push(this.#blocks.push({ sizeClass, state: 'cold', handOver, size: 0, bytes: null }) - 1);
     }
     k.carved += count;
   }
@@ -163,7 +164,7 @@ export class JsCore implements Core {
       const block = this.#blocks[index] as JsBlock;
       if (block.bytes === null) {
         try {
-          block.bytes = Buffer.from(new ArrayBuffer(k.capacity));
+          block.bytes = ownMemory(Buffer.from(new ArrayBuffer(k.capacity)));
         } catch {
           from.push(index);
           if (i === 0) return OUT_OF_MEMORY;
@@ -311,6 +312,13 @@ export class JsCore implements Core {
     return (this.#blocks[block] as JsBlock).bytes as Buffer<ArrayBuffer>;
   }
 
+  reclaim(sizeClass: number, block: number, bytes: Buffer<ArrayBuffer>): number {
+    if (!this.holds(sizeClass, block)) return NOT_HELD;
+    if (!takeBack(bytes, this.#class(sizeClass).capacity)) return OTHER_MEMORY;
+    (this.#blocks[block] as JsBlock).bytes = bytes;
+    return 0;
+  }
+
   holds(sizeClass: number, block: number): boolean {
     const it = this.#blocks[block];
     return it !== undefined && it.state === 'out' && it.sizeClass === sizeClass;
@@ -333,18 +341,18 @@ export class JsCore implements Core {
     const it = this.#blocks[block] as JsBlock;
     const k = this.#class(sizeClass);
     it.state = 'transit';
-    it.tickets++;
+    it.handOver = (it.handOver + 1) % HAND_OVERS;
     it.size = Math.min(size, k.capacity);
     k.out--;
     k.transit++;
-    return (it.tickets * TICKET_POOLS + this.#number) * TICKET_BLOCKS + block;
+    return it.handOver * TICKET_BLOCKS + block;
   }
 
   adopt(ticket: number): number {
     const block = ticket % TICKET_BLOCKS;
     const it = this.#blocks[block];
     const rest = Math.floor(ticket / TICKET_BLOCKS);
-    if (it?.state !== 'transit' || rest !== it.tickets * TICKET_POOLS + this.#number) return STALE;
+    if (it?.state !== 'transit' || rest !== it.handOver) return STALE;
     const k = this.#class(it.sizeClass);
     it.state = 'out';
     k.transit--;
@@ -358,7 +366,7 @@ export class JsCore implements Core {
   detach(buffer: ArrayBuffer, block?: number): void {
     if (buffer.byteLength === 0) return; // its holder has done so
     const moved = structuredClone(buffer, { transfer: [buffer] });
-    if (block !== undefined) (this.#blocks[block] as JsBlock).bytes = Buffer.from(moved);
+    if (block !== undefined) (this.#blocks[block] as JsBlock).bytes = ownMemory(Buffer.from(moved));
   }
 
   disown(block: number): void {

@@ -77,6 +77,22 @@ export class Lease {
   }
 
   /**
+   * For byte streams: `reader.read(lease.bytes)` moves the lease's memory to a new ArrayBuffer, so that `bytes` has a length of 0,
+   * and this takes it back: `lease.reclaim(value)`. The lease then goes on with that ArrayBuffer, and `value` stays what it is.
+   * Where nothing comes back (the stream is cancelled, or fails), the memory is lost to the pool when the lease is released.
+   *
+   * Whether it is the very memory is told by its address on the native core. The TypeScript core, and oversize leases, have its length
+   * alone to go by, and that it was no lease's `buffer` before.
+   * @param memory the ArrayBuffer over the lease's memory, or a view of it
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_FOREIGN_BUFFER`
+   */
+  reclaim(memory: ArrayBuffer | ArrayBufferView): void {
+    const block = Lease.#of(this, 'reclaim()') ?? released();
+    const { heap } = block.magazine;
+    this.#block = heap.reclaim(block as Block, memory);
+  }
+
+  /**
    * Hands the buffer over: this lease is released, and whoever calls `pool.adopt(ticket)` first, in any thread, has the next
    * one, and sees every byte that was written before. The ticket is a number, so it travels in a message, a
    * SharedArrayBuffer, anywhere; the next lease has the `size` of this one.

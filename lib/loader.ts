@@ -1,6 +1,7 @@
 import { type Binary, loadBinary, type NoBinary } from './binary.js';
 import type { Core, CoreAddress } from './core.js';
 import { invalidArg, SlabPoolError } from './errors.js';
+import { atFarewell } from './farewell.js';
 import { JsCore } from './js-core.js';
 import { type LoadedAddon, NativeCore } from './native-core.js';
 import type { Backend, ResolvedOptions } from './options.js';
@@ -15,7 +16,9 @@ let loaded: Binary | NoBinary | undefined;
 
 /** Looks for the addon once in each thread, at its first pool. @throws `ERR_SLABPOOL_BACKEND` */
 export function load(): Binary | NoBinary {
-  loaded ??= loadBinary();
+  if (loaded !== undefined) return loaded;
+  loaded = loadBinary();
+  if ('addon' in loaded) atFarewell(loaded.addon.sayFarewell);
   return loaded;
 }
 

@@ -29,6 +29,8 @@ export interface Addon {
   /** The two numbers of each message that is sent or was received last. Absent like `exchange`. */
   meta?: Float64Array;
   detach(buffer: ArrayBuffer): void;
+  /** This thread comes to its end by itself: what it has sent is good for ever, in all its pools. */
+  sayFarewell(): void;
   /**
    * For tests: what says how short memory is (`/proc/meminfo`, cgroups) is read below this folder from now on, in the whole
    * process; `''` is the root.
@@ -157,6 +159,10 @@ export class NativeCore implements Core {
     if (typeof bytes === 'number') throw internal('map', bytes, { sizeClass, block });
     if (bytes === undefined) throw new Error(`the addon cannot map block ${block}: ${bytes}`);
     return bytes;
+  }
+
+  reclaim(sizeClass: number, block: number, bytes: Buffer<ArrayBuffer>): number {
+    return this.#pool.reclaim(sizeClass, block, bytes);
   }
 
   holds(sizeClass: number, block: number): boolean {

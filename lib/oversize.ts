@@ -4,6 +4,7 @@ import { events, type OversizeEvent } from './events.js';
 import type { Heap } from './heap.js';
 import { Magazine } from './magazine.js';
 import type { ResolvedOptions } from './options.js';
+import { ownMemory, takeBack } from './runtime-memory.js';
 
 /**
  * Requests above `maxPooledSize`: ordinary buffers of the runtime behind the same lease, counted, capped, and dropped to the
@@ -57,15 +58,27 @@ export class Oversize {
         },
       );
     }
-    const block = new Block(this.#allocate(size), -1, this.magazine);
-    // The ArrayBuffer, not the lease: somebody may still have a view, and with it the memory.
-    this.#forgotten.register(block.buffer, size, block);
+    const block = this.#watched(ownMemory(this.#allocate(size)));
     this.count++;
     this.outBytes += size;
     this.peakBytes = Math.max(this.peakBytes, this.outBytes);
     const leased = --this.magazine.untilSample === 0 ? this.#heap.tracker.sample(this.magazine, block, size) : block;
     this.#note(size, true);
     return leased;
+  }
+
+  #watched(bytes: Buffer<ArrayBuffer>): Block {
+    const block = new Block(bytes, -1, this.magazine);
+    // The ArrayBuffer, not the lease: somebody may still have a view, and with it the memory.
+    this.#forgotten.register(block.buffer, block.capacity, block);
+    return block;
+  }
+
+  /** The bytes of a leased block are in these now, as its holder says: the block to go on with, or null if they are not. */
+  reclaim(block: Block, bytes: Buffer<ArrayBuffer>): Block | null {
+    if (!takeBack(bytes, block.capacity)) return null;
+    this.#forgotten.unregister(block);
+    return this.#watched(bytes);
   }
 
   #note(size: number, served: boolean): void {

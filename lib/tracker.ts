@@ -220,6 +220,20 @@ export class Tracker {
     return isStandIn(block) ? (this.#tracked.get(block.index) as Tracked).block : block;
   }
 
+  /** The lease of a stand-in goes on with another block: the stand-in for that. */
+  replace(standIn: Block, block: Block): Block {
+    const id = standIn.index;
+    const next = new Block(block.bytes, id, standIn.magazine);
+    this.#tracked.set(id, { ...(this.#tracked.get(id) as Tracked), block });
+    if (this.#fresh.has(id)) {
+      this.#fresh.set(id, next);
+    } else {
+      this.#registry.unregister(standIn);
+      this.#registry.register(next, id, next);
+    }
+    return next;
+  }
+
   touch(block: Block, hint: string): void {
     const trail = isStandIn(block) ? this.#tracked.get(block.index)?.trail : undefined;
     trail?.touch(hint, this.#detection === 'full' ? new Stack() : undefined);

@@ -134,6 +134,7 @@ describe('the binding', () => {
       () => pool.map(0, 0),
       () => pool.holds(0, 0),
       () => pool.retire(0, 0),
+      () => pool.reclaim(0, 0, Buffer.alloc(4096)),
       () => pool.transfer(0, 0, 0),
       () => pool.stats(new Float64Array(100)),
       () => pool.trim(0),

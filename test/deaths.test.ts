@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { BufferPool } from 'slabpool';
 import { afterEach, describe, expect, test } from 'vitest';
 import { checkBooks, coded, heapOf, KiB, MiB } from './backends.js';
@@ -23,6 +25,38 @@ test.each([
   const ended = await run(fixture('deaths.mjs'), [way, String(count)]);
   expect(ended).toEqual({ code: 0, signal: null, stdout: 'nothing left\n', stderr: '' });
 });
+
+test.each(['its natural end', 'process.exit()', 'an uncaught error', 'terminate()'])(
+  'B7: a ticket that a worker sent before %s',
+  async (way) => {
+    const pool = new BufferPool({ tiers: [8 * KiB], epochMs: 20, backend: 'native' });
+    const worker = new Worker(fixture('farewell.mjs'), { workerData: { handle: pool.handle, way } });
+    worker.on('error', (error) => expect(error).toMatchObject({ message: 'expected by the test' }));
+    const gone = new Promise((resolve) => worker.on('exit', resolve));
+    const [{ ticket, listeners, warnings }] = await once(worker, 'message');
+    expect([listeners, warnings]).toEqual([1, 0]);
+    if (way === 'terminate()') await worker.terminate();
+    await gone;
+    // What it held is back after its rest, in any case.
+    for (let tries = 0; tries < 500 && pool.stats().restingBytes > 0; tries++) {
+      await setTimeout(10);
+      pool.trim();
+    }
+    await setTimeout(100);
+    pool.trim();
+    expect(pool.stats()).toMatchObject({ outBytes: 0, restingBytes: 0, cachedBytes: 0 });
+    expect(pool.stats().transitBytes).toBe(way === 'terminate()' ? 0 : 8 * KiB);
+    if (way === 'terminate()') {
+      expect(() => pool.adopt(ticket)).toThrow(coded('ERR_SLABPOOL_STALE_TICKET'));
+    } else {
+      const lease = pool.adopt(ticket);
+      expect(lease.view().equals(Buffer.alloc(5000, 7))).toBe(true);
+      lease.release();
+    }
+    checkBooks(pool);
+    pool.close();
+  },
+);
 
 describe('what a dead thread had', () => {
   const REST = { restingBytes: 16 * 64 * KiB, outBytes: 0, transitBytes: 0, residentBytes: MiB };

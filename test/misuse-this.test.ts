@@ -14,7 +14,7 @@ describe.each(BACKENDS)('methods without their lease on the %s core', (backend) 
     pool.close();
   });
 
-  const METHODS = ['release', 'transfer', 'touch', 'view', Symbol.dispose] as const;
+  const METHODS = ['release', 'transfer', 'reclaim', 'touch', 'view', Symbol.dispose] as const;
   const lost = coded('ERR_SLABPOOL_INVALID_THIS', /^lease\..* the lease is still out\..* pass \(\) => lease\./);
   const RECEIVERS: [string, (lease: Lease) => unknown][] = [
     ['undefined', () => undefined],

@@ -14,8 +14,10 @@ describe.each(BACKENDS)('C: an answer of the %s core that cannot be is an error 
     pool.close();
   });
 
-  const answers = (call: 'flush' | 'retire' | 'transfer' | 'adopt' | 'refill', answer = NOT_HELD as number) =>
-    vi.spyOn(heapOf(pool).core, call).mockReturnValueOnce(answer);
+  const answers = (
+    call: 'flush' | 'retire' | 'reclaim' | 'transfer' | 'adopt' | 'refill',
+    answer = NOT_HELD as number,
+  ) => vi.spyOn(heapOf(pool).core, call).mockReturnValueOnce(answer);
   const internal = (call: string, answer = NOT_HELD as number, evidence = {}) =>
     coded('ERR_SLABPOOL_INTERNAL', /a bug in slabpool, please report it .*"answer":/, {
       pool: 'doubtful',
@@ -41,6 +43,16 @@ describe.each(BACKENDS)('C: an answer of the %s core that cannot be is an error 
     await detach(lease.bytes);
     answers('retire');
     expect(() => lease.release()).toThrow(internal('retire'));
+  });
+
+  test('reclaim(), and the memory can still come back', async () => {
+    const lease = pool.acquire(BLOCK);
+    const { buffer } = await detach(lease.bytes);
+    answers('reclaim');
+    expect(() => lease.reclaim(buffer as ArrayBuffer)).toThrow(internal('reclaim'));
+    lease.reclaim(buffer as ArrayBuffer);
+    lease.release();
+    expect(pool.stats().retiredBytes).toBe(0);
   });
 
   test('transfer(), whose answer was a ticket', () => {

@@ -1,5 +1,5 @@
 import { BufferPool } from 'slabpool';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { BACKENDS, checkBooks, coded, KiB, MiB } from './backends.js';
 import { fixture, run } from './child.js';
 import { check, stamp } from './fixtures/payload.mjs';
@@ -77,6 +77,53 @@ describe.each(BACKENDS)('sizes on the %s core', (backend) => {
     }
     pool.close();
   });
+});
+
+describe.each(BACKENDS)('numbers of tickets on the %s core', (backend) => {
+  const make = () => new BufferPool({ backend, tiers: [4 * KiB] });
+
+  test('B9, B10: none comes again in 2^20 hand-overs of a block, and the first is good for nothing', () => {
+    const pool = make();
+    const first = pool.acquire(1).transfer();
+    let ticket = first;
+    let again = 0;
+    let whole = true;
+    for (let i = 1; i <= 2 ** 20; i++) {
+      ticket = pool.adopt(ticket).transfer();
+      if (ticket === first) again = i;
+      whole &&= Number.isSafeInteger(ticket) && ticket >= 0;
+    }
+    expect([again, whole]).toEqual([0, true]);
+    expect(() => pool.adopt(first)).toThrow(stale);
+    pool.adopt(ticket).release();
+    pool.assertNoLeaks();
+    pool.close();
+  });
+
+  test('B9: those of one pool are nothing to another that is like it, but for one in 2^28', () => {
+    const pools = Array.from({ length: 300 }, make);
+    const tickets = pools.map((pool) => pool.acquire(1).transfer());
+    const [pool] = pools as [BufferPool];
+    for (const ticket of tickets.slice(1)) expect(() => pool.adopt(ticket)).toThrow(stale);
+    for (const [i, ticket] of tickets.entries()) pools[i]?.adopt(ticket).release();
+    for (const each of pools) each.close();
+  });
+});
+
+test('B10: the last number of the TypeScript core is followed by the first', () => {
+  const random = vi.spyOn(Math, 'random').mockReturnValue(1 - 2 ** -30);
+  const pool = new BufferPool({ backend: 'js', tiers: [4 * KiB] });
+  let ticket = pool.acquire(1).transfer();
+  random.mockRestore();
+  expect(ticket).toBeLessThan(2 ** 25); // the block's number alone
+  for (let i = 0; i < 10; i++) {
+    const next = pool.adopt(ticket).transfer();
+    expect(next - ticket).toBe(2 ** 25);
+    expect(() => pool.adopt(ticket)).toThrow(stale);
+    ticket = next;
+  }
+  pool.adopt(ticket).release();
+  pool.close();
 });
 
 describe('tickets between threads', () => {

@@ -46,6 +46,12 @@ Napi::Value detach(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// sayFarewell(): this environment comes to its end by itself, and is not killed.
+Napi::Value say_farewell(const Napi::CallbackInfo& info) {
+  info.Env().GetInstanceData<Environment>()->departure = Departure::farewell;
+  return info.Env().Undefined();
+}
+
 // setMemoryRoot(folder: string): for tests: the files that say how short memory is are read below this folder from now on, in
 // the whole process; '' is the root.
 Napi::Value set_memory_root(const Napi::CallbackInfo& info) {
@@ -75,6 +81,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Pool", PoolBinding::define(env));
   exports.Set("Channel", ChannelBinding::define(env));
   exports.Set("detach", Napi::Function::New<detach>(env));
+  exports.Set("sayFarewell", Napi::Function::New<say_farewell>(env));
   exports.Set("setMemoryRoot", Napi::Function::New<set_memory_root>(env));
   exports.Set("pageSize", Napi::Function::New<page_size>(env));
   exports.Set("setPageSize", Napi::Function::New<set_page_size>(env));

@@ -21,6 +21,8 @@ inline constexpr size_t kStep = 3 * kMaxBatch;
 inline constexpr size_t kReclaimed = kStep + 1;
 
 struct Environment {
+  // A thread that is killed says nothing: its tickets are then good for one more epoch.
+  Departure departure = Departure::death;
   // Blocks first.
   uint32_t exchange[kReclaimed + 1] = {};
   // Two for each message.
@@ -28,6 +30,10 @@ struct Environment {
   // Of pools that were garbage-collected without close(), and that other threads have: somebody may still have views of the blocks
   // that this one held, so that they are the others' only when the environment ends.
   std::vector<Membership> abandoned;
+
+  ~Environment() {
+    for (Membership& pool : abandoned) pool.leave(departure);
+  }
 };
 
 // Given as finalizers where there is nothing to do, since not every runtime takes none.

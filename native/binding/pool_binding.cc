@@ -46,6 +46,7 @@ PoolBinding::PoolBinding(const Napi::CallbackInfo& info)
   bind_method<PoolBinding, &PoolBinding::flush>(info, "flush", this);
   bind_method<PoolBinding, &PoolBinding::map>(info, "map", this);
   bind_method<PoolBinding, &PoolBinding::holds>(info, "holds", this);
+  bind_method<PoolBinding, &PoolBinding::reclaim>(info, "reclaim", this);
   bind_method<PoolBinding, &PoolBinding::transfer>(info, "transfer", this);
   bind_method<PoolBinding, &PoolBinding::adopt>(info, "adopt", this);
   napi_type_tag_object(info.Env(), info.This(), &kTypeTag);

@@ -33,7 +33,10 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // 2^46 bytes: half of what a process can address; sums of a few budgets stay exact in a double.
   static constexpr double kMaxBudget = 70368744177664.0;
 
-  static void on_environment_exit(void* self) { static_cast<PoolBinding*>(self)->leave(Departure::death); }
+  static void on_environment_exit(void* self) {
+    auto* const pool = static_cast<PoolBinding*>(self);
+    pool->leave(pool->environment_->departure);
+  }
 
   // Under the lock of the pool's mailboxes, so never after leave().
   static void ring(void* bell);
@@ -107,7 +110,11 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // map(sizeClass, block): a Buffer over the block's `capacity` bytes.
   napi_value map(const HotCall& call);
 
-  // detach(buffer: ArrayBuffer, block): what map() has made over the block last has a length of 0 from now on.
+  // reclaim(sizeClass, block, bytes: Buffer): 0 if these are the very bytes of a block that this thread holds, 1 if not; or a
+  // negative status.
+  napi_value reclaim(const HotCall& call);
+
+  // detach(buffer: ArrayBuffer, block): what map() or reclaim() was about last has a length of 0 from now on.
   Napi::Value detach(const Napi::CallbackInfo& info);
 
   // retire(sizeClass, block)
@@ -166,13 +173,6 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
 
   static constexpr double kMaxInteger = 9007199254740992.0;  // 2^53: whole numbers below it are exact
   static constexpr uint32_t kStatsFields = 14 + kSteps;
-
-  // A ticket is a whole number below 2^53: number of the pool 8 bits, block 24, generation 21. Pools whose numbers differ by a
-  // multiple of 256 are told apart by the generation only.
-  static constexpr uint32_t kTicketBlockBits = 24;
-  static_assert(kMaxBlocks == 1u << kTicketBlockBits);
-  static constexpr uint32_t kGenerationMask = (1u << kTicketGenerationBits) - 1;
-  [[nodiscard]] uint64_t ticket_pool() const { return pool_->number() & 0xff; }
 
   Environment* const environment_;
   Membership pool_;

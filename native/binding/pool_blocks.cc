@@ -59,6 +59,22 @@ napi_value PoolBinding::map(const HotCall& call) {
   return buffer;
 }
 
+napi_value PoolBinding::reclaim(const HotCall& call) {
+  uint32_t size_class;
+  uint32_t block;
+  if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
+  if (!argument(call.env, call.arguments[1], kNoIndex, &block)) return nullptr;
+  if (!pool_->holds(pool_.thread(), size_class, block)) return call.number(status(Status::not_held));
+  void* bytes = nullptr;
+  size_t length = 0;
+  if (napi_get_buffer_info(call.env, call.arguments[2], &bytes, &length) != napi_ok || bytes != pool_->address(block) ||
+      length != pool_->size_class(size_class).capacity) {
+    return call.number(1);
+  }
+  if (views_) views_->forget(block);
+  return call.number(0);
+}
+
 Napi::Value PoolBinding::detach(const Napi::CallbackInfo& info) {
   bool gone = false;
   uint32_t block;
@@ -88,10 +104,8 @@ napi_value PoolBinding::transfer(const HotCall& call) {
   if (!argument(call.env, call.arguments[2], kNoIndex, &size)) return nullptr;
   const Status result = pool_->transfer(pool_.thread(), size_class, block, Carrier::ticket, generation, size);
   if (result != Status::ok) return call.number(status(result));
-  const uint64_t ticket =
-      (ticket_pool() << kTicketBlockBits | block) << kTicketGenerationBits | (generation & kGenerationMask);
   napi_value number = nullptr;
-  napi_create_double(call.env, static_cast<double>(ticket), &number);
+  napi_create_double(call.env, static_cast<double>(Ticket::number(block, generation)), &number);
   return number;
 }
 
@@ -101,11 +115,8 @@ napi_value PoolBinding::adopt(const HotCall& call) {
       !(number >= 0 && number < kMaxInteger)) {
     return call.number(status(Status::stale));
   }
-  const auto ticket = static_cast<uint64_t>(number);
-  const auto generation = static_cast<uint32_t>(ticket & kGenerationMask);
-  const auto block = static_cast<uint32_t>(ticket >> kTicketGenerationBits & (kMaxBlocks - 1));
-  if (ticket >> (kTicketGenerationBits + kTicketBlockBits) != ticket_pool()) return call.number(status(Status::stale));
-  const Status result = pool_->adopt(pool_.thread(), block, generation);
+  uint32_t block;
+  const Status result = pool_->adopt_ticket(pool_.thread(), static_cast<uint64_t>(number), block);
   if (result == Status::ok) {
     environment_->exchange[0] = block;
     environment_->exchange[kClasses] = pool_->class_of(block);

@@ -5,6 +5,8 @@
 //
 // Callers     The environment's thread. A Views lives as long as its owner or one of the ArrayBuffers does; the table of them only as long
 //             as its owner, since ArrayBuffers are finalized in later turns of the event loop.
+// Reclaimed   What a holder has moved to another ArrayBuffer is finalized with that one. So the table need not know it: if it is
+//             detached here after all, the reference ends a little later, with its finalizer.
 #pragma once
 
 #include <napi.h>
@@ -61,6 +63,11 @@ class Views {
     views->unref();
   }
   static void finalize(napi_env, void*, void* view) { end(static_cast<View*>(view)); }
+
+  // The block is whole again under an ArrayBuffer that was not made here. Which of those that were has become it, nobody can tell.
+  void forget(uint32_t block) {
+    if (View** const last = find(block); last != nullptr) *last = nullptr;
+  }
 
   // The ArrayBuffer that was made last over the block was detached here.
   void detached(uint32_t block) {

@@ -11,7 +11,8 @@
 //             when that thread is gone by whoever reclaims for it. The owner alone moves the word, so relaxed loads and
 //             stores do, and the TaggedStack that the batch passes through publishes what the owner wrote. The exception is
 //             transit, which several threads may try to end: transfer() and adopt().
-// Generation  Moves whenever the block goes out or into transit, so that a ticket is good once.
+// Generation  Counts the hand-overs, from a number that was drawn: moves whenever the block goes into transit, so that a ticket is
+//             good once, and for the block of another pool by chance only.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +25,7 @@ enum class BlockState : uint8_t { cold = 0, free = 1, out = 2, transit = 3, rest
 
 // In life words: of no attachment.
 inline constexpr uint16_t kNobodysIndex = UINT16_MAX;
+inline constexpr uint32_t kGenerationBits = 32;
 
 // The word's value.
 struct Life {
@@ -50,8 +52,11 @@ class BasicLifeWord {
     return life.state == BlockState::out && life.owner == owner;
   }
 
+  // A block that was carved just now. By whoever did.
+  void begin(uint32_t generation) { set({BlockState::cold, 0, generation}); }
+
   // To `owner`. By the block's owner so far.
-  void hand_out(uint16_t owner) { set({BlockState::out, owner, get().generation + 1}); }
+  void hand_out(uint16_t owner) { set({BlockState::out, owner, get().generation}); }
 
   // To a state in which nobody holds it. By the block's owner.
   void lay_down(BlockState state) { set({state, 0, get().generation}); }
@@ -66,13 +71,13 @@ class BasicLifeWord {
 
   // Transit to out, if the block is in transit and the low `bits` bits of its generation are those of `generation`. Any
   // thread; of several that try with one ticket, one succeeds.
-  [[nodiscard]] bool adopt(uint32_t generation, uint32_t bits, uint16_t owner) {
-    const uint32_t mask = (uint32_t{1} << bits) - 1;
+  [[nodiscard]] bool adopt(uint32_t generation, uint16_t owner, uint32_t bits = kGenerationBits) {
+    const auto mask = static_cast<uint32_t>((uint64_t{1} << bits) - 1);
     uint64_t seen = word_.load(std::memory_order_relaxed);  // only a guess: the CAS checks it
     for (;;) {
       const Life life = Life::of(seen);
       if (life.state != BlockState::transit || ((life.generation ^ generation) & mask) != 0) return false;
-      const uint64_t adopted = Life{BlockState::out, owner, life.generation + 1}.word();
+      const uint64_t adopted = Life{BlockState::out, owner, life.generation}.word();
       // Acquire: pairs with the release of transfer(); the adopter reads what the sender wrote. It fails when another was
       // faster, or when the sender disowned the ticket meanwhile: then once more.
       if (word_.compare_exchange_strong(seen, adopted, std::memory_order_acquire, std::memory_order_relaxed))

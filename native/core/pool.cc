@@ -4,6 +4,7 @@
 #include <bit>
 #include <new>
 #include <optional>
+#include <random>
 #include <utility>
 
 #include "batch_builder.h"
@@ -14,7 +15,23 @@ namespace slabpool {
 
 namespace {
 
-StdSync::atomic<uint32_t> pools_made{0};
+StdSync::atomic<uint64_t> pools_made{0};
+
+// splitmix64 (G. L. Steele, D. Lea, C. H. Flood, 2014).
+uint64_t scattered(uint64_t n) {
+  n += 0x9e3779b97f4a7c15;
+  n = (n ^ n >> 30) * 0xbf58476d1ce4e5b9;
+  n = (n ^ n >> 27) * 0x94d049bb133111eb;
+  return n ^ n >> 31;
+}
+
+uint64_t draw_salt() {
+  static const uint64_t seed = [] {
+    std::random_device random;
+    return uint64_t{random()} << 32 | random();
+  }();
+  return scattered(seed + pools_made.fetch_add(1, std::memory_order_relaxed));  // unique, and nothing else
+}
 
 static_assert(kMaxAttachments <= kNobodysIndex);
 
@@ -48,11 +65,7 @@ std::unique_ptr<Pool> Pool::create(const uint32_t* capacities, uint32_t count, u
 }
 
 Pool::Pool(const uint32_t* capacities, uint32_t count, uint64_t max_bytes, uint32_t epoch_ms, uint64_t min_bytes)
-    : number_(pools_made.fetch_add(1, std::memory_order_relaxed)),  // unique, and nothing else
-      class_count_(count),
-      epoch_ms_(epoch_ms),
-      min_bytes_(min_bytes),
-      budget_(max_bytes) {
+    : salt_(draw_salt()), class_count_(count), epoch_ms_(epoch_ms), min_bytes_(min_bytes), budget_(max_bytes) {
   for (uint32_t c = 0; c < count; ++c) classes_[c] = SizeClass::of(capacities[c], max_bytes, os::page_size());
 }
 
@@ -340,7 +353,10 @@ bool Pool::carve(Heap& heap, uint32_t c) {
   slab.size_class = static_cast<uint16_t>(c);
   slab.home = heap.index;
   slab.rank = static_cast<uint8_t>(Rank::none);
-  for (uint32_t b = first; b < first + k.slab_blocks; ++b) blocks_[b].slab = s;
+  for (uint32_t b = first; b < first + k.slab_blocks; ++b) {
+    blocks_[b].slab = s;
+    blocks_[b].life.begin(static_cast<uint32_t>(scattered(salt_ + b)));
+  }
   totals_[c].carved.fetch_add(k.slab_blocks, std::memory_order_relaxed);
   totals_[c].slabs.fetch_add(1, std::memory_order_relaxed);
   heap.classes[c].shelf.add(shelf_of(c), s);
@@ -419,12 +435,19 @@ Status Pool::transfer(Attachment& thread, uint32_t c, uint32_t block, Carrier ca
   return Status::ok;
 }
 
-Status Pool::adopt(Attachment& thread, uint32_t block, uint32_t generation) {
-  if (block >= blocks_.size() || !blocks_[block].life.adopt(generation, kTicketGenerationBits, thread.index)) {
+Status Pool::adopt(Attachment& thread, uint32_t block, uint32_t generation, uint32_t bits) {
+  if (block >= blocks_.size() || !blocks_[block].life.adopt(generation, thread.index, bits)) {
     return Status::stale;
   }
   thread.classes[class_of(block)].adopted.add(1);
   return Status::ok;
+}
+
+Status Pool::adopt_ticket(Attachment& thread, uint64_t number, uint32_t& block) {
+  const std::optional<Ticket> ticket = Ticket::of(number);
+  if (!ticket) return Status::stale;
+  block = ticket->block;
+  return adopt(thread, block, ticket->generation, ticket->bits);
 }
 
 void Pool::recall(uint32_t block, uint32_t generation) {
@@ -434,7 +457,7 @@ void Pool::recall(uint32_t block, uint32_t generation) {
 
 void Pool::recall_block(uint32_t block, uint32_t generation) {
   // Out with nobody for a moment.
-  if (!blocks_[block].life.adopt(generation, kTicketGenerationBits, kNobodysIndex)) return;
+  if (!blocks_[block].life.adopt(generation, kNobodysIndex)) return;
   const uint32_t c = class_of(block);
   blocks_[block].life.lay_down(BlockState::free);
   totals_[c].recalled.fetch_add(1, std::memory_order_relaxed);

@@ -26,6 +26,7 @@
 #include "shelf.h"
 #include "size_class.h"
 #include "stable_array.h"
+#include "ticket.h"
 #include "wait_queue.h"
 
 namespace slabpool {
@@ -33,8 +34,7 @@ namespace slabpool {
 inline constexpr uint32_t kMaxHeaps = 256;
 inline constexpr uint32_t kMaxAttachments = 4096;
 inline constexpr uint32_t kMaxThreads = kMaxAttachments - 1;  // in one pool at once: the last place is the wait queue's
-inline constexpr uint32_t kMaxBlocks = 1u << 24;              // what a ticket can name
-inline constexpr uint32_t kTicketGenerationBits = 21;
+inline constexpr uint32_t kMaxBlocks = 1u << Ticket::kBlockBits;
 
 enum class Status : uint8_t {
   ok,
@@ -133,9 +133,12 @@ class Pool {
   [[nodiscard]] Status transfer(Attachment& thread, uint32_t size_class, uint32_t block, Carrier carrier,
                                 uint32_t& generation, uint32_t size = 0);
 
-  // The block comes to the thread, if it is in transit and the low kTicketGenerationBits of its generation are those of
-  // `generation`; otherwise stale. By the attached thread, which sees all that was written before transfer().
-  [[nodiscard]] Status adopt(Attachment& thread, uint32_t block, uint32_t generation);
+  // The block comes to the thread, if it is in transit and the low `bits` bits of its generation are those of `generation`;
+  // otherwise stale. By the attached thread, which sees all that was written before transfer().
+  [[nodiscard]] Status adopt(Attachment& thread, uint32_t block, uint32_t generation, uint32_t bits = kGenerationBits);
+
+  // As adopt(), by a number that may be any, and is good for the blocks of another pool by chance only. With ok, which block it is.
+  [[nodiscard]] Status adopt_ticket(Attachment& thread, uint64_t number, uint32_t& block);
   // What transfer() was told. By the thread that has adopted the block, before it does anything else with it.
   [[nodiscard]] uint32_t size_of(uint32_t block) const { return blocks_[block].size; }
 
@@ -220,8 +223,6 @@ class Pool {
   [[nodiscard]] Range& range_of(uint32_t block) const { return *slabs_[blocks_[block].slab].range; }
   [[nodiscard]] uint32_t class_of(uint32_t block) const { return slabs_[blocks_[block].slab].size_class; }
 
-  // Numbers the pools of the process from 0, so that tickets of different pools differ; wraps.
-  [[nodiscard]] uint32_t number() const { return number_; }
   [[nodiscard]] uint32_t class_count() const { return class_count_; }
   [[nodiscard]] const SizeClass& size_class(uint32_t c) const { return classes_[c]; }
   [[nodiscard]] const Budget<>& budget() const { return budget_; }
@@ -315,7 +316,7 @@ class Pool {
   // A bound for loops: nobody ever was at or above it.
   [[nodiscard]] uint32_t heap_slots() const;
 
-  const uint32_t number_;
+  const uint64_t salt_;  // of the generations that blocks begin with; differs from pool to pool
   const uint32_t class_count_;
   const uint32_t epoch_ms_;
   const uint64_t min_bytes_;

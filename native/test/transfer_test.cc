@@ -135,7 +135,7 @@ TEST(forged_tickets_are_stale) {
   CHECK_EQ(client.adopt(b, 0), Status::stale);  // out, and its generation is not even wrong
   CHECK_EQ(client.adopt(b, 1), Status::stale);
   const uint32_t ticket = client.transfer(0, b);
-  for (uint32_t bit = 0; bit < kTicketGenerationBits; ++bit) {
+  for (uint32_t bit = 0; bit < kGenerationBits; ++bit) {
     CHECK_EQ(client.adopt(b, ticket ^ 1u << bit), Status::stale);
   }
   for (const uint32_t index : {b + 1, uint32_t{511}, uint32_t{512}, uint32_t{1} << 20, kMaxBlocks, kNoIndex}) {
@@ -143,26 +143,105 @@ TEST(forged_tickets_are_stale) {
   }
   CHECK_EQ(pool->stats(0).transit, uint64_t{1});
   check_identity(*pool, 0, 0);
-  // A ticket has kTicketGenerationBits: what is above them is not looked at.
-  CHECK_EQ(client.adopt(b, ticket | 1u << kTicketGenerationBits), Status::ok);
+  CHECK_EQ(client.adopt(b, ticket), Status::ok);
   check_identity(*pool, 0, 0);
 }
 
-TEST(generation_that_outgrows_the_ticket_goes_on) {
+// B9: so the number of a ticket comes again after 2^32 hand-overs of its block (2^28 beyond block 2^20), and no earlier.
+TEST(generation_moves_once_a_hand_over) {
   const auto pool = make_pool({4096}, 8 * kMiB);
   Client client(*pool);
+  Client other(*pool);
   const uint32_t b = client.refill(0)[0];
-  const uint32_t first = client.transfer(0, b);
-  uint32_t ticket = first;
-  constexpr uint32_t kMask = (1u << kTicketGenerationBits) - 1;
-  // All tickets of one block differ until the generation has moved 2^21 times: two for each hand-over.
-  for (uint32_t i = 1; i < 1u << (kTicketGenerationBits - 1); ++i) {
-    if (client.adopt(b, ticket & kMask) != Status::ok) return CHECK(false);
-    ticket = client.transfer(0, b);
-    if ((ticket & kMask) == (first & kMask)) return CHECK(false);
+  uint32_t before = client.transfer(0, b);
+  CHECK_EQ(client.adopt(b, before), Status::ok);
+  for (uint32_t i = 0; i < 1000; ++i) {
+    const uint32_t generation = client.transfer(0, b);
+    CHECK_EQ(generation, ++before);
+    CHECK_EQ(other.adopt(b, generation), Status::ok);
+    CHECK_EQ(other.flush(0, {b}), Status::ok);
+    CHECK_EQ(client.refill(0)[0], b);
+    CHECK_EQ(client.adopt(b, generation), Status::stale);
   }
-  CHECK_EQ(client.adopt(b, first), Status::stale);
-  CHECK_EQ(client.adopt(b, ticket & kMask), Status::ok);
+  CHECK_SOUND(*pool);
+}
+
+TEST(generation_that_has_come_to_its_end_begins_again) {
+  BasicLifeWord<> life;
+  life.begin(UINT32_MAX);
+  life.hand_out(1);
+  CHECK_EQ(life.transfer(1), 0u);
+  CHECK(!life.adopt(UINT32_MAX, 2));
+  CHECK(life.adopt(0, 2));
+  CHECK(life.held_by(2));
+  CHECK_EQ(life.transfer(2), 1u);
+}
+
+TEST(ticket_tells_its_block_and_all_it_can_of_the_generation) {
+  for (const uint32_t block : {0u, 1u, 4711u, (1u << 20) - 1}) {
+    for (const uint32_t generation : {0u, 1u, 0xdeadbeefu, UINT32_MAX}) {
+      const auto ticket = Ticket::of(Ticket::number(block, generation));
+      CHECK(Ticket::number(block, generation) < uint64_t{1} << 53);
+      CHECK(ticket && ticket->block == block && ticket->generation == generation && ticket->bits == 32);
+    }
+  }
+  for (const uint32_t block : {1u << 20, 0xabcdefu, kMaxBlocks - 1}) {
+    for (const uint32_t generation : {0u, 1u, 0xdeadbeefu, UINT32_MAX}) {
+      const auto ticket = Ticket::of(Ticket::number(block, generation));
+      CHECK(Ticket::number(block, generation) < uint64_t{1} << 53);
+      CHECK(ticket && ticket->block == block && ticket->generation == (generation & 0xfffffff) && ticket->bits == 28);
+    }
+  }
+}
+
+TEST(number_that_no_block_has_is_no_ticket) {
+  CHECK(!Ticket::of(Ticket::kFar));  // block 0, which has a longer generation
+  CHECK(!Ticket::of(Ticket::kFar | ((1u << 20) - 1)));
+  CHECK(!Ticket::of(uint64_t{1} << 53));
+  CHECK(!Ticket::of(UINT64_MAX));
+}
+
+// B9: of two pools that are alike in all, a ticket is good for the other by chance only, one in 2^32.
+TEST(tickets_of_other_pools_are_stale) {
+  const auto pool = make_pool({4096}, 8 * kMiB);
+  const auto twin = make_pool({4096}, 8 * kMiB);
+  Client client(*pool);
+  Client stranger(*twin);
+  const Blocks blocks = client.refill(0);
+  const Blocks others = stranger.refill(0);
+  CHECK(blocks == others);
+  uint32_t block = 0;
+  for (const uint32_t b : blocks) {
+    const uint64_t ticket = Ticket::number(b, client.transfer(0, b));
+    const uint64_t other = Ticket::number(b, stranger.transfer(0, b));
+    CHECK(ticket != other);
+    CHECK_EQ(pool->adopt_ticket(*client.thread, other, block), Status::stale);
+    CHECK_EQ(twin->adopt_ticket(*stranger.thread, ticket, block), Status::stale);
+    CHECK_EQ(pool->adopt_ticket(*client.thread, ticket, block), Status::ok);
+    CHECK_EQ(block, b);
+    CHECK_EQ(pool->adopt_ticket(*client.thread, ticket, block), Status::stale);
+  }
+  CHECK_SOUND(*pool);
+  CHECK_SOUND(*twin);
+}
+
+// B9: orphans are recalled by all 32 bits. The ticket's low 21 have come again here, on a block that is on its way to somebody else.
+TEST(orphan_whose_low_bits_came_again_is_not_recalled) {
+  const auto pool = make_pool({4096}, 8 * kMiB);
+  Client sender(*pool);
+  Client adopter(*pool);
+  const uint32_t b = sender.refill(0)[0];
+  const uint32_t orphaned = sender.transfer(0, b);
+  sender.detach();
+  CHECK_EQ(adopter.adopt(b, orphaned), Status::ok);
+  uint32_t generation = orphaned;
+  for (uint32_t i = 0; i < 1u << 21; ++i) {
+    generation = adopter.transfer(0, b);
+    if (i + 1 < 1u << 21) CHECK_EQ(adopter.adopt(b, generation), Status::ok);
+  }
+  (void)pool->age();  // orphans are recalled now
+  CHECK_EQ(pool->stats(0).transit, uint64_t{1});
+  CHECK_EQ(adopter.adopt(b, generation), Status::ok);
   CHECK_SOUND(*pool);
 }
 

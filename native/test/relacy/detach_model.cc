@@ -58,7 +58,7 @@ struct DeathAmongThreads : rl::test_suite<DeathAmongThreads<Sync, rest, reclaims
         use();
         break;
       default:
-        if (lives[1].adopt(ticket, 21, kOther)) {
+        if (lives[1].adopt(ticket, kOther)) {
           adopted = true;
           bytes[1](RL_INFO) += 1;
           RL_ASSERT(lives[1].held_by(kOther));

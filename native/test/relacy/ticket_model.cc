@@ -5,11 +5,11 @@
 namespace slabpool::test {
 namespace {
 
-constexpr uint32_t kTicket = 2;  // handed out: generation 1; sent: generation 2
+constexpr uint32_t kTicket = 1;  // sent once: generation 1
 constexpr unsigned kSender = 0;
 
 // Threads 1 and 2 race with one ticket; the one that gets the block writes to it and sends it on.
-template <class Sync = RelacySync<>, uint32_t bits = 21>
+template <class Sync = RelacySync<>, uint32_t bits = kGenerationBits>
 struct TwoAdopters : rl::test_suite<TwoAdopters<Sync, bits>, 3> {
   BasicLifeWord<Sync> life;
   rl::var<int> bytes;  // not atomic: touched by the owner only
@@ -31,7 +31,7 @@ struct TwoAdopters : rl::test_suite<TwoAdopters<Sync, bits>, 3> {
     }
     // A ticket that overtakes its block looks stale at first: nothing but the word orders the threads here.
     for (int tries = 0; tries < 3; ++tries) {
-      if (life.adopt(kTicket, bits, static_cast<uint16_t>(index))) own(static_cast<uint16_t>(index));
+      if (life.adopt(kTicket, static_cast<uint16_t>(index), bits)) own(static_cast<uint16_t>(index));
     }
   }
   void own(uint16_t index) {
@@ -40,16 +40,16 @@ struct TwoAdopters : rl::test_suite<TwoAdopters<Sync, bits>, 3> {
     RL_ASSERT(int{bytes(RL_INFO)} == 1);
     bytes(RL_INFO) = 2;
     second_ticket = life.transfer(kSender);
-    RL_ASSERT(second_ticket == kTicket + 2);
+    RL_ASSERT(second_ticket == kTicket + 1);
   }
   void after() {
     if (adopted == 0) {
-      RL_ASSERT(life.adopt(kTicket, bits, 1));
+      RL_ASSERT(life.adopt(kTicket, 1, bits));
       own(1);
     }
-    RL_ASSERT(!life.adopt(kTicket, bits, 1));
-    RL_ASSERT(life.adopt(second_ticket, bits, 1));
-    RL_ASSERT(!life.adopt(second_ticket, bits, 2));
+    RL_ASSERT(!life.adopt(kTicket, 1, bits));
+    RL_ASSERT(life.adopt(second_ticket, 1, bits));
+    RL_ASSERT(!life.adopt(second_ticket, 2, bits));
     RL_ASSERT(int{bytes(RL_INFO)} == 2);
   }
 };
