@@ -123,20 +123,18 @@ bool PoolBinding::create(const Napi::CallbackInfo& info) {
   auto pool = Pool::create(capacities.Data(), static_cast<uint32_t>(capacities.ElementLength()),
                            static_cast<uint64_t>(max_bytes), epoch_ms, static_cast<uint64_t>(min_bytes));
   if (pool) pool->enroll();  // before other threads can join it
-  if (pool_.create(std::move(pool))) return true;
-  Napi::Error::New(env, "no address space, or too many pools").ThrowAsJavaScriptException();
-  return false;
+  const char* wrong = pool_.create(std::move(pool));
+  if (wrong != nullptr) napi_throw_error(env, wrong, "no pool to be had");
+  return wrong == nullptr;
 }
 
 bool PoolBinding::join(const Napi::CallbackInfo& info) {
   Handle handle;
-  if (napi_get_value_uint32(info.Env(), info[1], &handle.slot) == napi_ok &&
-      napi_get_value_uint32(info.Env(), info[2], &handle.serial) == napi_ok && pool_.join(handle)) {
-    return true;
-  }
-  const bool full = pool_.full();
-  Napi::Error::New(info.Env(), full ? "too many threads" : "no such pool").ThrowAsJavaScriptException();
-  return false;
+  const bool valid = napi_get_value_uint32(info.Env(), info[1], &handle.slot) == napi_ok &&
+                     napi_get_value_uint32(info.Env(), info[2], &handle.serial) == napi_ok;
+  const char* wrong = valid ? pool_.join(handle) : "NO_SUCH_POOL";
+  if (wrong != nullptr) napi_throw_error(info.Env(), wrong, "no place in a pool to be had");
+  return wrong == nullptr;
 }
 
 Napi::Value PoolBinding::is_like(const Napi::CallbackInfo& info) {
