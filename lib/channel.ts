@@ -2,16 +2,16 @@ import type { Block } from './block.js';
 import { checkOptions } from './check.js';
 import { now } from './clock.js';
 import { CLASSES, MAX_BATCH, SIZES } from './core.js';
-import { Endpoint } from './endpoint.js';
+import { Endpoint, type Queue } from './endpoint.js';
 import { internal, invalidArg, SlabPoolError } from './errors.js';
-import { type ChannelHandle, checkChannelHandle } from './handle.js';
+import { type ChannelHandle, readChannelHandle } from './handle.js';
 import type { Heap } from './heap.js';
 import { Lease } from './lease.js';
 import { Messages } from './messages.js';
 import type { WhenExhausted } from './options.js';
 import { BufferPool } from './pool.js';
 import { ReceivedLease } from './received-lease.js';
-import type { WaitOptions } from './wait-options.js';
+import { checkWaitOptions, type Limits, type WaitOptions } from './wait-options.js';
 
 const MAX_CAPACITY = 65_536;
 const DEFAULT_CAPACITY = 256;
@@ -29,6 +29,12 @@ export interface ChannelOptions {
    * that it had received, and senders wait for room. Default: false.
    */
   holdOpen?: boolean;
+}
+
+interface Several {
+  readonly leases: readonly Lease[];
+  /** One for each; 0 unless given. */
+  readonly metas: readonly number[] | undefined;
 }
 
 /**
@@ -68,15 +74,15 @@ export class Channel {
    * `ERR_SLABPOOL_BACKEND`, `ERR_SLABPOOL_LIMIT` (64 endpoints)
    */
   static attach(pool: BufferPool<WhenExhausted>, handle: ChannelHandle): Channel {
-    checkChannelHandle(handle);
-    if (pool instanceof BufferPool && handle.address.copyId !== BufferPool.heapOf(pool).core.address?.copyId) {
+    const given = readChannelHandle(handle);
+    if (pool instanceof BufferPool && given.address.copyId !== BufferPool.heapOf(pool).core.address?.copyId) {
       throw new SlabPoolError(
         'ERR_SLABPOOL_BACKEND',
         'the channel is of another copy of the addon, or another process',
         { pool: pool.name },
       );
     }
-    return new Channel(pool, undefined, handle);
+    return new Channel(pool, undefined, given);
   }
 
   /** For {@link attach} in other threads; structured-clonable. */
@@ -102,8 +108,8 @@ export class Channel {
    */
   trySend(lease: Lease, meta = 0, meta2 = 0): boolean {
     this.#endpoint.assertOpen();
-    if (typeof meta !== 'number' || typeof meta2 !== 'number') {
-      throw invalidArg('send(lease, meta, meta2)', 'numbers', typeof meta === 'number' ? meta2 : meta, this.#heap.name);
+    if (!isNumber(meta) || !isNumber(meta2)) {
+      throw invalidArg('send(lease, meta, meta2)', 'numbers', isNumber(meta) ? meta2 : meta, this.#heap.name);
     }
     const block = Lease.blockOf(lease, this.#heap);
     this.#put(0, this.#heap.movable(block), lease, meta, meta2);
@@ -126,69 +132,60 @@ export class Channel {
    */
   trySendMany(leases: readonly Lease[], metas?: readonly number[]): number {
     this.#endpoint.assertOpen();
-    this.#assertMany(leases, metas);
-    return this.#sendMany(leases, metas, 0);
+    return this.#sendMany(this.#several(leases, metas), 0);
   }
 
   /** As {@link trySendMany}, but waits until all are handed over; those that are not yet are the caller's if it gives up. */
   async sendMany(leases: readonly Lease[], metas?: readonly number[], options?: WaitOptions): Promise<void> {
-    this.#assertMany(leases, metas);
-    // The caller's arrays may change while it waits.
-    const all = [...leases];
-    const numbers = metas && [...metas];
+    const several = this.#several(leases, metas);
     let sent = 0;
-    return this.#endpoint.wait('sendMany(leases, metas, options)', 'senders', options, () => {
+    return this.#wait('sendMany(leases, metas, options)', 'senders', options, () => {
       this.#endpoint.assertOpen();
-      sent += this.#sendMany(all, numbers, sent);
-      return sent === all.length ? { value: undefined } : null;
+      sent += this.#sendMany(several, sent);
+      return sent === several.leases.length ? { value: undefined } : null;
     });
   }
 
-  #assertMany(leases: readonly Lease[], metas: readonly number[] | undefined): void {
-    if (!Array.isArray(leases))
+  /** Copies: the caller's arrays may change meanwhile. */
+  #several(leases: readonly Lease[], metas: readonly number[] | undefined): Several {
+    if (!Array.isArray(leases)) {
       throw invalidArg('sendMany(leases, metas)', 'an array of leases', leases, this.#heap.name);
-    if (metas === undefined) return;
-    if (!Array.isArray(metas) || metas.length !== leases.length || !metas.every((meta) => typeof meta === 'number')) {
-      throw invalidArg('sendMany(leases, metas), metas', `${leases.length} numbers`, metas, this.#heap.name);
     }
+    const several = { leases: [...leases], metas: Array.isArray(metas) ? [...metas] : undefined };
+    const { length } = several.leases;
+    if (metas !== undefined && !(several.metas?.length === length && several.metas.every(isNumber))) {
+      throw invalidArg('sendMany(leases, metas), metas', `${length} numbers`, metas, this.#heap.name);
+    }
+    return several;
   }
 
-  /** Hands over those from index `from` on. */
-  #sendMany(all: readonly Lease[], allMetas: readonly number[] | undefined, from: number): number {
+  /** Hands over those from index `from` on, as far as there is room: how many. */
+  #sendMany({ leases, metas }: Several, from: number): number {
     const heap = this.#heap;
-    // Each read once: the caller's arrays may have traps.
-    const leases: Lease[] = [];
     const blocks: Block[] = [];
-    const metas: number[] = [];
     let sent = 0;
     try {
-      for (let i = from; i < all.length; i++) {
-        const lease = all[i] as Lease;
-        metas.push(allMetas === undefined ? 0 : (allMetas[i] as number));
-        heap.movable(Lease.blockOf(lease, heap));
-        blocks.push(Lease.end(lease, heap));
-        leases.push(lease);
+      for (let i = from; i < leases.length; i++) {
+        heap.movable(Lease.blockOf(leases[i] as Lease, heap));
+        blocks.push(Lease.end(leases[i] as Lease, heap)); // one that is there twice is noticed
       }
       while (sent < blocks.length) {
         const count = Math.min(MAX_BATCH, blocks.length - sent);
         for (let i = 0; i < count; i++) {
-          const at = sent + i;
-          this.#put(i, heap.tracker.blockOf(blocks[at] as Block), leases[at] as Lease, metas[at] as number, 0);
+          const at = from + sent + i;
+          this.#put(i, heap.tracker.blockOf(blocks[sent + i] as Block), leases[at] as Lease, metas?.[at] ?? 0, 0);
         }
         const result = this.#endpoint.channel.trySendMany(count);
         // After some have gone, the next call says why no more have.
         if (result < 0 && result !== WOULD_BLOCK && sent === 0) this.#refuse('trySendMany', result);
         if (result <= 0) break;
         sent += result;
-        for (let i = 0; i < result; i++) {
-          const blocked = this.#exchange[CLASSES + i] as number;
-          if (blocked > 0) this.#endpoint.wake(blocked);
-        }
+        for (let i = 0; i < result; i++) this.#endpoint.wake(this.#exchange[CLASSES + i] as number);
         if (result < count) break;
       }
     } finally {
       for (const [i, block] of blocks.entries()) {
-        Lease.resume(leases[i] as Lease, i < sent ? heap.left(block) : block);
+        Lease.resume(leases[from + i] as Lease, i < sent ? heap.left(block) : block);
       }
     }
     return sent;
@@ -206,7 +203,7 @@ export class Channel {
 
   /** As {@link trySend}, but waits while the channel is full. The lease is the caller's until the promise is fulfilled. */
   send(lease: Lease, meta = 0, meta2 = 0, options?: WaitOptions): Promise<void> {
-    return this.#endpoint.wait('send(lease, meta, meta2, options)', 'senders', options, () =>
+    return this.#wait('send(lease, meta, meta2, options)', 'senders', options, () =>
       this.trySend(lease, meta, meta2) ? { value: undefined } : null,
     );
   }
@@ -239,7 +236,7 @@ export class Channel {
    * @throws as {@link tryReceive}, `ERR_SLABPOOL_TIMEOUT`, and the signal's reason
    */
   receive(options?: WaitOptions): Promise<ReceivedLease | null> {
-    return this.#endpoint.wait('receive(options)', 'receivers', options, () => {
+    return this.#wait('receive(options)', 'receivers', options, () => {
       const lease = this.#take();
       return lease === undefined ? null : { value: lease };
     });
@@ -259,7 +256,7 @@ export class Channel {
   /** Up to `most` leases; waits until there is one, as {@link receive} does. None when the channel is closed and empty. */
   async receiveMany(most = MAX_BATCH, options?: WaitOptions): Promise<ReceivedLease[]> {
     this.#assertMost(most);
-    return this.#endpoint.wait('receiveMany(most, options)', 'receivers', options, () => {
+    return this.#wait('receiveMany(most, options)', 'receivers', options, () => {
       this.#endpoint.assertOpen();
       const leases = this.#takeMany(most);
       return leases === null ? { value: [] } : leases.length > 0 ? { value: leases } : null;
@@ -317,9 +314,11 @@ export class Channel {
    * The leases, until the channel is closed and empty. When the iteration ends before that, by `break` or `return()` or an error, a
    * message that it is waiting for stays in the channel.
    * @param options `timeout`: for each message
+   * @throws `ERR_SLABPOOL_INVALID_ARG`; the iteration as {@link receive}
    */
   messages(options?: WaitOptions): AsyncIterableIterator<ReceivedLease, undefined> {
-    return new Messages(this.#endpoint, () => this.#take(), options);
+    const limits = checkWaitOptions('messages(options)', options, this.#heap.name);
+    return new Messages(this.#endpoint, () => this.#take(), limits);
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<ReceivedLease, undefined> {
@@ -359,10 +358,29 @@ export class Channel {
     this.#endpoint.unref();
   }
 
+  /** What `attempt` comes to, at once or later; for a call of `what` with these options. */
+  #wait<T>(
+    what: string,
+    queue: Queue,
+    options: WaitOptions | undefined,
+    attempt: () => { value: T } | null,
+  ): Promise<T> {
+    let limits: Limits;
+    try {
+      limits = checkWaitOptions(what, options, this.#heap.name);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#endpoint.wait(queue, limits, attempt);
+  }
+
   /** What a negative answer of the core means. */
   #refuse(call: string, answer: number): never {
     if (answer === CLOSED) throw this.#endpoint.closed();
-    if (answer !== ALONE) throw internal(call, answer, {}, this.#heap.name);
+    if (answer !== ALONE) {
+      const [block, sizeClass] = [this.#exchange[0] as number, this.#exchange[CLASSES] as number];
+      throw internal(call, answer, { endpoint: this.#endpoint.channel.endpoint, block, sizeClass }, this.#heap.name);
+    }
     // Waiting for somebody who is no more would last for ever.
     throw new SlabPoolError('ERR_SLABPOOL_PEER_GONE', 'every other thread that had the channel has left it, or died', {
       pool: this.#heap.name,
@@ -378,4 +396,8 @@ function resolve(options: ChannelOptions | undefined): { capacity: number; holdO
   }
   if (typeof holdOpen !== 'boolean') throw invalidArg(`${what}, option 'holdOpen'`, 'true or false', holdOpen);
   return { capacity: 2 ** Math.ceil(Math.log2(capacity)), holdOpen };
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number';
 }

@@ -5,7 +5,7 @@ import type { ChannelHandle } from './handle.js';
 import type { Heap } from './heap.js';
 import type { CoreChannel } from './native-core.js';
 import { Sleepers } from './sleepers.js';
-import { checkWaitOptions, type WaitOptions } from './wait-options.js';
+import type { Limits } from './wait-options.js';
 
 /** How long a blocking receiver sleeps before it looks whether its peers are alive: a thread that dies wakes no such sleeper. */
 const LOOK_MS = 1000;
@@ -25,12 +25,7 @@ export type Queue = 'receivers' | 'senders';
 /** Endpoints that somebody waits at, or that hold their channel open, are not collected, also when nobody else has them any more. */
 const kept = new Set<Endpoint>();
 
-/**
- * This thread's end of a channel: who waits at it, and how it sleeps and is woken.
- *
- * What is called from here may be the caller's code (a trap of an array that is sent, say), which may leave the channel: whoever is
- * tried is not in the queue meanwhile, and `open` is looked at afterwards.
- */
+/** This thread's end of a channel: who waits at it, and how it sleeps and is woken. */
 export class Endpoint {
   readonly channel: CoreChannel;
   open = true;
@@ -58,18 +53,15 @@ export class Endpoint {
 
   /**
    * What `attempt` comes to, at once or later.
-   * @param what the public function that was called
    * @param those gets the waiter for as long as it waits: it can be given up by {@link withdraw}
    */
   wait<T>(
-    what: string,
     queue: Queue,
-    options: WaitOptions | undefined,
+    { signal, timeout }: Limits,
     attempt: Waiter<T>['attempt'],
     those?: Set<Waiter<T>>,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
-      const { signal, timeout } = checkWaitOptions(what, options, this.#heap.name);
       if (signal?.aborted) throw abortReason(signal);
       const waiters = this.#queues[queue];
       // Only who is alone may try at once.
@@ -78,7 +70,6 @@ export class Endpoint {
         resolve(now.value);
         return;
       }
-      this.assertOpen();
       if (timeout === 0) throw this.#timeout(queue, timeout);
       const settled = () => {
         clearTimeout(waiter.timer);
@@ -155,19 +146,19 @@ export class Endpoint {
   #serve(queue: Queue, arm: () => void): boolean {
     const waiters = this.#queues[queue];
     let armed = false;
-    for (let first = waiters.shift(); first !== undefined; first = waiters.shift()) {
+    for (let first = waiters[0]; first !== undefined; first = waiters[0]) {
       try {
         const served = first.attempt();
         if (served !== null) {
+          waiters.shift();
           first.resolve(served.value);
           continue;
         }
-        this.assertOpen();
       } catch (error) {
+        waiters.shift();
         first.reject(error);
         continue;
       }
-      waiters.unshift(first);
       if (armed) return false;
       arm();
       armed = true;

@@ -8,7 +8,7 @@ const FAILURES: Readonly<Record<string, readonly [SlabPoolErrorCode, string]>> =
     'there are 4096 pools in this process, the most there can be: close() those that are done with',
   ],
   NO_SUCH_POOL: ['ERR_SLABPOOL_CLOSED', 'cannot attach: every thread that had the pool has closed it, or is gone'],
-  TOO_MANY_THREADS: ['ERR_SLABPOOL_LIMIT', 'cannot attach: 4096 threads have the pool, the most there can be'],
+  TOO_MANY_THREADS: ['ERR_SLABPOOL_LIMIT', 'cannot attach: 4095 threads have the pool, the most there can be'],
   TOO_MANY_CHANNELS: [
     'ERR_SLABPOOL_LIMIT',
     'there are 4096 channels in this process, the most there can be: leave() those that are done with',

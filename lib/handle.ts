@@ -37,11 +37,12 @@ export interface ChannelHandle {
   readonly sleepers: SharedArrayBuffer;
 }
 
-export function checkChannelHandle(handle: ChannelHandle): void {
+export function readChannelHandle(handle: ChannelHandle): ChannelHandle {
   const { slabpool, address, sleepers } = (handle ?? {}) as Partial<ChannelHandle>;
   if (slabpool !== 'channel' || !isAddress(address) || !Sleepers.isMemory(sleepers)) {
     throw invalidArg('Channel.attach(pool, handle), handle', 'the handle of a channel', handle);
   }
+  return { slabpool, address, sleepers };
 }
 
 function isAddress(value: unknown): value is CoreAddress {

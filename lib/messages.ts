@@ -1,6 +1,6 @@
 import type { Endpoint, Waiter } from './endpoint.js';
 import type { ReceivedLease } from './received-lease.js';
-import type { WaitOptions } from './wait-options.js';
+import type { Limits } from './wait-options.js';
 
 type Result = IteratorResult<ReceivedLease, undefined>;
 
@@ -14,14 +14,14 @@ export class Messages implements AsyncIterableIterator<ReceivedLease, undefined>
   readonly #endpoint: Endpoint;
   /** The next lease; undefined when there is none now, null when there never will be. */
   readonly #take: () => ReceivedLease | null | undefined;
-  readonly #options: WaitOptions | undefined;
+  readonly #limits: Limits;
   readonly #pending = new Set<Waiter<Result>>();
   #ended = false;
 
-  constructor(endpoint: Endpoint, take: () => ReceivedLease | null | undefined, options: WaitOptions | undefined) {
+  constructor(endpoint: Endpoint, take: () => ReceivedLease | null | undefined, limits: Limits) {
     this.#endpoint = endpoint;
     this.#take = take;
-    this.#options = options;
+    this.#limits = limits;
   }
 
   async next(): Promise<Result> {
@@ -32,7 +32,7 @@ export class Messages implements AsyncIterableIterator<ReceivedLease, undefined>
       return { value: value === null ? DONE : { done: false as const, value } };
     };
     try {
-      const result = await this.#endpoint.wait('messages(options)', 'receivers', this.#options, attempt, this.#pending);
+      const result = await this.#endpoint.wait('receivers', this.#limits, attempt, this.#pending);
       if (result === DONE) this.#ended = true;
       return result;
     } catch (error) {

@@ -12,15 +12,17 @@ export interface WaitOptions {
   timeout?: number;
 }
 
+/** {@link WaitOptions} that were checked. */
+export interface Limits {
+  readonly signal: AbortSignal | undefined;
+  readonly timeout: number;
+}
+
 /**
  * @param what the public function that was called
  * @throws `ERR_SLABPOOL_INVALID_ARG`
  */
-export function checkWaitOptions(
-  what: string,
-  given: WaitOptions | undefined,
-  pool: string,
-): { signal: AbortSignal | undefined; timeout: number } {
+export function checkWaitOptions(what: string, given: WaitOptions | undefined, pool: string): Limits {
   const { signal, timeout = Infinity } = checkOptions(what, given, ['signal', 'timeout'], pool);
   if (signal !== undefined && !isAbortSignal(signal)) {
     throw invalidArg(`${what}, option 'signal'`, 'an AbortSignal', signal, pool);

@@ -110,7 +110,9 @@ describe('the binding', () => {
 
   test('refuses to make or join a pool without a function to call', () => {
     for (const it of [undefined, null, {}, 1]) {
-      expect(() => Reflect.construct(Pool, [it, Uint32Array.of(64), 2 ** 20, 0, 0])).toThrow('no wake-up function');
+      expect(() => Reflect.construct(Pool, [it, Uint32Array.of(64), 2 ** 20, 0, 0])).toThrow(
+        /expected \(onMail: function/,
+      );
     }
   });
 

@@ -123,7 +123,7 @@ describe('waiting', () => {
     lease?.release();
   });
 
-  /** By each way to wait: a promise that is rejected, nothing that is thrown. */
+  /** By each way to wait: a promise is rejected, and nothing is thrown but where there is no promise. */
   async function fails(options: unknown, error: unknown): Promise<void> {
     using lease = pool.acquire(1);
     const given = options as WaitOptions;
@@ -132,10 +132,10 @@ describe('waiting', () => {
       channel.receiveMany(1, given),
       channel.send(lease, 0, 0, given),
       channel.sendMany([lease], undefined, given),
-      channel.messages(given).next(),
     ]) {
       await expect(waiting).rejects.toEqual(error);
     }
+    expect(() => channel.messages(given)).toThrow(error as Error);
     expect(channel.size).toBe(0);
     expect(lease.released).toBe(false);
   }

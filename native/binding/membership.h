@@ -65,13 +65,12 @@ class Membership {
 
  private:
   const char* attach(Pool* pool) {
-    thread_ = pool->attach();
+    bool full;
+    thread_ = pool->attach(&full);
     if (thread_ != nullptr) {
       pool_ = pool;
       return nullptr;
     }
-    // A place that somebody had before needs no memory.
-    const bool full = pool->attachment_count() == kMaxAttachments;
     pools().leave(handle_);
     return full ? "TOO_MANY_THREADS" : "NO_MEMORY";
   }

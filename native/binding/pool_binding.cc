@@ -49,13 +49,17 @@ PoolBinding::PoolBinding(const Napi::CallbackInfo& info)
   bind_method<PoolBinding, &PoolBinding::transfer>(info, "transfer", this);
   bind_method<PoolBinding, &PoolBinding::adopt>(info, "adopt", this);
   napi_type_tag_object(info.Env(), info.This(), &kTypeTag);
+  if (!info[0].IsFunction()) {
+    Napi::TypeError::New(info.Env(), "expected (onMail: function, ...)").ThrowAsJavaScriptException();
+    return;
+  }
   if (!(info.Length() == 3 ? join(info) : create(info))) return;
   napi_value name;
   napi_create_string_utf8(info.Env(), "slabpool.Pool", NAPI_AUTO_LENGTH, &name);
-  if (!info[0].IsFunction() || napi_create_threadsafe_function(info.Env(), info[0], nullptr, name, 0, 1, nullptr,
-                                                               nullptr, nullptr, nullptr, &bell_) != napi_ok) {
+  if (napi_create_threadsafe_function(info.Env(), info[0], nullptr, name, 0, 1, nullptr, nullptr, nullptr, nullptr,
+                                      &bell_) != napi_ok) {
     pool_.leave(Departure::farewell);
-    Napi::Error::New(info.Env(), "no wake-up function to be had").ThrowAsJavaScriptException();
+    napi_throw_error(info.Env(), "NO_MEMORY", "no wake-up function to be had");
     return;
   }
   napi_unref_threadsafe_function(info.Env(), bell_);
