@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { BufferPool, Channel } from 'slabpool';
+import { Thread } from '../threads.js';
 
 const SIZE = 4096;
 /** Messages that are received before the channel is closed. */
@@ -14,24 +13,26 @@ const BEFORE = 50;
  */
 export async function closeAgainstSend(seconds) {
   const pool = new BufferPool({ maxBytes: 2 ** 26, tiers: [SIZE], backend: 'native' });
-  const worker = new Worker(new URL(import.meta.url), { workerData: { sends: pool.handle } });
+  const sender = new Thread('close-against-send', { pool: pool.handle, size: SIZE });
   const until = performance.now() + seconds * 1000;
-  let rounds = 0;
+  let channels = 0;
+  let accepted = 0;
   let lost = 0;
-  for (; performance.now() < until; rounds++) {
+  for (; performance.now() < until; channels++) {
     const channel = new Channel(pool, { capacity: 1024 });
-    worker.postMessage(channel.handle);
+    const answer = sender.ask(channel.handle);
     while (channel.size === 0) await setImmediate();
     let received = drain(channel, BEFORE);
     channel.close();
     received += drain(channel, Infinity);
-    const [accepted] = await once(worker, 'message');
-    lost += accepted - received;
+    const sent = await answer;
+    accepted += sent;
+    lost += sent - received;
     channel.leave();
   }
-  await worker.terminate();
+  await sender.end();
   pool.close();
-  return { rounds, lost };
+  return { channels, accepted, lost };
 }
 
 /** @param {Channel} channel @param {number} most */
@@ -42,26 +43,3 @@ function drain(channel, most) {
     lease.release();
   }
 }
-
-function send() {
-  const pool = BufferPool.attach(workerData.sends);
-  parentPort?.on('message', async (handle) => {
-    const channel = Channel.attach(pool, handle);
-    let accepted = 0;
-    for (let open = true; open; ) {
-      const lease = pool.acquire(SIZE);
-      try {
-        if (channel.trySend(lease)) accepted++;
-        else lease.release();
-      } catch (error) {
-        lease.release();
-        if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'ERR_SLABPOOL_CHANNEL_CLOSED') throw error;
-        open = false;
-      }
-    }
-    parentPort?.postMessage(accepted);
-    channel.leave();
-  });
-}
-
-if (!isMainThread && workerData?.sends !== undefined) send();
