@@ -8,7 +8,7 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_EXHAUSTED'
   /** As many requests wait as may (`maxWaiting`). */
   | 'ERR_SLABPOOL_QUEUE_FULL'
-  /** `acquireAsync()` has waited as long as it should. */
+  /** `acquireAsync()`, or a wait at a channel, has lasted as long as it should. */
   | 'ERR_SLABPOOL_TIMEOUT'
   /** A request above `maxPooledSize` does not fit below `maxOversizeBytes`. */
   | 'ERR_SLABPOOL_OVERSIZE'
@@ -32,6 +32,8 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_PEER_GONE'
   /** `assertNoLeaks()` found leases that are out. */
   | 'ERR_SLABPOOL_LEAK'
+  /** There are as many pools, channels or threads at one of them as there can be. */
+  | 'ERR_SLABPOOL_LIMIT'
   /** The pool was closed. */
   | 'ERR_SLABPOOL_CLOSED'
   /** The core's books contradict this thread's: a bug in slabpool. `details` is the evidence; please report it. */

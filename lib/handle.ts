@@ -2,6 +2,7 @@ import type { CoreAddress } from './core.js';
 import { invalidArg } from './errors.js';
 import { pageSizeOf } from './loader.js';
 import { type ResolvedOptions, resolveOptions } from './options.js';
+import { Sleepers } from './sleepers.js';
 
 /**
  * What another thread of this process attaches to a pool by: a plain object that travels in `workerData`, `postMessage` or
@@ -29,7 +30,22 @@ export function readHandle(handle: PoolHandle): { address: CoreAddress; options:
   return { address, options: resolveOptions(rest, pageSizeOf) };
 }
 
-export function isAddress(value: unknown): value is CoreAddress {
+/** What another thread of this process attaches to a channel by. It keeps nothing alive. */
+export interface ChannelHandle {
+  readonly slabpool: 'channel';
+  readonly address: CoreAddress;
+  readonly sleepers: SharedArrayBuffer;
+}
+
+export function readChannelHandle(handle: ChannelHandle): ChannelHandle {
+  const { slabpool, address, sleepers } = (handle ?? {}) as Partial<ChannelHandle>;
+  if (slabpool !== 'channel' || !isAddress(address) || !Sleepers.isMemory(sleepers)) {
+    throw invalidArg('Channel.attach(pool, handle), handle', 'the handle of a channel', handle);
+  }
+  return { slabpool, address, sleepers };
+}
+
+function isAddress(value: unknown): value is CoreAddress {
   const { copyId, slot, serial } = (value ?? {}) as Partial<CoreAddress>;
   return typeof copyId === 'string' && isUint32(slot) && isUint32(serial);
 }

@@ -1,11 +1,9 @@
 import { Adrift } from './adrift.js';
 import { Block, BlockTable } from './block.js';
-import type { Channel } from './channel.js';
 import {
   type Cause,
   CLASSES,
   type Core,
-  type CoreAddress,
   DRAINING,
   EXHAUSTED,
   MAX_BATCH,
@@ -22,9 +20,12 @@ import {
   WAITING,
 } from './core.js';
 import { Drain } from './drain.js';
+import type { Endpoint } from './endpoint.js';
 import { Epochs } from './epochs.js';
 import { internal, invalidArg, SlabPoolError } from './errors.js';
 import { type ExhaustedEvent, events, Outbox, type SlabCreateEvent, type TrimEvent } from './events.js';
+import { failure } from './failures.js';
+import type { ChannelHandle } from './handle.js';
 import { Magazine } from './magazine.js';
 import { type CoreChannel, NativeCore } from './native-core.js';
 import type { ResolvedOptions } from './options.js';
@@ -37,6 +38,7 @@ import { isStandIn, Tracker } from './tracker.js';
 import type { Spent } from './trail.js';
 import { stir } from './vigil.js';
 import { Waiting } from './waiting.js';
+import { WeakList } from './weak-list.js';
 
 const KIB = 1024;
 /** Parts of the table (512 blocks each) that are looked through at once. */
@@ -80,8 +82,8 @@ export class Heap {
   #draining = false;
   #ended = false;
   readonly since = performance.now();
-  /** Open in this thread. */
-  readonly channels = new Set<Channel>();
+  /** Of channels, open in this thread. */
+  readonly endpoints = new WeakList<Endpoint>();
   #shared = false;
 
   constructor(core: Core, options: ResolvedOptions) {
@@ -529,14 +531,6 @@ export class Heap {
     return this.#sure('transfer', this.#core.transfer(magazine.sizeClass, index, size), magazine, index);
   }
 
-  /** The block of a lease becomes number `at` of those in `exchange` that are to leave this thread. */
-  put(at: number, { index, magazine }: Block, size: number): void {
-    const { exchange } = this.#core;
-    exchange[at] = index;
-    exchange[CLASSES + at] = magazine.sizeClass;
-    exchange[SIZES + at] = size;
-  }
-
   /** A leased block has left this thread: what its lease has to remember, or null. */
   left(block: Block): Spent | null {
     // What follows is kept small, for V8 to inline it: hand-overs take a tenth longer otherwise.
@@ -574,8 +568,8 @@ export class Heap {
     });
   }
 
-  /** A channel of this pool for this thread: a new one of so many messages, or the one at an address. */
-  openChannel(onWake: () => void, at: number | CoreAddress): CoreChannel {
+  /** The core's part of an endpoint of this pool in this thread: of a new channel, or of one that there is. */
+  openChannel(endpoint: Endpoint, at: { capacity: number; holdOpen: boolean } | ChannelHandle): CoreChannel {
     if (!(this.#core instanceof NativeCore)) {
       throw new SlabPoolError('ERR_SLABPOOL_BACKEND', 'only pools on the native core have channels', {
         pool: this.name,
@@ -583,13 +577,11 @@ export class Heap {
     }
     this.share();
     try {
-      return this.#core.channel(onWake, at);
+      const channel = this.#core.channel(new WeakRef(endpoint), at);
+      this.endpoints.add(endpoint);
+      return channel;
     } catch (cause) {
-      throw new SlabPoolError(
-        'ERR_SLABPOOL_CHANNEL_CLOSED',
-        'no such channel: every thread has left it, it is of another pool, or 64 threads have it',
-        { pool: this.name, cause },
-      );
+      throw failure(cause, this.name);
     }
   }
 
@@ -715,7 +707,7 @@ export class Heap {
 
   close(): void {
     if (this.closed) return;
-    for (const channel of this.channels) channel.leave();
+    for (const endpoint of this.endpoints) endpoint.leave();
     const reason = () => closedError(this.name);
     this.waiting.failAll(reason);
     this.drains.failAll(reason);

@@ -1,9 +1,11 @@
-import { Channel, ReceivedLease } from './channel.js';
+import { Channel } from './channel.js';
 import { Lease } from './lease.js';
+import { Messages } from './messages.js';
 import { BufferPool } from './pool.js';
+import { ReceivedLease } from './received-lease.js';
 import { ownMethods } from './trail.js';
 
-export type { ChannelHandle, ChannelOptions, ReceivedLease, WaitOptions } from './channel.js';
+export type { ChannelOptions } from './channel.js';
 export { diagnose } from './diagnose.js';
 export type { Diagnosis, Finding, Severity } from './diagnosis.js';
 export { SlabPoolError, type SlabPoolErrorCode } from './errors.js';
@@ -17,14 +19,16 @@ export type {
   TrimEvent,
   UseAfterReleaseEvent,
 } from './events.js';
-export type { PoolHandle } from './handle.js';
+export type { ChannelHandle, PoolHandle } from './handle.js';
 export type { Lease } from './lease.js';
 export type { BackendInfo } from './loader.js';
 export type { Backend, BufferPoolOptions, DebugLevel } from './options.js';
 export type { OnPressure, Pressure, PressureLevel } from './pressure.js';
+
 export type { ClassStats, Hits, PoolStats, ThreadStats } from './stats.js';
 export type { TrackedLease, TrackedLeasesOptions } from './tracker.js';
+export type { WaitOptions } from './wait-options.js';
 export type { AcquireOptions } from './waiting.js';
-export { BufferPool, Channel };
+export { BufferPool, Channel, type ReceivedLease };
 
-ownMethods(BufferPool, Channel, Lease, ReceivedLease);
+ownMethods(BufferPool, Channel, Lease, Messages, ReceivedLease);

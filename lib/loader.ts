@@ -2,6 +2,7 @@ import { type Binary, loadBinary, type NoBinary } from './binary.js';
 import type { Core, CoreAddress } from './core.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import { atFarewell } from './farewell.js';
+import { failure } from './failures.js';
 import { JsCore } from './js-core.js';
 import { type LoadedAddon, NativeCore } from './native-core.js';
 import type { Backend, ResolvedOptions } from './options.js';
@@ -77,16 +78,11 @@ export function openCore(options: ResolvedOptions): OpenedCore {
 }
 
 function createNative(addon: LoadedAddon, options: ResolvedOptions): NativeCore {
-  const { tiers, maxBytes, name } = options;
+  const { maxBytes, name } = options;
   try {
     return NativeCore.create(addon, options);
   } catch (cause) {
-    // The options were checked, so this can only be the address space.
-    throw new SlabPoolError(
-      'ERR_SLABPOOL_OUT_OF_MEMORY',
-      `the system refuses the address space for a pool of ${maxBytes} bytes in ${tiers.length} tiers`,
-      { pool: name, details: { maxBytes }, cause },
-    );
+    throw failure(cause, name, { maxBytes });
   }
 }
 
@@ -104,24 +100,7 @@ export function joinCore(address: CoreAddress, { name, tiers, maxBytes }: Resolv
   try {
     core = NativeCore.join(addon, address, tiers, maxBytes);
   } catch (cause) {
-    if ((cause as Error).message === 'too many threads') {
-      throw new SlabPoolError(
-        'ERR_SLABPOOL_OUT_OF_MEMORY',
-        'cannot attach: 4096 threads have the pool, the most there can be',
-        {
-          pool: name,
-          cause,
-        },
-      );
-    }
-    throw new SlabPoolError(
-      'ERR_SLABPOOL_CLOSED',
-      'cannot attach: every thread that had it has closed it, or is gone',
-      {
-        pool: name,
-        cause,
-      },
-    );
+    throw failure(cause, name);
   }
   if (core?.draining) {
     core.close();

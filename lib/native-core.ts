@@ -16,7 +16,7 @@ import type { Pressure, PressureLevel } from './pressure.js';
 export interface Addon {
   Pool: {
     new (onMail: () => void, capacities: Uint32Array, maxBytes: number, epochMs: number, minBytes: number): NativePool;
-    /** Joins a pool; throws when it is gone. */
+    /** Joins a pool. All throw errors with codes: see failures.ts. */
     new (onMail: () => void, slot: number, serial: number): NativePool;
   };
   /** Absent where the runtime allows no external buffers. */
@@ -98,7 +98,7 @@ interface NativePool extends Omit<Core, 'exchange' | 'address' | 'detach' | 'dis
 
 const FIELDS = 14 + STEPS.length;
 
-/** The addon keeps this alive, and this nothing else: a pool that is dropped can be collected. */
+/** The addon keeps this alive, and this nothing else: what is dropped can be collected. */
 class MailSlot {
   listener: WeakRef<{ mail(): void }> | undefined;
   readonly onMail = () => this.listener?.deref()?.mail();
@@ -122,7 +122,6 @@ export class NativeCore implements Core {
     this.address = { copyId: addon.copyId, slot: pool.slot, serial: pool.serial };
   }
 
-  /** Throws when there is no address space. */
   static create(
     addon: LoadedAddon,
     { tiers, maxBytes, epochMs, minBytes }: Pick<ResolvedOptions, 'tiers' | 'maxBytes' | 'epochMs' | 'minBytes'>,
@@ -132,7 +131,7 @@ export class NativeCore implements Core {
     return new NativeCore(addon, pool, tiers.length, mail);
   }
 
-  /** Throws when the pool is gone; null when it is another one than these options describe. */
+  /** Null when it is another pool than these options describe. */
   static join(addon: LoadedAddon, { slot, serial }: CoreAddress, capacities: readonly number[], maxBytes: number) {
     const mail = new MailSlot();
     const pool = new addon.Pool(mail.onMail, slot, serial);
@@ -177,12 +176,17 @@ export class NativeCore implements Core {
     return this.#addon.meta;
   }
 
-  /** A new channel of so many messages, or the one at an address. Throws when there is none, or no room. */
-  channel(onWake: () => void, at: number | CoreAddress): CoreChannel {
+  /** This thread's endpoint of a new channel, or of one that there is. Throws errors with codes: see failures.ts. */
+  channel(
+    listener: WeakRef<{ mail(): void }>,
+    at: { capacity: number; holdOpen: boolean } | { address: CoreAddress },
+  ): CoreChannel {
     const { Channel } = this.#addon;
-    return typeof at === 'number'
-      ? new Channel(this.#pool, onWake, at, false)
-      : new Channel(this.#pool, onWake, at.slot, at.serial);
+    const mail = new MailSlot();
+    mail.listener = listener;
+    return 'capacity' in at
+      ? new Channel(this.#pool, mail.onMail, at.capacity, at.holdOpen)
+      : new Channel(this.#pool, mail.onMail, at.address.slot, at.address.serial);
   }
 
   transfer(sizeClass: number, block: number, size: number): number {

@@ -237,7 +237,7 @@ describe('peers', () => {
   test('at most 64 at once; a place that becomes free can be taken', () => {
     const others = Array.from({ length: 63 }, join);
     expect(channel.peers).toBe(63);
-    expect(join).toThrow(coded('ERR_SLABPOOL_CHANNEL_CLOSED', /64 threads have it/));
+    expect(join).toThrow(coded('ERR_SLABPOOL_LIMIT', /64 endpoints, the most/));
     others[30].leave();
     others[30] = join();
     for (const other of others) {

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { BufferPool, Channel, type ChannelHandle, type Lease } from 'slabpool';
+import { BufferPool, Channel, type ChannelHandle, type Lease, type WaitOptions } from 'slabpool';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { checkBooks, coded, detach, KiB } from './backends.js';
 import { check, stamp } from './fixtures/payload.mjs';
@@ -123,12 +123,37 @@ describe('waiting', () => {
     lease?.release();
   });
 
-  test.each([7, 'signal', {}, true])('a signal that is none: %s', async (given) => {
-    const lease = pool.acquire(1);
-    const signal = given as never;
-    await expect((async () => channel.receive({ signal }))()).rejects.toEqual(invalid);
-    await expect((async () => channel.send(lease, 0, 0, { signal }))()).rejects.toEqual(invalid);
-    lease.release();
+  /** By each way to wait: a promise is rejected, and nothing is thrown but where there is no promise. */
+  async function fails(options: unknown, error: unknown): Promise<void> {
+    using lease = pool.acquire(1);
+    const given = options as WaitOptions;
+    for (const waiting of [
+      channel.receive(given),
+      channel.receiveMany(1, given),
+      channel.send(lease, 0, 0, given),
+      channel.sendMany([lease], undefined, given),
+    ]) {
+      await expect(waiting).rejects.toEqual(error);
+    }
+    expect(() => channel.messages(given)).toThrow(error as Error);
+    expect(channel.size).toBe(0);
+    expect(lease.released).toBe(false);
+  }
+
+  test.each([7, 'signal', {}, true, null, { aborted: false }])('a signal that is none: %s', async (signal) => {
+    await fails({ signal }, coded('ERR_SLABPOOL_INVALID_ARG', /option 'signal': expected an AbortSignal/));
+  });
+
+  test.each([-1, NaN, '5', null, 2 ** 31, 1n, {}])('a timeout of %s', async (timeout) => {
+    await fails({ timeout }, coded('ERR_SLABPOOL_INVALID_ARG', /option 'timeout': expected a number of 0 to/));
+  });
+
+  test('options that there are not, also one that is nearly right', async () => {
+    await fails(
+      { timeoutMs: 5 },
+      coded('ERR_SLABPOOL_INVALID_ARG', /no option 'timeoutMs': expected only signal, timeout/),
+    );
+    for (const options of [null, 7, [], 'timeout']) await fails(options, invalid);
   });
 });
 
@@ -136,6 +161,12 @@ describe('making', () => {
   test.each([0, 1, -4, 2.5, NaN, Infinity, 65_537, 2 ** 32, '4', 4n, null, {}])('a capacity of %s', (given) => {
     expect(() => new Channel(pool, { capacity: given as number })).toThrow(
       coded('ERR_SLABPOOL_INVALID_ARG', /option 'capacity': expected an integer of 2 to 65536 \(messages\), got/),
+    );
+  });
+
+  test.each([1, 'yes', null, {}])('holdOpen: %s', (given) => {
+    expect(() => new Channel(pool, { holdOpen: given as never })).toThrow(
+      coded('ERR_SLABPOOL_INVALID_ARG', /option 'holdOpen': expected true or false/),
     );
   });
 
@@ -198,7 +229,7 @@ describe('attaching', () => {
 
   test("with another pool than the channel's", () => {
     const other = new BufferPool({ backend: 'native' });
-    expect(() => Channel.attach(other, channel.handle)).toThrow(gone);
+    expect(() => Channel.attach(other, channel.handle)).toThrow(coded('ERR_SLABPOOL_INVALID_ARG', /of another pool/));
     expect(channel.peers).toBe(0);
     other.close();
   });

@@ -28,16 +28,16 @@ class Membership {
   }
   ~Membership() { leave(Departure::death); }
 
-  // Both false when there is no memory, no slot or no such pool.
-  [[nodiscard]] bool create(std::unique_ptr<Pool> pool) {
-    if (!pool) return false;
+  // Both: nullptr, or the code of what is wrong, which JavaScript has a sentence for.
+  [[nodiscard]] const char* create(std::unique_ptr<Pool> pool) {
+    if (!pool) return "NO_MEMORY";
     Pool* made = pool.get();
-    return pools().add(pool, handle_) && attach(made);
+    return pools().add(pool, handle_) ? attach(made) : "TOO_MANY_POOLS";
   }
-  [[nodiscard]] bool join(Handle handle) {
+  [[nodiscard]] const char* join(Handle handle) {
     handle_ = handle;
     Pool* found = pools().join(handle);
-    return found != nullptr && attach(found);
+    return found != nullptr ? attach(found) : "NO_SUCH_POOL";
   }
 
   // Keeps a pool from ending, without using it: for a channel. nullptr when it is gone.
@@ -58,24 +58,21 @@ class Membership {
     pools().leave(handle_);
   }
 
-  // The pool was there, but had no place.
-  [[nodiscard]] bool full() const { return full_; }
-
   explicit operator bool() const { return pool_ != nullptr; }
   Pool* operator->() const { return pool_; }
   [[nodiscard]] Attachment& thread() const { return *thread_; }
   [[nodiscard]] Handle handle() const { return handle_; }
 
  private:
-  bool attach(Pool* pool) {
-    thread_ = pool->attach();
+  const char* attach(Pool* pool) {
+    bool full;
+    thread_ = pool->attach(&full);
     if (thread_ != nullptr) {
       pool_ = pool;
-    } else {
-      full_ = true;
-      pools().leave(handle_);
+      return nullptr;
     }
-    return thread_ != nullptr;
+    pools().leave(handle_);
+    return full ? "TOO_MANY_THREADS" : "NO_MEMORY";
   }
 
   // Never destroyed: workers may outlive the main thread's statics.
@@ -87,7 +84,6 @@ class Membership {
   Handle handle_{};
   Pool* pool_ = nullptr;
   Attachment* thread_ = nullptr;
-  bool full_ = false;
 };
 
 }  // namespace slabpool

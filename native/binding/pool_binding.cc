@@ -50,13 +50,17 @@ PoolBinding::PoolBinding(const Napi::CallbackInfo& info)
   bind_method<PoolBinding, &PoolBinding::transfer>(info, "transfer", this);
   bind_method<PoolBinding, &PoolBinding::adopt>(info, "adopt", this);
   napi_type_tag_object(info.Env(), info.This(), &kTypeTag);
+  if (!info[0].IsFunction()) {
+    Napi::TypeError::New(info.Env(), "expected (onMail: function, ...)").ThrowAsJavaScriptException();
+    return;
+  }
   if (!(info.Length() == 3 ? join(info) : create(info))) return;
   napi_value name;
   napi_create_string_utf8(info.Env(), "slabpool.Pool", NAPI_AUTO_LENGTH, &name);
-  if (!info[0].IsFunction() || napi_create_threadsafe_function(info.Env(), info[0], nullptr, name, 0, 1, nullptr,
-                                                               nullptr, nullptr, nullptr, &bell_) != napi_ok) {
+  if (napi_create_threadsafe_function(info.Env(), info[0], nullptr, name, 0, 1, nullptr, nullptr, nullptr, nullptr,
+                                      &bell_) != napi_ok) {
     pool_.leave(Departure::farewell);
-    Napi::Error::New(info.Env(), "no wake-up function to be had").ThrowAsJavaScriptException();
+    napi_throw_error(info.Env(), "NO_MEMORY", "no wake-up function to be had");
     return;
   }
   napi_unref_threadsafe_function(info.Env(), bell_);
@@ -124,20 +128,18 @@ bool PoolBinding::create(const Napi::CallbackInfo& info) {
   auto pool = Pool::create(capacities.Data(), static_cast<uint32_t>(capacities.ElementLength()),
                            static_cast<uint64_t>(max_bytes), epoch_ms, static_cast<uint64_t>(min_bytes));
   if (pool) pool->enroll();  // before other threads can join it
-  if (pool_.create(std::move(pool))) return true;
-  Napi::Error::New(env, "no address space, or too many pools").ThrowAsJavaScriptException();
-  return false;
+  const char* wrong = pool_.create(std::move(pool));
+  if (wrong != nullptr) napi_throw_error(env, wrong, "no pool to be had");
+  return wrong == nullptr;
 }
 
 bool PoolBinding::join(const Napi::CallbackInfo& info) {
   Handle handle;
-  if (napi_get_value_uint32(info.Env(), info[1], &handle.slot) == napi_ok &&
-      napi_get_value_uint32(info.Env(), info[2], &handle.serial) == napi_ok && pool_.join(handle)) {
-    return true;
-  }
-  const bool full = pool_.full();
-  Napi::Error::New(info.Env(), full ? "too many threads" : "no such pool").ThrowAsJavaScriptException();
-  return false;
+  const bool valid = napi_get_value_uint32(info.Env(), info[1], &handle.slot) == napi_ok &&
+                     napi_get_value_uint32(info.Env(), info[2], &handle.serial) == napi_ok;
+  const char* wrong = valid ? pool_.join(handle) : "NO_SUCH_POOL";
+  if (wrong != nullptr) napi_throw_error(info.Env(), wrong, "no place in a pool to be had");
+  return wrong == nullptr;
 }
 
 Napi::Value PoolBinding::is_like(const Napi::CallbackInfo& info) {

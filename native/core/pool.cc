@@ -101,9 +101,11 @@ void Pool::let_go(const Slab& slab) {
   slab.range->release();
 }
 
-Attachment* Pool::attach() {
+Attachment* Pool::attach(bool* full) {
   // Relaxed: it only counts. A place is counted before it is taken, and until after it is given back.
-  if (threads_.fetch_add(1, std::memory_order_relaxed) < kMaxThreads) {
+  const bool room = threads_.fetch_add(1, std::memory_order_relaxed) < kMaxThreads;
+  if (full != nullptr) *full = !room;
+  if (room) {
     if (Attachment* thread = take_place()) return thread;
   }
   threads_.fetch_sub(1, std::memory_order_relaxed);

@@ -111,8 +111,8 @@ class Pool {
                                       uint64_t min_bytes = 0);
   ~Pool();
 
-  // Makes the calling thread a member, or nullptr: kMaxThreads are, or no memory.
-  [[nodiscard]] Attachment* attach();
+  // Makes the calling thread a member. nullptr: no memory, or, with `full`, kMaxThreads are.
+  [[nodiscard]] Attachment* attach(bool* full = nullptr);
 
   // Ends a membership, in the name of a thread that is gone or will not use it any more. What it held rests for an
   // epoch, since the operating system may still be writing to it, and is free then. So does, with `death`, what it sent by

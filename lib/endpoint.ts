@@ -1,0 +1,256 @@
+import { clearTimeout, setTimeout } from 'node:timers';
+import { abortReason, onAbort } from './abort.js';
+import { SlabPoolError } from './errors.js';
+import type { ChannelHandle } from './handle.js';
+import type { Heap } from './heap.js';
+import type { CoreChannel } from './native-core.js';
+import { Sleepers } from './sleepers.js';
+import type { Limits } from './wait-options.js';
+
+/** How long a blocking receiver sleeps before it looks whether its peers are alive: a thread that dies wakes no such sleeper. */
+const LOOK_MS = 1000;
+
+/** One call that waits, for a message or for room. */
+export interface Waiter<T = unknown> {
+  /** Tries once more; null when it still has to wait. */
+  attempt(): { value: T } | null;
+  resolve(value: T): void;
+  reject(reason: unknown): void;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** Who waits for what. First come, first served. */
+export type Queue = 'receivers' | 'senders';
+
+/** Endpoints that somebody waits at, or that hold their channel open, are not collected, also when nobody else has them any more. */
+const kept = new Set<Endpoint>();
+
+/** This thread's end of a channel: who waits at it, and how it sleeps and is woken. */
+export class Endpoint {
+  readonly channel: CoreChannel;
+  open = true;
+  readonly #heap: Heap;
+  readonly #sleepers: Sleepers;
+  readonly #queues: Readonly<Record<Queue, Waiter[]>> = { receivers: [], senders: [] };
+  readonly #holdsOpen: boolean;
+  #refed = true;
+  #keepsAlive = false;
+
+  constructor(heap: Heap, at: { capacity: number; holdOpen: boolean } | ChannelHandle) {
+    this.#heap = heap;
+    this.#holdsOpen = 'capacity' in at && at.holdOpen;
+    this.#sleepers = new Sleepers('capacity' in at ? undefined : at.sleepers);
+    this.channel = heap.openChannel(this, at);
+    this.#keep();
+  }
+
+  get handle(): ChannelHandle {
+    this.assertOpen();
+    const { slot, serial } = this.channel;
+    const copyId = this.#heap.core.address?.copyId as string;
+    return { slabpool: 'channel', address: { copyId, slot, serial }, sleepers: this.#sleepers.memory };
+  }
+
+  /**
+   * What `attempt` comes to, at once or later.
+   * @param those gets the waiter for as long as it waits: it can be given up by {@link withdraw}
+   */
+  wait<T>(
+    queue: Queue,
+    { signal, timeout }: Limits,
+    attempt: Waiter<T>['attempt'],
+    those?: Set<Waiter<T>>,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) throw abortReason(signal);
+      const waiters = this.#queues[queue];
+      // Only who is alone may try at once.
+      const now = waiters.length === 0 ? attempt() : null;
+      if (now !== null) {
+        resolve(now.value);
+        return;
+      }
+      if (timeout === 0) throw this.#timeout(queue, timeout);
+      const settled = () => {
+        clearTimeout(waiter.timer);
+        forget?.();
+        those?.delete(waiter);
+      };
+      const waiter: Waiter<T> = {
+        attempt,
+        resolve(value) {
+          settled();
+          resolve(value);
+        },
+        reject(reason) {
+          settled();
+          reject(reason);
+        },
+        timer: undefined,
+      };
+      const giveUp = (reason: () => unknown) => {
+        if (this.withdraw(queue, waiter as Waiter)) waiter.reject(reason());
+      };
+      const forget = signal && onAbort(signal, () => giveUp(() => abortReason(signal)));
+      if (timeout !== Infinity) {
+        waiter.timer = setTimeout(() => giveUp(() => this.#timeout(queue, timeout)), timeout);
+        if (!this.#refed) waiter.timer.unref();
+      }
+      those?.add(waiter);
+      waiters.push(waiter as Waiter);
+      this.pump();
+    });
+  }
+
+  /** Takes a waiter out of its queue, so that it will not be served. False when it is not there any more. */
+  withdraw(queue: Queue, waiter: Waiter): boolean {
+    const waiters = this.#queues[queue];
+    const at = waiters.indexOf(waiter);
+    if (at < 0) return false;
+    waiters.splice(at, 1);
+    if (waiters.length === 0) this.#disarm(queue);
+    this.#keep();
+    return true;
+  }
+
+  /** The bell has rung. */
+  mail(): void {
+    this.pump();
+    this.passOn();
+  }
+
+  /** Who was woken wakes another if there is more than it took: one wake-up may stand for two changes. */
+  passOn(): void {
+    if (!this.open) return;
+    const { receivers, senders } = this.#queues;
+    this.wake(this.channel.passOn(receivers.length === 0, senders.length === 0));
+  }
+
+  /** By who has changed the channel, with what the core has answered: an endpoint that blocks, + 1, or 0. */
+  wake(blocked: number): void {
+    if (blocked > 0) this.#sleepers.wake(blocked - 1);
+  }
+
+  /** Serves those who wait, as far as it goes. Called when they come, and at each wake-up. */
+  pump(): void {
+    if (this.#serve('receivers', () => this.channel.armReceiver(false))) this.#disarm('receivers');
+    if (this.#serve('senders', () => this.channel.armSender())) this.#disarm('senders');
+    this.#keep();
+  }
+
+  /**
+   * Tries for each waiter in turn. Before the last try it arms the bell: what changes after that try rings it, what changed
+   * before is seen by it.
+   * @returns whether the bell was armed for nobody, since that try served the last waiter
+   */
+  #serve(queue: Queue, arm: () => void): boolean {
+    const waiters = this.#queues[queue];
+    let armed = false;
+    for (let first = waiters[0]; first !== undefined; first = waiters[0]) {
+      try {
+        const served = first.attempt();
+        if (served !== null) {
+          waiters.shift();
+          first.resolve(served.value);
+          continue;
+        }
+      } catch (error) {
+        waiters.shift();
+        first.reject(error);
+        continue;
+      }
+      if (armed) return false;
+      arm();
+      armed = true;
+    }
+    return armed;
+  }
+
+  /** Nobody waits here any more. If the bell was rung meanwhile, {@link mail} will be called and pass that on. */
+  #disarm(queue: Queue): void {
+    if (!this.open) return;
+    if (queue === 'receivers') this.channel.disarmReceiver();
+    else this.channel.disarmSender();
+  }
+
+  /** Blocks until this endpoint is woken, for so long at most, unless a second look at what `attempt` finds is worth it. */
+  sleep<T>(ms: number, attempt: () => T | undefined): T | undefined {
+    const { endpoint } = this.channel;
+    this.#sleepers.prepare(endpoint);
+    this.channel.armReceiver(true);
+    try {
+      const found = attempt();
+      if (found === undefined && !this.#sleepers.sleep(endpoint, Math.min(ms, LOOK_MS))) this.#heap.blocked();
+      return found;
+    } finally {
+      this.#sleepers.done(endpoint);
+      this.#disarm('receivers');
+    }
+  }
+
+  close(): void {
+    this.assertOpen();
+    this.channel.close();
+    this.#sleepers.wakeAll();
+    this.pump();
+  }
+
+  leave(): void {
+    if (!this.open) return;
+    this.open = false;
+    this.#heap.endpoints.delete(this);
+    this.channel.leave();
+    this.#sleepers.wakeAll();
+    const { receivers, senders } = this.#queues;
+    for (const waiter of [...receivers.splice(0), ...senders.splice(0)]) waiter.reject(this.closed());
+    this.#keep();
+  }
+
+  ref(): void {
+    this.#setRefed(true);
+  }
+
+  unref(): void {
+    this.#setRefed(false);
+  }
+
+  #setRefed(refed: boolean): void {
+    this.#refed = refed;
+    for (const { timer } of [...this.#queues.receivers, ...this.#queues.senders]) {
+      if (refed) timer?.ref();
+      else timer?.unref();
+    }
+    this.#keep();
+  }
+
+  /** Whoever waits keeps the process alive, and this endpoint. */
+  #keep(): void {
+    const awaited = this.#queues.receivers.length + this.#queues.senders.length > 0;
+    if (this.open && (awaited || this.#holdsOpen)) kept.add(this);
+    else kept.delete(this);
+    const alive = this.#refed && awaited;
+    if (!this.open || alive === this.#keepsAlive) return;
+    this.#keepsAlive = alive;
+    if (alive) this.channel.ref();
+    else this.channel.unref();
+  }
+
+  assertOpen(): void {
+    if (!this.open) throw this.closed();
+    this.#heap.assertOpen();
+  }
+
+  closed(): SlabPoolError {
+    return new SlabPoolError('ERR_SLABPOOL_CHANNEL_CLOSED', 'the channel was closed, or this thread has left it', {
+      pool: this.#heap.name,
+    });
+  }
+
+  #timeout(queue: Queue, timeoutMs: number): SlabPoolError {
+    const missed = queue === 'receivers' ? 'no message came' : 'the channel stayed full';
+    return new SlabPoolError('ERR_SLABPOOL_TIMEOUT', `${missed} for ${timeoutMs} ms`, {
+      pool: this.#heap.name,
+      details: { timeoutMs },
+    });
+  }
+}

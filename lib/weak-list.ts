@@ -1,0 +1,31 @@
+const FEW = 16;
+
+/** Objects that may be collected; those that have not been can be gone through. */
+export class WeakList<T extends object> {
+  readonly #refs = new Set<WeakRef<T>>();
+  readonly #refOf = new WeakMap<T, WeakRef<T>>();
+  /** At how many it looks for those that were collected: a constant time for each that is added. */
+  #full = FEW;
+
+  add(it: T): void {
+    if (this.#refs.size >= this.#full) {
+      for (const ref of this.#refs) if (ref.deref() === undefined) this.#refs.delete(ref);
+      this.#full = Math.max(FEW, 2 * this.#refs.size);
+    }
+    const ref = new WeakRef(it);
+    this.#refOf.set(it, ref);
+    this.#refs.add(ref);
+  }
+
+  delete(it: T): void {
+    const ref = this.#refOf.get(it);
+    if (ref !== undefined) this.#refs.delete(ref);
+  }
+
+  *[Symbol.iterator](): Generator<T> {
+    for (const ref of this.#refs) {
+      const it = ref.deref();
+      if (it !== undefined) yield it;
+    }
+  }
+}
