@@ -226,7 +226,7 @@ describe('many members', () => {
       }
     }
     expect(members).toHaveLength(4094);
-    expect(refused).toEqual(coded('ERR_SLABPOOL_OUT_OF_MEMORY'));
+    expect(refused).toEqual(coded('ERR_SLABPOOL_LIMIT'));
     members.pop()?.close();
     BufferPool.attach(pool.handle).close();
     for (const member of members) member.close();
