@@ -1,4 +1,5 @@
 import type { Block } from './block.js';
+import { now } from './clock.js';
 import { CLASSES, type CoreAddress, MAX_BATCH } from './core.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import { isAddress } from './handle.js';
@@ -346,9 +347,9 @@ export class Channel {
     }
     let lease = this.#take();
     if (lease !== undefined) return lease;
-    const until = performance.now() + timeoutMs;
+    const until = now() + timeoutMs;
     try {
-      for (let left = timeoutMs; lease === undefined && left > 0; left = until - performance.now()) {
+      for (let left = timeoutMs; lease === undefined && left > 0; left = until - now()) {
         lease = this.#sleep(Math.min(left, LOOK_MS)) ?? this.#take();
       }
     } finally {

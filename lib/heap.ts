@@ -1,6 +1,7 @@
 import { Adrift } from './adrift.js';
 import { Block, BlockTable } from './block.js';
 import type { Channel } from './channel.js';
+import { now } from './clock.js';
 import {
   type Cause,
   CLASSES,
@@ -77,7 +78,7 @@ export class Heap {
   closed = false;
   #draining = false;
   #ended = false;
-  readonly since = performance.now();
+  readonly since = now();
   /** Open in this thread. */
   readonly channels = new Set<Channel>();
   #shared = false;
