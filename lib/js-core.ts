@@ -500,7 +500,7 @@ let mover: MessageChannel | undefined;
 
 /** The memory under a new ArrayBuffer. Not by `structuredClone()`, which is missing where a browser is simulated. */
 function move(buffer: ArrayBuffer): ArrayBuffer {
-  mover ??= new MessageChannel();
+  mover ??= outside(() => new MessageChannel());
   mover.port1.postMessage(buffer, [buffer]);
   return receiveMessageOnPort(mover.port2)?.message;
 }
