@@ -1,14 +1,25 @@
 import { defineConfig } from 'vitest/config';
 
+const IN_ANY_REALM = 'test/realms/*.test.ts';
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // Some tests wait for the garbage collector; the addon is loaded the way most programs load it, on a main thread.
-    pool: 'forks',
-    execArgv: ['--expose-gc'],
     // dist/ is run by Node itself, not transformed: what ships is what is tested.
     server: { deps: { external: [/\/dist\//] } },
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'node',
+          include: ['test/**/*.test.ts'],
+          // Some tests wait for the garbage collector; the addon is loaded the way most programs load it, on a main thread.
+          pool: 'forks',
+          execArgv: ['--expose-gc'],
+        },
+      },
+      { extends: true, test: { name: 'vm', include: [IN_ANY_REALM], pool: 'vmThreads' } },
+    ],
   },
 });

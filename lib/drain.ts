@@ -4,7 +4,7 @@ import { SlabPoolError } from './errors.js';
 import type { Heap } from './heap.js';
 import { outOf } from './leaks.js';
 import { unwatch, type Watched, watch } from './vigil.js';
-import type { AcquireOptions } from './waiting.js';
+import type { Limits } from './wait-options.js';
 
 /** One that waits for the end. */
 interface Waiter {
@@ -22,8 +22,9 @@ export class Drain implements Watched {
   }
 
   /** From now on the pool gives nothing out, in any thread. Resolves when nothing is out any more. */
-  begin({ signal, timeout = Infinity }: AcquireOptions): Promise<void> {
+  begin({ signal, timeout }: Limits): Promise<void> {
     return new Promise((resolve, reject) => {
+      if (signal?.aborted) throw abortReason(signal);
       const settle = () => {
         this.#waiters.delete(waiter);
         if (this.#waiters.size === 0) unwatch(this);

@@ -1,5 +1,6 @@
 import { Adrift } from './adrift.js';
 import { Block, BlockTable } from './block.js';
+import { now } from './clock.js';
 import {
   type Cause,
   CLASSES,
@@ -81,7 +82,7 @@ export class Heap {
   closed = false;
   #draining = false;
   #ended = false;
-  readonly since = performance.now();
+  readonly since = now();
   /** Of channels, open in this thread. */
   readonly endpoints = new WeakList<Endpoint>();
   #shared = false;

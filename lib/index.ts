@@ -28,7 +28,6 @@ export type { OnPressure, Pressure, PressureLevel } from './pressure.js';
 export type { ClassStats, Hits, PoolStats, ThreadStats } from './stats.js';
 export type { TrackedLease, TrackedLeasesOptions } from './tracker.js';
 export type { WaitOptions } from './wait-options.js';
-export type { AcquireOptions } from './waiting.js';
 export { BufferPool, Channel, type ReceivedLease };
 
 ownMethods(BufferPool, Channel, Lease, Messages, ReceivedLease);

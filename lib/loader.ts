@@ -1,8 +1,8 @@
 import { type Binary, loadBinary, type NoBinary } from './binary.js';
 import type { Core, CoreAddress } from './core.js';
 import { invalidArg, SlabPoolError } from './errors.js';
-import { atFarewell } from './farewell.js';
 import { failure } from './failures.js';
+import { atFarewell } from './farewell.js';
 import { JsCore } from './js-core.js';
 import { type LoadedAddon, NativeCore } from './native-core.js';
 import type { Backend, ResolvedOptions } from './options.js';

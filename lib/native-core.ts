@@ -10,6 +10,7 @@ import {
 } from './core.js';
 import { internal } from './errors.js';
 import type { ResolvedOptions } from './options.js';
+import { outside } from './outside.js';
 import type { Pressure, PressureLevel } from './pressure.js';
 
 /** What the addon exports (native/binding/addon.cc). */
@@ -127,14 +128,14 @@ export class NativeCore implements Core {
     { tiers, maxBytes, epochMs, minBytes }: Pick<ResolvedOptions, 'tiers' | 'maxBytes' | 'epochMs' | 'minBytes'>,
   ): NativeCore {
     const mail = new MailSlot();
-    const pool = new addon.Pool(mail.onMail, Uint32Array.from(tiers), maxBytes, epochMs, minBytes);
+    const pool = outside(() => new addon.Pool(mail.onMail, Uint32Array.from(tiers), maxBytes, epochMs, minBytes));
     return new NativeCore(addon, pool, tiers.length, mail);
   }
 
   /** Null when it is another pool than these options describe. */
   static join(addon: LoadedAddon, { slot, serial }: CoreAddress, capacities: readonly number[], maxBytes: number) {
     const mail = new MailSlot();
-    const pool = new addon.Pool(mail.onMail, slot, serial);
+    const pool = outside(() => new addon.Pool(mail.onMail, slot, serial));
     if (pool.isLike(Uint32Array.from(capacities), maxBytes))
       return new NativeCore(addon, pool, capacities.length, mail);
     pool.close();

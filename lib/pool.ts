@@ -1,3 +1,4 @@
+import { abortReason } from './abort.js';
 import type { Block } from './block.js';
 import { notBorrowed } from './borrowed.js';
 import { checkOptions } from './check.js';
@@ -12,7 +13,7 @@ import { type BackendInfo, joinCore, type OpenedCore, openCore, pageSizeOf } fro
 import { type BufferPoolOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { type PoolStats, takeStats } from './stats.js';
 import type { TrackedLease, TrackedLeasesOptions } from './tracker.js';
-import type { AcquireOptions } from './waiting.js';
+import { checkWaitOptions, type WaitOptions } from './wait-options.js';
 
 const SMALLEST_PAGE = 4096;
 
@@ -137,13 +138,14 @@ export class BufferPool {
    * @throws `ERR_SLABPOOL_TIMEOUT`, the signal's reason, `ERR_SLABPOOL_CLOSED` when the pool is closed meanwhile, and as
    * {@link acquire}
    */
-  async acquireAsync(size: number, options?: AcquireOptions): Promise<Lease> {
+  async acquireAsync(size: number, options?: WaitOptions): Promise<Lease> {
     return this.#acquireAsync('acquireAsync(size, options)', size, options);
   }
 
-  async #acquireAsync(what: string, size: number, options: AcquireOptions | undefined): Promise<Lease> {
+  async #acquireAsync(what: string, size: number, options: WaitOptions | undefined): Promise<Lease> {
     const heap = this.#heap;
-    const wait = heap.waiting.check(what, options);
+    const wait = checkWaitOptions(what, options, this.name);
+    if (wait.signal?.aborted) throw abortReason(wait.signal);
     heap.assertGiving();
     if (!Number.isSafeInteger(size) || size < 0) {
       throw invalidArg(`${what}, size`, 'a safe integer from 0 (bytes)', size, this.name);
@@ -234,7 +236,7 @@ export class BufferPool {
    * @returns a promise of what `fn` returns, or its promise resolves to
    * @throws `ERR_SLABPOOL_BORROWED`, as {@link acquireAsync}, and what `fn` throws
    */
-  async borrowAsync<T>(size: number, fn: (lease: Lease) => T, options?: AcquireOptions): Promise<Awaited<T>> {
+  async borrowAsync<T>(size: number, fn: (lease: Lease) => T, options?: WaitOptions): Promise<Awaited<T>> {
     const what = 'borrowAsync(size, fn, options)';
     if (typeof fn !== 'function') throw invalidArg(`${what}, fn`, 'a function', fn, this.name);
     const lease = await this.#acquireAsync(what, size, options);
@@ -351,9 +353,9 @@ export class BufferPool {
    * @throws `ERR_SLABPOOL_TIMEOUT` with what is still out and where it was acquired, the signal's reason, `ERR_SLABPOOL_CLOSED` when the
    * pool is closed meanwhile, `ERR_SLABPOOL_INVALID_ARG`
    */
-  async drain(options?: AcquireOptions): Promise<void> {
+  async drain(options?: WaitOptions): Promise<void> {
     this.#heap.assertOpen();
-    const checked = this.#heap.waiting.check('drain(options)', options);
+    const checked = checkWaitOptions('drain(options)', options, this.name);
     this.#pooledSize = 0;
     await this.#heap.drains.begin(checked);
     this.close();

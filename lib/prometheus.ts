@@ -134,7 +134,7 @@ class Exporter {
     if (this.#scrape !== null) return this.#scrape;
     const samples = this.#pools.read();
     this.#scrape = samples;
-    queueMicrotask(() => {
+    Promise.resolve().then(() => {
       this.#scrape = null;
     });
     if (this.#pools.size === 0) this.#unregisterAll();

@@ -1,3 +1,4 @@
+import { now } from './clock.js';
 import { STEPS, type Step } from './core.js';
 import type { Heap } from './heap.js';
 import type { Backend, ResolvedOptions } from './options.js';
@@ -228,7 +229,7 @@ export function takeStats(
   return {
     name,
     backend,
-    ageMs: performance.now() - heap.since,
+    ageMs: now() - heap.since,
     maxBytes,
     residentBytes,
     outBytes,

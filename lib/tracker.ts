@@ -1,4 +1,6 @@
+import { setImmediate } from 'node:timers';
 import { Block } from './block.js';
+import { now } from './clock.js';
 import { events, type LeakEvent, type Touch } from './events.js';
 import type { Heap } from './heap.js';
 import { Magazine } from './magazine.js';
@@ -115,7 +117,7 @@ export class Tracker {
     // Drawn, so that no pattern in the program keeps step with it.
     magazine.sampleAfter(Math.max(1, Math.round(most * (1 + Math.random()) * 0.5) | 0));
     if (this.#detection === 'off') return block;
-    if (this.#detection === 'full') return this.#track(block, size, performance.now());
+    if (this.#detection === 'full') return this.#track(block, size, now());
     // Little that is done behaves the same each time it is done.
     if (this.#seldom && acquires <= COUNTED) return block;
     // Each other acquire has the same chance, however long its interval.
@@ -127,7 +129,7 @@ export class Tracker {
     this.untilReceived = this.#receivedInterval();
     if (this.#detection === 'off') return block;
     if (this.#detection === 'full') {
-      return this.#track(block, size, performance.now());
+      return this.#track(block, size, now());
     }
     return this.#trackIfAffordable(block, size);
   }
@@ -140,22 +142,22 @@ export class Tracker {
   }
 
   #trackIfAffordable(block: Block, size: number): Block {
-    const now = performance.now();
-    if (!this.#seldom) return this.#track(block, size, now);
-    this.#affordable = Math.min(BURST, this.#affordable + (now - this.#affordableAt) * PER_MS);
-    this.#affordableAt = now;
+    const at = now();
+    if (!this.#seldom) return this.#track(block, size, at);
+    this.#affordable = Math.min(BURST, this.#affordable + (at - this.#affordableAt) * PER_MS);
+    this.#affordableAt = at;
     if (this.#affordable < 1) return block;
     this.#affordable--;
-    return this.#track(block, size, now);
+    return this.#track(block, size, at);
   }
 
-  #track(block: Block, size: number, now: number): Block {
+  #track(block: Block, size: number, since: number): Block {
     do {
       this.#lastId = (this.#lastId + 1) % IDS;
     } while (this.#tracked.has(this.#lastId));
     const id = this.#lastId;
     const standIn = new Block(block.bytes, id, this.#magazineOf(block));
-    const trail = new Trail(this.#heap.name, size, block.capacity, now, new Stack());
+    const trail = new Trail(this.#heap.name, size, block.capacity, since, new Stack());
     this.#tracked.set(id, { block, trail, acquires: block.magazine.acquires });
     if (!this.#settles) setImmediate(() => this.#settle()).unref();
     this.#settles = true;
@@ -188,7 +190,7 @@ export class Tracker {
         const standIn = standIns.blocks[--standIns.count] as Block;
         const { block, trail, acquires } = this.#forget(standIn);
         // Nobody looked at the clock when it ended: it is taken to have been out for as long as one acquire took since.
-        this.holds.totalMs += (performance.now() - trail.since) / Math.max(1, magazine.acquires - acquires);
+        this.holds.totalMs += (now() - trail.since) / Math.max(1, magazine.acquires - acquires);
         this.#heap.keep(block);
       }
     }
@@ -242,7 +244,7 @@ export class Tracker {
   /** The lease of a stand-in ends: what it has instead from now on. */
   end(standIn: Block, how: 'released' | 'handed over'): Spent {
     const { trail } = this.#forget(standIn);
-    this.holds.totalMs += performance.now() - trail.since;
+    this.holds.totalMs += now() - trail.since;
     return new Spent(trail, new Stack(), how);
   }
 
@@ -266,7 +268,7 @@ export class Tracker {
     const { site } = trail.acquired;
     let leak = this.leaks.get(site);
     if (leak === undefined) {
-      leak = { ...this.#describe(trail, performance.now()), pool: trail.pool, count: 0 };
+      leak = { ...this.#describe(trail, now()), pool: trail.pool, count: 0 };
       this.leaks.set(site, leak);
     }
     leak.count++;
@@ -286,19 +288,19 @@ export class Tracker {
   /** Oldest first. */
   leases(olderThanMs: number): TrackedLease[] {
     this.drain();
-    const now = performance.now();
+    const at = now();
     return [...this.#tracked.values()]
-      .filter(({ trail }) => now - trail.since >= olderThanMs)
-      .map(({ trail }) => this.#describe(trail, now));
+      .filter(({ trail }) => at - trail.since >= olderThanMs)
+      .map(({ trail }) => this.#describe(trail, at));
   }
 
-  #describe({ acquired, size, capacity, since, thread, touches }: Trail, now: number): TrackedLease {
+  #describe({ acquired, size, capacity, since, thread, touches }: Trail, at: number): TrackedLease {
     return {
       site: acquired.site,
       stack: acquired.text,
       size,
       capacity,
-      ageMs: now - since,
+      ageMs: at - since,
       thread,
       touches,
     };

@@ -1,4 +1,5 @@
 import { threadId } from 'node:worker_threads';
+import { now } from './clock.js';
 import { SlabPoolError } from './errors.js';
 import type { Touch } from './events.js';
 import type { Magazine } from './magazine.js';
@@ -107,7 +108,7 @@ export class Trail {
   readonly capacity: number;
   readonly thread = threadId;
   readonly acquired: Stack;
-  /** `performance.now()` of the acquire. */
+  /** {@link now} of the acquire. */
   readonly since: number;
   readonly #touches: { hint: string; atMs: number; stack: Stack | undefined }[] = [];
 
@@ -123,7 +124,7 @@ export class Trail {
     if (this.#touches.length === MOST_TOUCHES) this.#touches.shift();
     // Nothing it captured may keep the lease alive.
     void stack?.frames;
-    this.#touches.push({ hint, atMs: performance.now() - this.since, stack });
+    this.#touches.push({ hint, atMs: now() - this.since, stack });
   }
 
   get touches(): Touch[] {

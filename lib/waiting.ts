@@ -1,25 +1,15 @@
 import { clearTimeout, setTimeout } from 'node:timers';
-import { abortReason, isAbortSignal, onAbort } from './abort.js';
+import { abortReason, onAbort } from './abort.js';
 import type { Block } from './block.js';
-import { checkOptions } from './check.js';
 import { now } from './clock.js';
 import { type Core, DRAINING, QUEUE_FULL } from './core.js';
-import { invalidArg, SlabPoolError } from './errors.js';
+import { SlabPoolError } from './errors.js';
 import type { Heap } from './heap.js';
 import { Lease } from './lease.js';
 import type { Magazine } from './magazine.js';
 import type { ResolvedOptions } from './options.js';
 import { unwatch, type Watched, watch } from './vigil.js';
-
-/** What `setTimeout` takes, in milliseconds. */
-const LONGEST_TIMEOUT = 2 ** 31 - 1;
-
-export interface AcquireOptions {
-  /** Ends the waiting; the promise rejects with `signal.reason`. */
-  signal?: AbortSignal;
-  /** Milliseconds, at most 2^31 - 1; 0: does not wait at all. Default: `Infinity`. */
-  timeout?: number;
-}
+import type { Limits } from './wait-options.js';
 
 interface Waiter {
   readonly size: number;
@@ -61,25 +51,8 @@ export class Waiting implements Watched {
     return this.#forOversize.size;
   }
 
-  /**
-   * The options of a call of `what`, none of which is missing.
-   * @throws `ERR_SLABPOOL_INVALID_ARG`, and the signal's reason
-   */
-  check(what: string, given: AcquireOptions | undefined): AcquireOptions & { timeout: number } {
-    const { signal, timeout = Infinity } = checkOptions(what, given, ['signal', 'timeout'], this.#heap.name);
-    if (signal !== undefined && !isAbortSignal(signal)) {
-      throw invalidArg(`${what}, option 'signal'`, 'an AbortSignal', signal, this.#heap.name);
-    }
-    if (typeof timeout !== 'number' || !(timeout >= 0) || (timeout > LONGEST_TIMEOUT && timeout !== Infinity)) {
-      const expected = `a number of 0 to ${LONGEST_TIMEOUT} (milliseconds), or Infinity`;
-      throw invalidArg(`${what}, option 'timeout'`, expected, timeout, this.#heap.name);
-    }
-    if (signal?.aborted) throw abortReason(signal);
-    return signal === undefined ? { timeout } : { signal, timeout };
-  }
-
   /** A lease of a block of the magazine's tier, once it is this request's turn. */
-  forBudget(magazine: Magazine, size: number, options: AcquireOptions): Promise<Lease> {
+  forBudget(magazine: Magazine, size: number, limits: Limits): Promise<Lease> {
     let number = 0;
     const withdraw = () => {
       this.#inCore.delete(number);
@@ -87,7 +60,7 @@ export class Waiting implements Watched {
       this.#core.cancel(number);
       this.#watch();
     };
-    return this.#wait(size, options, withdraw, (waiter) => {
+    return this.#wait(size, limits, withdraw, (waiter) => {
       this.#heap.noteExhausted(magazine.capacity, true);
       number = this.#core.wait(magazine.sizeClass, this.#most);
       if (number > 0) {
@@ -101,7 +74,7 @@ export class Waiting implements Watched {
   }
 
   /** A lease of an oversize buffer, once there is room for it and all that came before. */
-  async forRoom(size: number, options: AcquireOptions): Promise<Lease> {
+  async forRoom(size: number, limits: Limits): Promise<Lease> {
     if (this.forOversize >= this.#most) throw this.#full(size, this.forOversize);
     this.oversize++;
     let joined: Waiter;
@@ -109,7 +82,7 @@ export class Waiting implements Watched {
       this.#forOversize.delete(joined);
       this.serveOversize(); // it may have been the one that all others waited for
     };
-    return this.#wait(size, options, withdraw, (waiter) => {
+    return this.#wait(size, limits, withdraw, (waiter) => {
       joined = waiter;
       this.#forOversize.add(waiter);
       this.#watch();
@@ -118,7 +91,7 @@ export class Waiting implements Watched {
 
   #wait(
     size: number,
-    { signal, timeout = Infinity }: AcquireOptions,
+    { signal, timeout }: Limits,
     withdraw: () => void,
     join: (waiter: Waiter) => void,
   ): Promise<Lease> {

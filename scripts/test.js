@@ -3,11 +3,13 @@
 //   vitest    the library, on this Node
 //   native    the core alone: unit tests, stress under sanitizers, model checking, fuzzing (native/test)
 //   runtimes  the vitest suite on other releases of Node (not by default: it downloads them)
+//   realms    a small suite under Jest with jsdom, and with sinon's fake timers (not by default: the same)
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { realms } from './realms.js';
 import { bin, node, root, run } from './run.js';
 import { installRuntimes } from './runtimes.js';
 
@@ -15,9 +17,9 @@ import { installRuntimes } from './runtimes.js';
 
 const suites = process.argv.slice(2);
 const chosen = suites.length > 0 ? suites : ['vitest', 'native'];
-const unknown = chosen.find((suite) => !['vitest', 'native', 'runtimes'].includes(suite));
+const unknown = chosen.find((suite) => !['vitest', 'native', 'runtimes', 'realms'].includes(suite));
 if (unknown !== undefined) {
-  console.error(`npm test: expected suites of vitest, native, runtimes, got '${unknown}'`);
+  console.error(`npm test: expected suites of vitest, native, runtimes, realms, got '${unknown}'`);
   process.exit(2);
 }
 
@@ -39,6 +41,11 @@ if (chosen.includes('runtimes')) {
     headline(`vitest on ${name}`);
     counts.push(vitest(execPath));
   }
+}
+
+if (chosen.includes('realms')) {
+  headline('other realms');
+  counts.push(...realms());
 }
 
 const passed = counts.reduce((sum, count) => sum + count.passed, 0);

@@ -124,6 +124,8 @@ describe('C: options of the prototype', () => {
     ['the constructor', { maxBytes: 8192, zero: 'acquire' }, (pool) => pool],
     ['the constructor that is given some', { maxBytes: 8192 }, (pool) => pool],
     ['trackedLeases()', { olderThanMs: -1 }, (pool) => pool.trackedLeases({})],
+    ['acquireAsync()', { timeout: -1, signal: 1 }, async (pool) => (await pool.acquireAsync(1, {})).release()],
+    ['borrowAsync()', { timeout: -1, signal: 1 }, (pool) => pool.borrowAsync(1, () => {}, {})],
   ])('are not obeyed by %s', async (what, inherited, use) => {
     try {
       for (const [key, value] of Object.entries(inherited)) {
@@ -149,6 +151,8 @@ describe('C: misspelt options of functions', () => {
   test.each<[string, (pool: BufferPool, options: object) => unknown]>([
     ['trackedLeases', (pool, options) => pool.trackedLeases(options)],
     ['serveStats', (_, options) => serveStats([], options)],
+    ['acquireAsync', (pool, options) => pool.acquireAsync(1, options)],
+    ['borrowAsync', (pool, options) => pool.borrowAsync(1, () => expect.unreachable(), options)],
   ])('%s', async (name, call) => {
     const pool = new BufferPool();
     const wrong: [unknown, RegExp][] = [
