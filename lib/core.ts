@@ -101,10 +101,22 @@ export interface CoreThreadStats {
   here: boolean;
 }
 
+/** What one thread has sent, and nobody has adopted; or what is in channels. */
+export interface CoreTransit {
+  /** The sender's index, or -1: what travels by channels, or was granted to those who wait. */
+  sender: number;
+  count: number;
+  /** Milliseconds, about. */
+  oldestMs: number;
+  /** Whether it is the thread that asks. */
+  here: boolean;
+}
+
 /** Where a refill found its batch, nearest first (the steps of Go's `sync.Pool` behind its `private`). */
 export const STEPS = ['depot', 'steal', 'victim', 'cold', 'slab'] as const;
 export type Step = (typeof STEPS)[number];
-/** The place of `slab` in {@link STEPS}. */
+/** The places of `cold` and `slab` in {@link STEPS}. */
+export const COLD = 3;
 export const SLAB = 4;
 
 /** Where a native pool is to be found in this process. */
@@ -201,6 +213,8 @@ export interface Core {
   stats(): CoreClassStats[];
   totals(): CoreTotals;
   threads(): CoreThreadStats[];
+  /** A walk through all blocks. */
+  inTransit(): CoreTransit[];
   /** `null`, or the first thing that is wrong with the core's books. */
   checkInvariants(): string | null;
   /**

@@ -17,6 +17,8 @@ const TOO_LARGE = 1 / 8;
 const TOO_LARGE_AFTER_MS = 60_000;
 /** Of the bytes handed out. Memory that was given back costs page faults when it is wanted again, as fresh memory does. */
 const GIVEN_BACK = 0.05;
+/** A minute: a ticket is on its way for as long as a message takes. */
+const TICKET_OLD_MS = 60_000;
 /** Of the budget. */
 const RETIRED_WARNING = 0.1;
 
@@ -26,17 +28,16 @@ export function diagnoseMemory(stats: PoolStats): Finding[] {
 }
 
 function leaks(stats: PoolStats): Finding[] {
-  const { leaks, drops, retiredBytes, maxBytes, holds } = stats;
+  const { leaks, drops, retiredBytes, maxBytes, holds, transit, transitBytes } = stats;
   const findings: Finding[] = [];
   if (leaks.collected > 0) {
-    const lost = leaks.collected * leaks.sampleRate;
     findings.push({
       id: 'collected',
       severity: 'warning',
-      text: `${formatCount(leaks.collected)} tracked leases were garbage-collected without a release, so about ${formatCount(lost)} of all`,
+      text: `${formatCount(leaks.collected)} tracked leases were garbage-collected without a release, and those that are not tracked with them`,
       advice:
         "leakDetection: 'full' in staging names every site; the diagnostics channel slabpool:leak those that were sampled.",
-      figures: { collected: leaks.collected, estimated: lost, sampleRate: leaks.sampleRate },
+      figures: { collected: leaks.collected, sampleRate: leaks.sampleRate },
     });
   }
   const { expected, held, holdMs } = little(stats);
@@ -47,8 +48,25 @@ function leaks(stats: PoolStats): Finding[] {
       text:
         `${formatCount(held)} leases are out in this thread, where its rate and the ${formatDuration(holdMs)} that leases ` +
         `are held explain ${formatCount(expected)} (${formatCount(leaks.tracked)} of them are tracked)`,
-      advice: 'trackedLeases({ olderThanMs }) lists those that were taken long ago, and where.',
+      advice:
+        leaks.tracked > 0
+          ? 'trackedLeases({ olderThanMs }) lists those that were taken long ago, and where.'
+          : "None of them is tracked: leakDetection: 'full' says where they were acquired.",
       figures: { outstanding: held, expected, meanHoldMs: holdMs, tracked: leaks.tracked },
+    });
+  }
+  if (transit.oldestTicketMs >= TICKET_OLD_MS) {
+    const { tickets, oldestTicketMs, senders } = transit;
+    const by = senders.map((sender) => `thread ${sender.thread}${sender.here ? ' (this one)' : ''} ${sender.tickets}`);
+    findings.push({
+      id: 'tickets',
+      severity: 'warning',
+      text:
+        `${formatCount(tickets)} tickets were adopted by nobody, the oldest for ${formatDuration(oldestTicketMs)}, and keep up to ` +
+        `${formatBytes(transitBytes)} of the budget. Sent by ${by.join(', ')}`,
+      advice:
+        'Adopt each ticket, also when the request that it belongs to has failed. A Channel gives back what nobody receives.',
+      figures: { tickets, oldestMs: oldestTicketMs, transitBytes },
     });
   }
   if (retiredBytes > 0 || drops.retired > 0) {

@@ -22,6 +22,7 @@ export interface Finding {
     | 'oversize-refused'
     | 'collected'
     | 'held'
+    | 'tickets'
     | 'retired'
     | 'budget-too-small'
     | 'budget-too-large'

@@ -4,6 +4,7 @@ import { now } from './clock.js';
 import {
   type Cause,
   CLASSES,
+  COLD,
   type Core,
   DRAINING,
   EXHAUSTED,
@@ -166,13 +167,14 @@ export class Heap {
     this.#noteTrim('exhausted', given * KIB);
     if (count <= 0) return count;
 
-    const step = exchange[STEP];
+    const step = exchange[STEP] as number;
     magazine.held += count;
     magazine.reported++; // the core counts the one that is about to be leased
     // The core names the warmest block first: it becomes the top of the stack.
     for (let i = 0; i < count; i++) blocks[count - 1 - i] = this.#blockAt(exchange[i] as number, magazine);
     magazine.count = count - 1;
     const block = blocks[count - 1] as Block;
+    this.tracker.refilled(magazine, this.#shareOut(magazine, step));
     if (step === SLAB) {
       this.outbox.add(events.slabCreate, {
         pool: this.name,
@@ -181,6 +183,12 @@ export class Heap {
     }
     this.#announce(block);
     return block;
+  }
+
+  /** Of the budget, what is out with this tier's leases; or with all, if there was no block with memory left to give out. */
+  #shareOut({ held, count, capacity }: Magazine, step: number): number {
+    const bytes = step >= COLD ? this.#core.residentBytes : (held - count) * capacity;
+    return bytes / this.#options.maxBytes;
   }
 
   /** Lets subscribers know. If one of them closes the pool, the block on its way to a lease goes back, and there is no lease. */

@@ -25,7 +25,7 @@ export type { BackendInfo } from './loader.js';
 export type { Backend, BufferPoolOptions, DebugLevel } from './options.js';
 export type { OnPressure, Pressure, PressureLevel } from './pressure.js';
 
-export type { ClassStats, Hits, PoolStats, ThreadStats } from './stats.js';
+export type { ClassStats, Hits, PoolStats, Sender, ThreadStats } from './stats.js';
 export type { TrackedLease, TrackedLeasesOptions } from './tracker.js';
 export type { WaitOptions } from './wait-options.js';
 export { BufferPool, Channel, type ReceivedLease };

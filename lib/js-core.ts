@@ -1,6 +1,7 @@
 import { freemem, totalmem } from 'node:os';
 import { setImmediate } from 'node:timers';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
+import { now } from './clock.js';
 import {
   CAUSES,
   type Cause,
@@ -9,6 +10,7 @@ import {
   type CoreClassStats,
   type CoreThreadStats,
   type CoreTotals,
+  type CoreTransit,
   DRAINING,
   EXCHANGE_LENGTH,
   EXHAUSTED,
@@ -48,6 +50,8 @@ interface JsBlock {
   state: State;
   /** Number of its last hand-over: that ticket is good while the block is in transit. */
   handOver: number;
+  /** When the last ticket was made. */
+  sentAt: number;
   /** What the last ticket's sender used, in bytes. */
   size: number;
   /** Memory; `null` while cold, and once it was disowned. */
@@ -153,7 +157,7 @@ export class JsCore implements Core {
   #carve(k: JsClass, sizeClass: number, count: number): void {
     for (let i = 0; i < count; i++) {
       const handOver = Math.floor(Math.random() * HAND_OVERS);
-      k.cold.push(this.#blocks.push({ sizeClass, state: 'cold', handOver, size: 0, bytes: null }) - 1);
+      k.cold.push(this.#blocks.push({ sizeClass, state: 'cold', handOver, sentAt: 0, size: 0, bytes: null }) - 1);
     }
     k.carved += count;
   }
@@ -344,6 +348,7 @@ export class JsCore implements Core {
     it.state = 'transit';
     it.handOver = (it.handOver + 1) % HAND_OVERS;
     it.size = Math.min(size, k.capacity);
+    it.sentAt = now();
     k.out--;
     k.transit++;
     return it.handOver * TICKET_BLOCKS + block;
@@ -436,6 +441,14 @@ export class JsCore implements Core {
       },
     ];
   }
+
+  inTransit(): CoreTransit[] {
+    const sent = this.#blocks.filter(({ state }) => state === 'transit');
+    if (sent.length === 0) return [];
+    const oldestMs = now() - sent.reduce((first, { sentAt }) => Math.min(first, sentAt), Infinity);
+    return [{ sender: 0, count: sent.length, oldestMs, here: true }];
+  }
+
   /** As the runtime sees it. In a container with a limit, the page cache counts as used. */
   pressure(): Pressure {
     const limit = process.constrainedMemory?.();

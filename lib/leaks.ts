@@ -1,3 +1,4 @@
+import { formatDuration } from './format.js';
 import type { Heap } from './heap.js';
 
 /** What of a pool is not free. */
@@ -11,7 +12,9 @@ export interface Out {
     readonly outstanding: number;
     /** Blocks that other threads have: leased, or in magazines that they have not emptied yet. */
     readonly elsewhere: number;
-    /** Blocks in tickets and messages. */
+    /** Tickets that this thread has sent and nobody has adopted. */
+    readonly tickets: number;
+    /** Blocks in tickets and messages, of all threads. */
     readonly transit: number;
   };
 }
@@ -28,10 +31,15 @@ export function outOf(heap: Heap): Out {
   }
   if (oversize.count > 0) list.push(`${oversize.count} oversize`);
   const elsewhere = core.threads().reduce((sum, { here, out }) => sum + (here ? 0 : out), 0);
-  const transit = core.stats().reduce((sum, k) => sum + k.transit, 0);
+  const sent = core.inTransit();
+  const transit = sent.reduce((sum, { count }) => sum + count, 0);
+  const own = sent.find(({ here }) => here);
+  const tickets = own?.count ?? 0;
+  if (own !== undefined)
+    list.push(`${tickets} in tickets of this thread (the oldest for ${formatDuration(own.oldestMs)})`);
   if (elsewhere > 0) list.push(`${elsewhere} with other threads`);
-  if (transit > 0) list.push(`${transit} in tickets and messages`);
-  return { list: list.join(', '), sites: sitesOf(heap), details: { outstanding, elsewhere, transit } };
+  if (transit > tickets) list.push(`${transit - tickets} in messages and tickets of others`);
+  return { list: list.join(', '), sites: sitesOf(heap), details: { outstanding, tickets, elsewhere, transit } };
 }
 
 function sitesOf({ tracker }: Heap): string {

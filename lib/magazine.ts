@@ -62,6 +62,15 @@ export class Magazine {
     this.untilSample = interval;
   }
 
+  /** The next sample is the acquire that comes so many after the last one, if it would come later. */
+  hasten(after: number): void {
+    const less = this.untilSample - after;
+    if (less <= 0) return;
+    this.interval -= less;
+    this.#acquiresAtSample -= less;
+    this.untilSample = after;
+  }
+
   /** The last acquire was refused. */
   uncount(): void {
     this.#acquiresAtSample--;

@@ -6,6 +6,7 @@ import {
   type CoreClassStats,
   type CoreThreadStats,
   type CoreTotals,
+  type CoreTransit,
   STEPS,
 } from './core.js';
 import { internal } from './errors.js';
@@ -82,7 +83,7 @@ export interface CoreChannel {
   leave(): void;
 }
 
-type Adapted = 'stats' | 'totals' | 'threads' | 'map' | 'listen' | 'trim';
+type Adapted = 'stats' | 'totals' | 'threads' | 'inTransit' | 'map' | 'listen' | 'trim';
 interface NativePool extends Omit<Core, 'exchange' | 'address' | 'detach' | 'disown' | Adapted> {
   /** Whether it was made with these. */
   isLike(capacities: Uint32Array, maxBytes: number): boolean;
@@ -95,6 +96,7 @@ interface NativePool extends Omit<Core, 'exchange' | 'address' | 'detach' | 'dis
   stats(into: Float64Array): void;
   totals(): Float64Array;
   threads(): Float64Array[];
+  inTransit(): Float64Array[];
 }
 
 const FIELDS = 14 + STEPS.length;
@@ -303,6 +305,13 @@ export class NativeCore implements Core {
       const [index, out, outBytes, cached, cachedBytes, acquires, ...refills] = row;
       const here = refills.pop() === 1;
       return { index, out, outBytes, cached, cachedBytes, acquires, refills, here } as CoreThreadStats;
+    });
+  }
+
+  inTransit(): CoreTransit[] {
+    return this.#pool.inTransit().map((row) => {
+      const [sender, count, oldestMs, here] = row;
+      return { sender, count, oldestMs, here: here === 1 } as CoreTransit;
     });
   }
 

@@ -327,20 +327,20 @@ export class BufferPool {
   }
 
   /**
-   * For the end of a test: throws while leases are out, without asking the garbage collector. Says where those that are tracked
-   * were acquired.
+   * For the end of a test: throws while leases of this thread are out, or tickets that it sent are not adopted, without asking the
+   * garbage collector. Says where those leases that are tracked were acquired.
    * @throws `ERR_SLABPOOL_LEAK`
    */
   assertNoLeaks(): void {
     this.#heap.assertOpen();
     const { list, sites, details } = outOf(this.#heap);
-    const { outstanding } = details;
+    const { outstanding, tickets } = details;
     this.#heap.outbox.publish();
-    if (outstanding === 0) return;
+    if (outstanding + tickets === 0) return;
     throw new SlabPoolError(
       'ERR_SLABPOOL_LEAK',
-      `expected every lease to be released, but ${outstanding} are out: ${list}${sites}`,
-      { pool: this.name, details: { outstanding } },
+      `expected every lease to be released and every ticket to be adopted, but ${outstanding + tickets} are out: ${list}${sites}`,
+      { pool: this.name, details: { outstanding, tickets } },
     );
   }
 

@@ -1,5 +1,5 @@
 import { now } from './clock.js';
-import { STEPS, type Step } from './core.js';
+import { type CoreTransit, STEPS, type Step } from './core.js';
 import type { Heap } from './heap.js';
 import type { Backend, ResolvedOptions } from './options.js';
 import type { Pressure } from './pressure.js';
@@ -38,6 +38,17 @@ export interface ClassStats {
   readonly hits: Hits;
 }
 
+/** Tickets of one thread. */
+export interface Sender {
+  /** Its number in the pool. */
+  readonly thread: number;
+  /** Whether it is the one that asks. */
+  readonly here: boolean;
+  readonly tickets: number;
+  /** Milliseconds, about. */
+  readonly oldestMs: number;
+}
+
 /** One thread that has the pool now. Counts include those of threads that had its number before. */
 export interface ThreadStats {
   /** Its number in the pool, which the next thread takes over when it is gone. */
@@ -73,6 +84,14 @@ export interface PoolStats {
   readonly outBytes: number;
   /** Of these, handed over by one thread and not yet adopted by another. */
   readonly transitBytes: number;
+  /** Of what was handed over: tickets that nobody has adopted, and who sent them; and messages in channels, and grants on their way. */
+  readonly transit: {
+    readonly tickets: number;
+    /** Milliseconds, about; 0 where there is none. */
+    readonly oldestTicketMs: number;
+    readonly senders: readonly Sender[];
+    readonly messages: number;
+  };
   /** Of these, free: in magazines, depots and victims. */
   readonly cachedBytes: number;
   /** Of the cached ones, those in magazines of threads. */
@@ -234,6 +253,7 @@ export function takeStats(
     residentBytes,
     outBytes,
     transitBytes,
+    transit: transitOf(transitBytes === 0 ? [] : core.inTransit()),
     cachedBytes: Math.max(0, residentBytes - outBytes - transitBytes - restingBytes - retiredBytes - pinnedBytes),
     magazineBytes: sum((k) => k.magazineBytes),
     victimBytes: sum((k) => k.victimBytes),
@@ -298,6 +318,18 @@ export function takeStats(
       hits: hitsOf(acquires, refills),
     })),
     classes,
+  };
+}
+
+function transitOf(all: readonly CoreTransit[]): PoolStats['transit'] {
+  const senders = all
+    .filter(({ sender }) => sender >= 0)
+    .map(({ sender, here, count, oldestMs }): Sender => ({ thread: sender, here, tickets: count, oldestMs }));
+  return {
+    tickets: senders.reduce((sum, { tickets }) => sum + tickets, 0),
+    oldestTicketMs: senders.reduce((oldest, { oldestMs }) => Math.max(oldest, oldestMs), 0),
+    senders,
+    messages: all.reduce((sum, { sender, count }) => sum + (sender < 0 ? count : 0), 0),
   };
 }
 

@@ -19,6 +19,11 @@ const LONGEST_INTERVAL = 4096;
  */
 const BURST = 64;
 const PER_MS = 1;
+/**
+ * Of the budget: when more is out, some of each batch that is taken from the core are tracked, the more of them the less is left. Who
+ * holds what is out then is what somebody will want to know, and a lease that is forgotten gives its block back if it is tracked.
+ */
+const CROWDED = 1 / 4;
 /** One in so many, or fewer, are tracked at the least possible cost: {@link Tracker.magazineOf}. */
 const SELDOM = 1024;
 /** Leases that may end before somebody looks after them. */
@@ -97,6 +102,8 @@ export class Tracker {
   untilReceived: number;
   #affordable = BURST;
   #affordableAt = 0;
+  /** Magazines whose next sample is to be tracked. */
+  readonly #crowded = new Set<Magazine>();
 
   constructor(heap: Heap, { leakDetection, leakSampleRate, zero, debug }: ResolvedOptions, byItself: boolean) {
     this.#heap = heap;
@@ -118,10 +125,18 @@ export class Tracker {
     magazine.sampleAfter(Math.max(1, Math.round(most * (1 + Math.random()) * 0.5) | 0));
     if (this.#detection === 'off') return block;
     if (this.#detection === 'full') return this.#track(block, size, now());
+    if (this.#crowded.delete(magazine)) return this.#trackIfAffordable(block, size);
     // Little that is done behaves the same each time it is done.
     if (this.#seldom && acquires <= COUNTED) return block;
     // Each other acquire has the same chance, however long its interval.
     return Math.random() * this.#rate < interval ? this.#trackIfAffordable(block, size) : block;
+  }
+
+  /** A magazine was filled from the core; `shareOut` of the budget is out. */
+  refilled(magazine: Magazine, shareOut: number): void {
+    if (shareOut < CROWDED || this.#detection !== 'sampled' || !this.#canAfford(now())) return;
+    magazine.hasten(Math.max(1, Math.round((1 - shareOut) * magazine.batch * Math.random())));
+    this.#crowded.add(magazine);
   }
 
   /** A block that no acquire counts, when {@link untilReceived} is down to 0: the block itself, or a stand-in. */
@@ -144,11 +159,15 @@ export class Tracker {
   #trackIfAffordable(block: Block, size: number): Block {
     const at = now();
     if (!this.#seldom) return this.#track(block, size, at);
-    this.#affordable = Math.min(BURST, this.#affordable + (at - this.#affordableAt) * PER_MS);
-    this.#affordableAt = at;
-    if (this.#affordable < 1) return block;
+    if (!this.#canAfford(at)) return block;
     this.#affordable--;
     return this.#track(block, size, at);
+  }
+
+  #canAfford(at: number): boolean {
+    this.#affordable = Math.min(BURST, this.#affordable + (at - this.#affordableAt) * PER_MS);
+    this.#affordableAt = at;
+    return this.#affordable >= 1;
   }
 
   #track(block: Block, size: number, since: number): Block {

@@ -34,6 +34,16 @@ test('a healthy pool: one finding, that it is', () => {
   expect(String(diagnosis)).toBe("pool 'sample': ok\n  ok      hit-rate: hit rate 99.7 % of 10,000 acquires");
 });
 
+const tickets = (oldestMs: number): Given => ({
+  transitBytes: 64 * KiB,
+  transit: {
+    tickets: 1,
+    oldestTicketMs: oldestMs,
+    senders: [{ thread: 3, here: true, tickets: 1, oldestMs }],
+    messages: 0,
+  },
+});
+
 test.each<[string, Given, string, string]>([
   ['just below healthy', { hitRate: 0.949 }, 'note', 'hit-rate'],
   ['one half', { hitRate: 0.5 }, 'note', 'hit-rate'],
@@ -48,6 +58,7 @@ test.each<[string, Given, string, string]>([
   ['memory that comes fresh each time', drops({ pressureBytes: 320 * MiB }), 'warning', 'reuse'],
   ['leases that were collected', leaks({ collected: 3 }), 'warning', 'collected'],
   ['more leases out than rate and hold time explain', out(65), 'warning', 'held'],
+  ['a ticket that nobody adopts', tickets(60_000), 'warning', 'tickets'],
   ['detached blocks', { retiredBytes: 64 * KiB, ...drops({ retired: 1 }) }, 'note', 'retired'],
   ['a tenth of the budget detached', { retiredBytes: 2 * MiB, ...drops({ retired: 32 }) }, 'warning', 'retired'],
   ['refused acquires', { exhausted: 1 }, 'warning', 'budget-too-small'],

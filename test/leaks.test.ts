@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
-import { BufferPool, type BufferPoolOptions, type LeakEvent } from 'slabpool';
+import { BufferPool, type BufferPoolOptions, type LeakEvent, type Lease } from 'slabpool';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BACKENDS, checkBooks, coded, detach, heapOf, KiB, MiB } from './backends.js';
 import { Member, terminateAll } from './member.js';
@@ -45,6 +45,44 @@ describe.each(BACKENDS)('leaks on the %s core', (backend) => {
   afterEach(() => pool.close());
 
   const leak = (size = 5000) => void pool.acquire(size);
+  const tryAcquire = (size: number) => {
+    try {
+      return pool.acquire(size);
+    } catch {
+      return null;
+    }
+  };
+
+  test.each([
+    [64 * KiB, 256],
+    [4 * KiB, 2048],
+  ])(
+    'B3: with the defaults, a leak of all of a budget is published before it is all gone (%i bytes, %i leases)',
+    async (size, all) => {
+      pool = new BufferPool({ name: 'leaky', backend, maxBytes: size * all, tiers: [size] });
+      let leaked = 0;
+      for (; leaked < all && events.length === 0; leaked++) {
+        leak(size);
+        if (leaked % (all / 8) !== all / 8 - 1) continue;
+        gc();
+        await setTimeout(5);
+        gc();
+        await setTimeout(5);
+      }
+      expect(leaked).toBeLessThan(all);
+      expect(events[0]).toMatchObject({ pool: 'leaky', site: expect.stringMatching(HERE) });
+      // And whoever looks finds those who are left.
+      const rest: Lease[] = [];
+      for (let lease = tryAcquire(size); lease !== null; lease = tryAcquire(size)) rest.push(lease);
+      expect(pool.trackedLeases().length).toBeGreaterThan(0);
+      pool.releaseMany(rest);
+      // What is collected gives its block back.
+      await collectedUntil(() => {
+        const { outstanding, leaks } = pool.stats();
+        return leaks.collected > 0 && outstanding === leaked - leaks.collected;
+      });
+    },
+  );
 
   test('a lease that is collected unreleased is reported, and its block comes back', async () => {
     open({ tiers: [64 * KiB], maxBytes: 64 * KiB });

@@ -37,6 +37,7 @@ export function sampleStats(given: Partial<PoolStats> = {}): PoolStats {
     residentBytes: 4 * MiB,
     outBytes: 0,
     transitBytes: 0,
+    transit: { tickets: 0, oldestTicketMs: 0, senders: [], messages: 0 },
     cachedBytes: 4 * MiB,
     magazineBytes: 0,
     victimBytes: 0,

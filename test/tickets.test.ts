@@ -33,13 +33,37 @@ describe.each(BACKENDS)('tickets within one thread on the %s core', (backend) =>
     next.release();
   });
 
+  test('B3: tickets that nobody adopts are in the books: how many, since when, and who sent them', async () => {
+    expect(pool.stats().transit).toEqual({ tickets: 0, oldestTicketMs: 0, senders: [], messages: 0 });
+    const tickets = pool.acquireMany(64 * KiB, 3).map((lease) => lease.transfer());
+    const since = performance.now();
+    while (performance.now() < since + 30);
+    tickets.push(pool.acquire(KiB).transfer());
+    const { transit } = pool.stats();
+    const oldestMs = transit.oldestTicketMs;
+    expect(transit).toEqual({
+      tickets: 4,
+      oldestTicketMs: oldestMs,
+      senders: [{ thread: 0, here: true, tickets: 4, oldestMs }],
+      messages: 0,
+    });
+    expect(oldestMs).toBeGreaterThanOrEqual(20);
+    expect(oldestMs).toBeLessThan(10_000);
+    expect(() => pool.assertNoLeaks()).toThrow(
+      coded('ERR_SLABPOOL_LEAK', /4 are out: 4 in tickets of this thread \(the oldest for \d/, {
+        details: { outstanding: 0, tickets: 4 },
+      }),
+    );
+    for (const ticket of tickets) pool.adopt(ticket).release();
+    expect(pool.stats().transit.tickets).toBe(0);
+  });
+
   test('a block in transit is accounted for as such, and nobody gets it meanwhile', () => {
     const leases = pool.acquireMany(64 * KiB, 10);
     for (const [i, { bytes }] of leases.entries()) stamp(bytes, i);
     const tickets = leases.map((lease) => lease.transfer());
     expect(new Set(tickets).size).toBe(10);
     expect(pool.outstanding()).toBe(0);
-    pool.assertNoLeaks();
     expect(pool.stats()).toMatchObject({ transitBytes: 10 * 64 * KiB, outBytes: 0 });
     checkBooks(pool);
     pool.trim();

@@ -112,6 +112,12 @@ const SAMPLE: PoolStats = {
   residentBytes: 0,
   outBytes: 0,
   transitBytes: 0,
+  transit: {
+    tickets: 0,
+    oldestTicketMs: 0,
+    senders: [{ thread: 0, here: false, tickets: 0, oldestMs: 0 }],
+    messages: 0,
+  },
   cachedBytes: 0,
   magazineBytes: 0,
   victimBytes: 0,

@@ -19,6 +19,7 @@ Napi::Function PoolBinding::define(Napi::Env env) {
                       InstanceMethod<&PoolBinding::stats>("stats"),
                       InstanceMethod<&PoolBinding::totals>("totals"),
                       InstanceMethod<&PoolBinding::threads>("threads"),
+                      InstanceMethod<&PoolBinding::in_transit>("inTransit"),
                       InstanceMethod<&PoolBinding::report>("report"),
                       InstanceMethod<&PoolBinding::are_cold>("areCold"),
                       InstanceMethod<&PoolBinding::wait>("wait"),

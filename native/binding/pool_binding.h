@@ -138,6 +138,9 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // threads(): a Float64Array for each thread, in the order of ThreadStats, and whether it is this one.
   Napi::Value threads(const Napi::CallbackInfo& info);
 
+  // inTransit(): a Float64Array for each sender: its index (-1: channels), how many, the milliseconds of the oldest, 1: this thread.
+  Napi::Value in_transit(const Napi::CallbackInfo& info);
+
   // residentBytes: what the budget is charged now.
   Napi::Value resident_bytes(const Napi::CallbackInfo& info);
 

@@ -1,4 +1,8 @@
 // PoolBinding: figures, and how short memory is.
+#include <algorithm>
+#include <memory>
+#include <new>
+
 #include "pool_binding.h"
 #include "pressure.h"
 
@@ -58,6 +62,31 @@ Napi::Value PoolBinding::threads(const Napi::CallbackInfo& info) {
       into[i++] = static_cast<double>(n);
     for (const uint64_t n : s.refills) into[i++] = static_cast<double>(n);
     into[i] = a == pool_.thread().index ? 1 : 0;
+    all[all.Length()] = into;
+  }
+  return all;
+}
+
+Napi::Value PoolBinding::in_transit(const Napi::CallbackInfo& info) {
+  struct Sent {
+    uint32_t count, oldest_ms;
+  };
+  // By the sender's index; those that travel by channels come last.
+  const std::unique_ptr<Sent[]> senders(new (std::nothrow) Sent[kMaxAttachments + 1]{});
+  auto all = Napi::Array::New(info.Env());
+  if (!pool_ || !senders) return all;
+  pool_->each_in_transit([&](uint16_t sender, uint32_t age_ms) {
+    Sent& sent = senders[std::min<uint32_t>(sender, kMaxAttachments)];
+    sent.count++;
+    sent.oldest_ms = std::max(sent.oldest_ms, age_ms);
+  });
+  for (uint32_t a = 0; a <= kMaxAttachments; ++a) {
+    if (senders[a].count == 0) continue;
+    auto into = Napi::Float64Array::New(info.Env(), 4);
+    into[0] = a == kMaxAttachments ? -1 : a;
+    into[1] = senders[a].count;
+    into[2] = senders[a].oldest_ms;
+    into[3] = a == pool_.thread().index ? 1 : 0;
     all[all.Length()] = into;
   }
   return all;

@@ -47,6 +47,9 @@ class BasicLifeWord {
   // Relaxed: read by the owner, or at quiescence, or checked against an expectation that only the owner can meet.
   [[nodiscard]] Life get() const { return Life::of(word_.load(std::memory_order_relaxed)); }
 
+  // By anybody. Acquire: pairs with the release of transfer(); who sees the block in transit sees what was noted of it before.
+  [[nodiscard]] Life look() const { return Life::of(word_.load(std::memory_order_acquire)); }
+
   [[nodiscard]] bool held_by(uint16_t owner) const {
     const Life life = get();
     return life.state == BlockState::out && life.owner == owner;

@@ -101,10 +101,24 @@ bool physical_memory([[maybe_unused]] uint64_t& used, [[maybe_unused]] uint64_t&
 #endif
 }
 
-uint32_t now_ms() {
+namespace {
+
+uint32_t read_clock(clockid_t clock) {
   timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(clock, &now);
   return static_cast<uint32_t>(now.tv_sec * 1000 + now.tv_nsec / 1000000);
+}
+
+}  // namespace
+
+uint32_t now_ms() { return read_clock(CLOCK_MONOTONIC); }
+
+uint32_t coarse_now_ms() {
+#if defined(CLOCK_MONOTONIC_COARSE)
+  return read_clock(CLOCK_MONOTONIC_COARSE);
+#else
+  return now_ms();
+#endif
 }
 
 void stay_loaded() {

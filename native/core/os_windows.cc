@@ -66,6 +66,8 @@ bool physical_memory(uint64_t& used, uint64_t& total) {
 
 uint32_t now_ms() { return static_cast<uint32_t>(GetTickCount64()); }
 
+uint32_t coarse_now_ms() { return now_ms(); }
+
 void stay_loaded() {
   HMODULE self;
   GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN,

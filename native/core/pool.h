@@ -23,6 +23,7 @@
 #include "heap.h"
 #include "janitor.h"
 #include "memory.h"
+#include "os.h"
 #include "shelf.h"
 #include "size_class.h"
 #include "stable_array.h"
@@ -230,6 +231,20 @@ class Pool {
   [[nodiscard]] PoolStats stats() const;
   // False: no thread is attached with this index.
   [[nodiscard]] bool stats(uint32_t index, ThreadStats& stats) const;
+  // Visits what is in transit, with the index of the attachment that sent it (kNobodysIndex: it travels by a channel) and for how many
+  // milliseconds, about: a walk through all blocks, of which each is told as it was lately. Any thread.
+  template <class Visit>
+  void each_in_transit(const Visit& visit) const {
+    const uint32_t now = os::coarse_now_ms();
+    const uint32_t blocks = blocks_.size();
+    for (uint32_t b = 0; b < blocks; ++b) {
+      const Life life = blocks_[b].life.look();
+      if (life.state != BlockState::transit) continue;
+      // Acquire: the word is read again after it.
+      const uint32_t since = blocks_[b].next_batch.load(std::memory_order_acquire);
+      if (blocks_[b].life.get().word() == life.word()) visit(life.owner, now - since);
+    }
+  }
   // A bound for such indices, and for loops: nobody ever was at or above it.
   [[nodiscard]] uint32_t attachment_count() const;
 
