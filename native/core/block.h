@@ -12,7 +12,7 @@ namespace slabpool {
 
 struct Block {
   // Link of the stack of batches that this block heads. Atomic: an overtaken popper may read it at any time, and make nothing of it.
-  // While the block is in transit: when it was sent, by os::coarse_now_ms().
+  // While the block is in transit by a ticket: when it was sent, by os::coarse_now_ms().
   StdSync::atomic<uint32_t> next_batch;
   // Next block of the same batch, kNoIndex at its end. Written by the batch's owner, published with the batch.
   uint32_t next;

@@ -434,7 +434,7 @@ Status Pool::transfer(Attachment& thread, uint32_t c, uint32_t block, Carrier ca
   thread.classes[c].sent.add(1);
   blocks_[block].size = static_cast<uint32_t>(std::min<size_t>(size, classes_[c].capacity));
   // Relaxed: for figures, which check the life word.
-  blocks_[block].next_batch.store(os::coarse_now_ms(), std::memory_order_relaxed);
+  if (carrier == Carrier::ticket) blocks_[block].next_batch.store(os::coarse_now_ms(), std::memory_order_relaxed);
   generation = blocks_[block].life.transfer(carrier == Carrier::ticket ? thread.index : kNobodysIndex);
   return Status::ok;
 }
