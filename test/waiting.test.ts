@@ -2,7 +2,7 @@ import { getEventListeners } from 'node:events';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { BufferPool, type BufferPoolOptions, type Lease } from 'slabpool';
 import { afterEach, describe, expect, expectTypeOf, test } from 'vitest';
-import { BACKENDS, checkBooks, coded, KiB, MiB } from './backends.js';
+import { BACKENDS, checkBooks, coded, detach, KiB, MiB } from './backends.js';
 import { Member, terminateAll } from './member.js';
 
 afterEach(terminateAll);
@@ -30,7 +30,13 @@ const settle = () => setTimeout(20);
 
 describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
   const make = (options: BufferPoolOptions = {}) =>
-    new BufferPool({ backend, maxBytes: 4 * BLOCK, maxPooledSize: 4 * BLOCK, maxOversizeBytes: MiB, ...options });
+    new BufferPool({
+      backend,
+      maxBytes: 4 * BLOCK,
+      ...(options.tiers === undefined ? { maxPooledSize: 4 * BLOCK } : {}),
+      maxOversizeBytes: MiB,
+      ...options,
+    });
 
   test('does not wait while there is room', async () => {
     const pool = make();
@@ -82,6 +88,22 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     release('tiny');
     await Promise.all(asked);
     expect(served).toEqual(['large', 'small', 'tiny', 'last']);
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('C: waits also where all that is at hand was detached after its release', async () => {
+    const pool = make({ tiers: [BLOCK] });
+    const [kept, ...rest] = pool.acquireMany(BLOCK, 4);
+    const { bytes } = kept;
+    kept.release();
+    await detach(bytes);
+    await expect(pool.acquireAsync(BLOCK, { timeout: 5 })).rejects.toEqual(coded('ERR_SLABPOOL_TIMEOUT'));
+    const asked = pool.acquireAsync(BLOCK);
+    rest.pop()?.release();
+    (await asked).release();
+    pool.releaseMany(rest);
+    expect(pool.stats()).toMatchObject({ outstanding: 0, retiredBytes: BLOCK });
     checkBooks(pool);
     pool.close();
   });
@@ -240,6 +262,38 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     await other;
     expect(getEventListeners(signal, 'abort')).toEqual([]);
     expect(pool.stats().waits).toMatchObject({ total: 2, waiting: 0, aborted: 1 });
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('C: hundreds of waits on one signal are one listener, and no warning', async () => {
+    const pool = make();
+    const leases = pool.acquireMany(BLOCK, 4);
+    const large = pool.acquire(MiB);
+    const aborter = new AbortController();
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => void warnings.push(warning);
+    process.on('warning', onWarning);
+    const asked = Array.from({ length: 300 }, (_, i) =>
+      pool.acquireAsync(i % 3 === 0 ? MiB : BLOCK, { signal: aborter.signal }),
+    );
+    expect(getEventListeners(aborter.signal, 'abort')).toHaveLength(1);
+    leases.pop()?.release();
+    (await asked[1]).release();
+    await setImmediate();
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
+    expect(getEventListeners(aborter.signal, 'abort')).toHaveLength(1);
+    aborter.abort('the end');
+    const ended = await Promise.allSettled(asked);
+    const rejected = ended.filter((result) => result.status === 'rejected');
+    for (const { reason } of rejected) expect(reason).toBe('the end');
+    expect(pool.stats().waits).toMatchObject({ total: 300, waiting: 0, aborted: rejected.length });
+    expect(rejected.length).toBeGreaterThanOrEqual(200);
+    for (const result of ended) if (result.status === 'fulfilled') result.value[Symbol.dispose]();
+    pool.releaseMany([...leases, large]);
+    expect(pool.outstanding()).toBe(0);
+    expect(getEventListeners(aborter.signal, 'abort')).toHaveLength(0);
     checkBooks(pool);
     pool.close();
   });
