@@ -243,7 +243,7 @@ export class JsCore implements Core {
       if (this.drained || this.#classes.some(({ out, transit }) => out + transit > 0)) return;
       this.drained = true;
       this.#summons = SUMMONS_DRAIN;
-      setImmediate(() => this.#listener?.deref()?.mail());
+      this.#ring();
       return;
     }
     for (const [number, sizeClass] of this.#requests) {
@@ -260,9 +260,12 @@ export class JsCore implements Core {
       if (count === EXHAUSTED) return;
       this.#requests.delete(number);
       if (block >= 0) k.acquires++;
-      if (this.#grants.push({ number, block }) === 1)
-        outside(() => setImmediate(() => this.#listener?.deref()?.mail()));
+      if (this.#grants.push({ number, block }) === 1) this.#ring();
     }
+  }
+
+  #ring(): void {
+    outside(() => setImmediate(() => this.#listener?.deref()?.mail()));
   }
 
   takeSummons(): number {

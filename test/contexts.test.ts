@@ -82,19 +82,19 @@ describe.each(BACKENDS)(
     });
 
     test.runIf(backend === 'native')('that has channels which were made there', async () => {
-    const pool = make();
-    let ends: Channel[] = [];
-    const deed = () => {
-      const channel = new Channel(pool);
-      ends = [channel, Channel.attach(pool, channel.handle)];
-    };
-    expect(await isLetGo(deed)).toBe(true);
-    expect(ends[0]?.trySend(pool.acquire(BLOCK))).toBe(true);
-    (await ends[1]?.receive())?.release();
-    pool.close();
-  });
+      const pool = make();
+      let ends: Channel[] = [];
+      const deed = () => {
+        const channel = new Channel(pool);
+        ends = [channel, Channel.attach(pool, channel.handle)];
+      };
+      expect(await isLetGo(deed)).toBe(true);
+      expect(ends[0]?.trySend(pool.acquire(BLOCK))).toBe(true);
+      (await ends[1]?.receive())?.release();
+      pool.close();
+    });
 
-  test('while who waits is in his own context when he is served', async () => {
+    test('while who waits is in his own context when he is served', async () => {
       const pool = make();
       const held = pool.acquireMany(BLOCK, 2);
       const own = {};
