@@ -1,3 +1,4 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { getEventListeners } from 'node:events';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { BufferPool, type BufferPoolOptions, type Lease } from 'slabpool';
@@ -263,6 +264,25 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     expect(getEventListeners(signal, 'abort')).toEqual([]);
     expect(pool.stats().waits).toMatchObject({ total: 2, waiting: 0, aborted: 1 });
     checkBooks(pool);
+    pool.close();
+  });
+
+  test('C: a signal that a subscriber aborts just before the waiting begins is noticed', async () => {
+    const pool = make();
+    const held = pool.acquire(BLOCK);
+    pool.acquire(4 * KiB).release();
+    const aborter = new AbortController();
+    const onTrim = () => aborter.abort('meanwhile');
+    subscribe('slabpool:trim', onTrim);
+    try {
+      const { signal } = aborter;
+      await expect(pool.acquireAsync(4 * BLOCK, { signal, timeout: 1000 })).rejects.toBe('meanwhile');
+    } finally {
+      unsubscribe('slabpool:trim', onTrim);
+    }
+    expect(pool.stats().waits).toMatchObject({ total: 0, waiting: 0 });
+    held.release();
+    pool.acquire(4 * BLOCK).release();
     pool.close();
   });
 
