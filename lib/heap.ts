@@ -201,12 +201,12 @@ export class Heap {
     return bytes / this.#options.maxBytes;
   }
 
-  /** Lets subscribers know. If one of them closes the pool, the block on its way to a lease goes back, and there is no lease. */
+  /** Lets subscribers know. If one of them ends the pool, the block on its way to a lease goes back, and there is no lease. */
   #announce(block: Block | null): void {
     this.outbox.publish();
-    if (!this.closed) return;
+    if (!this.closed && !this.#draining) return;
     if (block !== null) this.#put(block.magazine, block);
-    this.assertOpen();
+    throw this.ended();
   }
 
   /**

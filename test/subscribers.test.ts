@@ -8,6 +8,8 @@ const THROWN = 'from a callback';
 const BLOCK = 4 * KiB;
 const LARGE = 16 * KiB;
 
+const drains = new WeakMap<BufferPool, Promise<void>>();
+
 /** What a callback does to the pool that called it. */
 const ACTIONS: Record<string, (pool: BufferPool, held: Lease[]) => void> = {
   'closes the pool': (pool) => pool.close(),
@@ -15,6 +17,7 @@ const ACTIONS: Record<string, (pool: BufferPool, held: Lease[]) => void> = {
     pool.close();
     pool.close();
   },
+  'begins to drain it': (pool) => void drains.set(pool, drains.get(pool) ?? pool.drain()),
   trims: (pool) => void pool.trim(),
   'acquires, of the same tier and of another': (pool) => {
     for (const size of [BLOCK, LARGE, BLOCK]) {
@@ -27,6 +30,12 @@ const ACTIONS: Record<string, (pool: BufferPool, held: Lease[]) => void> = {
     try {
       held.push(pool.acquire(BLOCK));
     } catch {}
+  },
+  waits: (pool) => {
+    pool.acquireAsync(LARGE, { timeout: 50 }).then(
+      (lease) => lease.release(),
+      () => {},
+    );
   },
   'releases all there is': (_, held) => {
     for (const lease of held.splice(0)) lease[Symbol.dispose]();
@@ -303,6 +312,11 @@ async function endsWell(pool: BufferPool, held: Lease[], run: () => unknown): Pr
   }
   if (isClosed) return;
   for (const lease of held) lease[Symbol.dispose]();
+  if (drains.has(pool)) {
+    await Promise.race([drains.get(pool), new Promise((_, reject) => setTimeout(reject, 5000, new Error('it hangs')))]);
+    expect(closed(pool)).toBe(true);
+    return;
+  }
   await new Promise(setImmediate);
   expect(pool.outstanding()).toBe(0);
   checkBooks(pool);

@@ -69,6 +69,20 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     pool.close();
   });
 
+  test('what was granted is in transit until it is delivered', async () => {
+    const pool = make();
+    const leases = pool.acquireMany(BLOCK, 4);
+    const asked = pool.acquireAsync(BLOCK);
+    leases.pop()?.release();
+    expect(pool.stats()).toMatchObject({ transitBytes: BLOCK, outBytes: 3 * BLOCK, outstanding: 3 });
+    checkBooks(pool);
+    leases.push(await asked);
+    expect(pool.stats()).toMatchObject({ transitBytes: 0, outBytes: 4 * BLOCK, outstanding: 4 });
+    checkBooks(pool);
+    pool.releaseMany(leases);
+    pool.close();
+  });
+
   test('serves in the order of asking, across sizes: a large one is not overtaken by small ones', async () => {
     const pool = make();
     const leases = pool.acquireMany(BLOCK, 4);
