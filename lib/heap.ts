@@ -136,13 +136,23 @@ export class Heap {
     throw this.#refusal(magazine, found);
   }
 
-  /** As {@link refill}, before an acquire; null when the budget is exhausted. */
-  tryRefill(magazine: Magazine): Block | null {
-    const found = this.#refill(magazine);
-    if (typeof found === 'object') return found;
-    this.#announce(null);
-    if (found === EXHAUSTED) return null;
-    throw this.#refusal(magazine, found);
+  /** Before an acquire: whether there is a block for it, on top of the magazine, or else the budget is exhausted. */
+  stock(magazine: Magazine): boolean {
+    for (;;) {
+      if (magazine.count === 0) {
+        const found = this.#refill(magazine);
+        if (typeof found === 'number') {
+          this.#announce(null);
+          if (found === EXHAUSTED) return false;
+          throw this.#refusal(magazine, found);
+        }
+        magazine.blocks[magazine.count++] = found;
+      }
+      const top = magazine.blocks[magazine.count - 1] as Block;
+      if (top.bytes.length === magazine.capacity) return true;
+      magazine.count--;
+      this.#retire(magazine, top);
+    }
   }
 
   /** A block, or why there is none. */
@@ -191,12 +201,12 @@ export class Heap {
     return bytes / this.#options.maxBytes;
   }
 
-  /** Lets subscribers know. If one of them closes the pool, the block on its way to a lease goes back, and there is no lease. */
+  /** Lets subscribers know. If one of them ends the pool, the block on its way to a lease goes back, and there is no lease. */
   #announce(block: Block | null): void {
     this.outbox.publish();
-    if (!this.closed) return;
+    if (!this.closed && !this.#draining) return;
     if (block !== null) this.#put(block.magazine, block);
-    this.assertOpen();
+    throw this.ended();
   }
 
   /**

@@ -103,8 +103,8 @@ export class JsCore implements Core {
   /** Classes of the requests that wait, by their numbers, in the order of arrival. */
   readonly #requests = new Map<number, number>();
   #lastNumber = 0;
-  /** Numbers and blocks of requests that were served. */
-  readonly #grants: { number: number; block: number }[] = [];
+  /** Requests that were served, whose blocks are in transit; without a ticket where there was no memory. */
+  readonly #grants: { number: number; sizeClass: number; ticket: number }[] = [];
   #listener: WeakRef<{ mail(): void }> | undefined;
   readonly #totals: CoreTotals = {
     waits: 0,
@@ -229,12 +229,17 @@ export class JsCore implements Core {
   }
 
   collect(): number {
-    const grant = this.#grants.shift();
-    if (grant === undefined) return 0;
-    this.exchange[0] = grant.block;
-    if (grant.block < 0) return -grant.number;
-    this.exchange[CLASSES] = (this.#blocks[grant.block] as JsBlock).sizeClass;
-    return grant.number;
+    for (let grant = this.#grants.shift(); grant !== undefined; grant = this.#grants.shift()) {
+      const { number, sizeClass, ticket } = grant;
+      if (ticket < 0) return -number;
+      if (this.adopt(ticket) === 0) return number;
+      // Somebody guessed the ticket: it waits again, in its old place.
+      const others = [...this.#requests];
+      this.#requests.clear();
+      for (const [each, its] of [[number, sizeClass] as const, ...others]) this.#requests.set(each, its);
+      this.#serve();
+    }
+    return 0;
   }
 
   /** In the order of arrival, as far as it goes. */
@@ -243,7 +248,7 @@ export class JsCore implements Core {
       if (this.drained || this.#classes.some(({ out, transit }) => out + transit > 0)) return;
       this.drained = true;
       this.#summons = SUMMONS_DRAIN;
-      setImmediate(() => this.#listener?.deref()?.mail());
+      this.#ring();
       return;
     }
     for (const [number, sizeClass] of this.#requests) {
@@ -260,9 +265,13 @@ export class JsCore implements Core {
       if (count === EXHAUSTED) return;
       this.#requests.delete(number);
       if (block >= 0) k.acquires++;
-      if (this.#grants.push({ number, block }) === 1)
-        outside(() => setImmediate(() => this.#listener?.deref()?.mail()));
+      const ticket = block < 0 ? -1 : this.transfer(sizeClass, block, 0);
+      if (this.#grants.push({ number, sizeClass, ticket }) === 1) this.#ring();
     }
+  }
+
+  #ring(): void {
+    outside(() => setImmediate(() => this.#listener?.deref()?.mail()));
   }
 
   takeSummons(): number {

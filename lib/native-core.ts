@@ -187,9 +187,11 @@ export class NativeCore implements Core {
     const { Channel } = this.#addon;
     const mail = new MailSlot();
     mail.listener = listener;
-    return 'capacity' in at
-      ? new Channel(this.#pool, mail.onMail, at.capacity, at.holdOpen)
-      : new Channel(this.#pool, mail.onMail, at.address.slot, at.address.serial);
+    return outside(() =>
+      'capacity' in at
+        ? new Channel(this.#pool, mail.onMail, at.capacity, at.holdOpen)
+        : new Channel(this.#pool, mail.onMail, at.address.slot, at.address.serial),
+    );
   }
 
   transfer(sizeClass: number, block: number, size: number): number {

@@ -158,10 +158,7 @@ export class BufferPool {
       return heap.waiting.forRoom(size, wait);
     }
     const magazine = heap.magazineFor(Math.max(0, size - 1));
-    const block = magazine.count === 0 ? heap.tryRefill(magazine) : null;
-    // On top of its magazine, where acquire() finds it.
-    if (block !== null) magazine.blocks[magazine.count++] = block;
-    if (magazine.count > 0) return this.acquire(size);
+    if (heap.stock(magazine)) return this.acquire(size);
     if (wait.timeout === 0) throw heap.waiting.timeout(size, 0);
     return heap.waiting.forBudget(magazine, size, wait);
   }
@@ -374,6 +371,11 @@ export class BufferPool {
   close(): void {
     this.#pooledSize = 0;
     this.#heap.close();
+  }
+
+  /** `using`: {@link close}. */
+  [Symbol.dispose](): void {
+    this.close();
   }
 }
 

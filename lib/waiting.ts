@@ -96,6 +96,8 @@ export class Waiting implements Watched {
     join: (waiter: Waiter) => void,
   ): Promise<Lease> {
     return new Promise((resolve, reject) => {
+      // Subscribers may have aborted it on the way here.
+      if (signal?.aborted) throw abortReason(signal);
       const settled = () => {
         clearTimeout(timer);
         letGo?.();

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { runInNewContext } from 'node:vm';
-import { BufferPool, type Lease, type PoolHandle } from 'slabpool';
+import { BufferPool, Channel, type Lease, type PoolHandle } from 'slabpool';
 import { describe, expect, test } from 'vitest';
 import { BACKENDS, coded, KiB } from './backends.js';
 
@@ -81,6 +81,19 @@ describe.each(BACKENDS)(
       other?.close();
     });
 
+    test.runIf(backend === 'native')('that has channels which were made there', async () => {
+      const pool = make();
+      let ends: Channel[] = [];
+      const deed = () => {
+        const channel = new Channel(pool);
+        ends = [channel, Channel.attach(pool, channel.handle)];
+      };
+      expect(await isLetGo(deed)).toBe(true);
+      expect(ends[0]?.trySend(pool.acquire(BLOCK))).toBe(true);
+      (await ends[1]?.receive())?.release();
+      pool.close();
+    });
+
     test('while who waits is in his own context when he is served', async () => {
       const pool = make();
       const held = pool.acquireMany(BLOCK, 2);
@@ -130,6 +143,12 @@ describe.each(BACKENDS)('C: what is of another realm is as good, on the %s core'
     const pool = new BufferPool({ backend });
     const other = BufferPool.attach(foreign<PoolHandle>('JSON.parse(text)', { text: JSON.stringify(pool.handle) }));
     other.adopt(pool.acquire(BLOCK).transfer()).release();
+    const channel = new Channel(pool);
+    const sleepers = foreign<SharedArrayBuffer>(`new SharedArrayBuffer(${channel.handle.sleepers.byteLength})`);
+    expect(sleepers).not.toBeInstanceOf(SharedArrayBuffer);
+    const end = Channel.attach(other, { ...channel.handle, sleepers });
+    channel.trySend(pool.acquire(BLOCK));
+    end.tryReceive()?.release();
     other.close();
     pool.close();
   });

@@ -132,6 +132,19 @@ describe.each(BACKENDS)('A9: drain() on the %s core', (backend) => {
     pool.acquire(1).release(); // nothing has begun
   });
 
+  test('C: using closes, and may do so again', () => {
+    const other = new BufferPool({ backend });
+    const lease = other.acquire(KiB);
+    other[Symbol.dispose]();
+    expect(() => other.acquire(1)).toThrow(coded('ERR_SLABPOOL_CLOSED'));
+    other[Symbol.dispose]();
+    lease.release();
+    {
+      using third = new BufferPool({ backend });
+      third.acquire(KiB).release();
+    }
+  });
+
   test('await using waits for the last lease', async () => {
     const other = new BufferPool({ backend });
     const lease = other.acquire(KiB);

@@ -4,7 +4,7 @@ import { BACKENDS } from './backends.js';
 import { type Ended, fixture, run } from './child.js';
 
 const WAYS = ['timers', 'immediates', 'microtasks', 'sockets', 'releases', 'cancel', 'oversize', 'borrowing'];
-const BETWEEN_MEMBERS = ['summons', 'death', 'others'];
+const BETWEEN_MEMBERS = ['summons', 'trim', 'death', 'others'];
 
 const script = (text: string) =>
   run('-', [], { execArgv: ['--input-type=module', '-e', `import { BufferPool } from 'slabpool';\n${text}`] });
@@ -45,7 +45,7 @@ describe.each(BACKENDS)('A4: a grant on the %s core keeps its thread alive until
 describe.each(BACKENDS)('A4: a wait on the %s core that nothing in the process can end', (backend) => {
   const waits = `
     const pool = new BufferPool({ backend: '${backend}', name: 'mine', maxBytes: 65536, maxOversizeBytes: 2 ** 21 });
-    const lease = pool.acquire(65536);
+    const lease = (globalThis.lease = pool.acquire(65536)); // not garbage
     const asked = [pool.acquireAsync(1), pool.acquireAsync(65536)];`;
   const warning =
     /SLABPOOL_UNSERVED.*this thread ends.*pool 'mine', 2 requests of up to 65536 bytes, while the thread itself holds 1 leases/;
@@ -69,7 +69,7 @@ describe.each(BACKENDS)('A4: a wait on the %s core that nothing in the process c
 
   test('of an oversize buffer neither', async () => {
     const ended = await script(`${waits}
-      const large = pool.acquire(2 ** 21);
+      globalThis.large = pool.acquire(2 ** 21);
       pool.acquireAsync(2 ** 20 + 1);`);
     expectWarning(ended, 0, /3 requests of up to 1048577 bytes.*holds 2 leases \(1 of them oversize\)/);
   });

@@ -1,8 +1,9 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { getEventListeners } from 'node:events';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { BufferPool, type BufferPoolOptions, type Lease } from 'slabpool';
 import { afterEach, describe, expect, expectTypeOf, test } from 'vitest';
-import { BACKENDS, checkBooks, coded, KiB, MiB } from './backends.js';
+import { BACKENDS, checkBooks, coded, detach, KiB, MiB } from './backends.js';
 import { Member, terminateAll } from './member.js';
 
 afterEach(terminateAll);
@@ -30,7 +31,13 @@ const settle = () => setTimeout(20);
 
 describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
   const make = (options: BufferPoolOptions = {}) =>
-    new BufferPool({ backend, maxBytes: 4 * BLOCK, maxPooledSize: 4 * BLOCK, maxOversizeBytes: MiB, ...options });
+    new BufferPool({
+      backend,
+      maxBytes: 4 * BLOCK,
+      ...(options.tiers === undefined ? { maxPooledSize: 4 * BLOCK } : {}),
+      maxOversizeBytes: MiB,
+      ...options,
+    });
 
   test('does not wait while there is room', async () => {
     const pool = make();
@@ -62,6 +69,20 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     pool.close();
   });
 
+  test('what was granted is in transit until it is delivered', async () => {
+    const pool = make();
+    const leases = pool.acquireMany(BLOCK, 4);
+    const asked = pool.acquireAsync(BLOCK);
+    leases.pop()?.release();
+    expect(pool.stats()).toMatchObject({ transitBytes: BLOCK, outBytes: 3 * BLOCK, outstanding: 3 });
+    checkBooks(pool);
+    leases.push(await asked);
+    expect(pool.stats()).toMatchObject({ transitBytes: 0, outBytes: 4 * BLOCK, outstanding: 4 });
+    checkBooks(pool);
+    pool.releaseMany(leases);
+    pool.close();
+  });
+
   test('serves in the order of asking, across sizes: a large one is not overtaken by small ones', async () => {
     const pool = make();
     const leases = pool.acquireMany(BLOCK, 4);
@@ -82,6 +103,22 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     release('tiny');
     await Promise.all(asked);
     expect(served).toEqual(['large', 'small', 'tiny', 'last']);
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('C: waits also where all that is at hand was detached after its release', async () => {
+    const pool = make({ tiers: [BLOCK] });
+    const [kept, ...rest] = pool.acquireMany(BLOCK, 4);
+    const { bytes } = kept;
+    kept.release();
+    await detach(bytes);
+    await expect(pool.acquireAsync(BLOCK, { timeout: 5 })).rejects.toEqual(coded('ERR_SLABPOOL_TIMEOUT'));
+    const asked = pool.acquireAsync(BLOCK);
+    rest.pop()?.release();
+    (await asked).release();
+    pool.releaseMany(rest);
+    expect(pool.stats()).toMatchObject({ outstanding: 0, retiredBytes: BLOCK });
     checkBooks(pool);
     pool.close();
   });
@@ -240,6 +277,57 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     await other;
     expect(getEventListeners(signal, 'abort')).toEqual([]);
     expect(pool.stats().waits).toMatchObject({ total: 2, waiting: 0, aborted: 1 });
+    checkBooks(pool);
+    pool.close();
+  });
+
+  test('C: a signal that a subscriber aborts just before the waiting begins is noticed', async () => {
+    const pool = make();
+    const held = pool.acquire(BLOCK);
+    pool.acquire(4 * KiB).release();
+    const aborter = new AbortController();
+    const onTrim = () => aborter.abort('meanwhile');
+    subscribe('slabpool:trim', onTrim);
+    try {
+      const { signal } = aborter;
+      await expect(pool.acquireAsync(4 * BLOCK, { signal, timeout: 1000 })).rejects.toBe('meanwhile');
+    } finally {
+      unsubscribe('slabpool:trim', onTrim);
+    }
+    expect(pool.stats().waits).toMatchObject({ total: 0, waiting: 0 });
+    held.release();
+    pool.acquire(4 * BLOCK).release();
+    pool.close();
+  });
+
+  test('C: hundreds of waits on one signal are one listener, and no warning', async () => {
+    const pool = make();
+    const leases = pool.acquireMany(BLOCK, 4);
+    const large = pool.acquire(MiB);
+    const aborter = new AbortController();
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => void warnings.push(warning);
+    process.on('warning', onWarning);
+    const asked = Array.from({ length: 300 }, (_, i) =>
+      pool.acquireAsync(i % 3 === 0 ? MiB : BLOCK, { signal: aborter.signal }),
+    );
+    expect(getEventListeners(aborter.signal, 'abort')).toHaveLength(1);
+    leases.pop()?.release();
+    (await asked[1]).release();
+    await setImmediate();
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
+    expect(getEventListeners(aborter.signal, 'abort')).toHaveLength(1);
+    aborter.abort('the end');
+    const ended = await Promise.allSettled(asked);
+    const rejected = ended.filter((result) => result.status === 'rejected');
+    for (const { reason } of rejected) expect(reason).toBe('the end');
+    expect(pool.stats().waits).toMatchObject({ total: 300, waiting: 0, aborted: rejected.length });
+    expect(rejected.length).toBeGreaterThanOrEqual(200);
+    for (const result of ended) if (result.status === 'fulfilled') result.value[Symbol.dispose]();
+    pool.releaseMany([...leases, large]);
+    expect(pool.outstanding()).toBe(0);
+    expect(getEventListeners(aborter.signal, 'abort')).toHaveLength(0);
     checkBooks(pool);
     pool.close();
   });
