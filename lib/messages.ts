@@ -15,7 +15,7 @@ export class Messages implements AsyncIterableIterator<ReceivedLease, undefined>
   /** The next lease; undefined when there is none now, null when there never will be. */
   readonly #take: () => ReceivedLease | null | undefined;
   readonly #limits: Limits;
-  readonly #pending = new Set<Waiter<Result>>();
+  readonly #pending = new Set<Waiter<Result>['attempt']>();
   #ended = false;
 
   constructor(endpoint: Endpoint, take: () => ReceivedLease | null | undefined, limits: Limits) {
@@ -31,13 +31,16 @@ export class Messages implements AsyncIterableIterator<ReceivedLease, undefined>
       if (value === undefined) return null;
       return { value: value === null ? DONE : { done: false as const, value } };
     };
+    this.#pending.add(attempt);
     try {
-      const result = await this.#endpoint.wait('receivers', this.#limits, attempt, this.#pending);
+      const result = await this.#endpoint.wait<Result>('receivers', this.#limits, attempt);
       if (result === DONE) this.#ended = true;
       return result;
     } catch (error) {
       this.#ended = true;
       throw error;
+    } finally {
+      this.#pending.delete(attempt);
     }
   }
 
@@ -53,9 +56,7 @@ export class Messages implements AsyncIterableIterator<ReceivedLease, undefined>
 
   #end(): void {
     this.#ended = true;
-    for (const waiter of this.#pending) {
-      if (this.#endpoint.withdraw('receivers', waiter as Waiter)) waiter.resolve(DONE);
-    }
+    for (const attempt of this.#pending) this.#endpoint.end('receivers', attempt, DONE);
   }
 
   [Symbol.asyncIterator](): this {
