@@ -312,7 +312,7 @@ export class Channel {
   /**
    * The leases, until the channel is closed and empty. When the iteration ends before that, by `break` or `return()` or an error, a
    * message that it is waiting for stays in the channel.
-   * @param options `timeout`: for each message
+   * @param options `timeout`: for each message; who asks again afterwards waits again
    * @throws `ERR_SLABPOOL_INVALID_ARG`; the iteration as {@link receive}
    */
   messages(options?: WaitOptions): AsyncIterableIterator<ReceivedLease, undefined> {

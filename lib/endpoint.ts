@@ -11,7 +11,8 @@ import type { Limits } from './wait-options.js';
 const LOOK_MS = 1000;
 
 /** One call that waits, for a message or for room. */
-export interface Waiter<T = unknown> {
+interface Waiter<T = unknown> {
+  readonly owner: object | undefined;
   /** Tries once more; null when it still has to wait. */
   attempt(): { value: T } | null;
   resolve(value: T): void;
@@ -51,8 +52,11 @@ export class Endpoint {
     return { slabpool: 'channel', address: { copyId, slot, serial }, sleepers: this.#sleepers.memory };
   }
 
-  /** What `attempt`, a function of this call's own, comes to, at once or later. */
-  wait<T>(queue: Queue, limits: Limits, attempt: Waiter<T>['attempt']): Promise<T> {
+  /**
+   * What `attempt` comes to, at once or later.
+   * @param owner by which the waiting can be ended: {@link end}
+   */
+  wait<T>(queue: Queue, limits: Limits, attempt: Waiter<T>['attempt'], owner?: object): Promise<T> {
     return new Promise((resolve, reject) => {
       const { signal, timeout } = limits;
       if (signal?.aborted) throw abortReason(signal);
@@ -64,7 +68,7 @@ export class Endpoint {
         return;
       }
       if (timeout === 0) throw this.#timeout(queue, timeout);
-      const waiter = { attempt, resolve, reject, timer: undefined };
+      const waiter = { owner, attempt, resolve, reject, timer: undefined };
       const limited = signal !== undefined || timeout !== Infinity;
       waiters.push((limited ? this.#limited(queue, limits, waiter) : waiter) as Waiter);
       this.pump();
@@ -72,8 +76,10 @@ export class Endpoint {
   }
 
   /** The same, but it gives up when its time has come. */
-  #limited<T>(queue: Queue, { signal, timeout }: Limits, { attempt, resolve, reject }: Waiter<T>): Waiter<T> {
-    const giveUp = (reason: () => unknown) => this.#withdraw(queue, attempt)?.reject(reason());
+  #limited<T>(queue: Queue, { signal, timeout }: Limits, { owner, attempt, resolve, reject }: Waiter<T>): Waiter<T> {
+    const giveUp = (reason: () => unknown) => {
+      if (this.#withdraw(queue, waiter as Waiter)) waiter.reject(reason());
+    };
     const timer =
       timeout === Infinity ? undefined : setTimeout(() => giveUp(() => this.#timeout(queue, timeout)), timeout);
     if (!this.#refed) timer?.unref();
@@ -82,7 +88,8 @@ export class Endpoint {
       clearTimeout(timer);
       forget?.();
     };
-    return {
+    const waiter: Waiter<T> = {
+      owner,
       attempt,
       resolve(value) {
         settled();
@@ -94,22 +101,25 @@ export class Endpoint {
       },
       timer,
     };
+    return waiter;
   }
 
-  /** Ends a call of {@link wait} with `value`, unless it has an end already. */
-  end<T>(queue: Queue, attempt: Waiter<T>['attempt'], value: T): void {
-    this.#withdraw(queue, attempt)?.resolve(value);
+  /** Ends those calls of {@link wait} with `value` that are of this owner, and still wait. */
+  end<T>(queue: Queue, owner: object, value: T): void {
+    for (const waiter of this.#queues[queue].filter((one) => one.owner === owner)) {
+      if (this.#withdraw(queue, waiter)) waiter.resolve(value);
+    }
   }
 
-  /** Takes a waiter out of its queue, so that it will not be served; undefined when it is not there any more. */
-  #withdraw(queue: Queue, attempt: Waiter['attempt']): Waiter | undefined {
+  /** Takes a waiter out of its queue, so that it will not be served. False when it is not there any more. */
+  #withdraw(queue: Queue, waiter: Waiter): boolean {
     const waiters = this.#queues[queue];
-    const at = waiters.findIndex((waiter) => waiter.attempt === attempt);
-    if (at < 0) return undefined;
-    const [waiter] = waiters.splice(at, 1);
+    const at = waiters.indexOf(waiter);
+    if (at < 0) return false;
+    waiters.splice(at, 1);
     if (waiters.length === 0) this.#disarm(queue);
     this.#keep();
-    return waiter;
+    return true;
   }
 
   /** The bell has rung. */
