@@ -184,9 +184,11 @@ export class NativeCore implements Core {
   /** This thread's endpoint of a new channel, or of one that there is. Throws errors with codes: see failures.ts. */
   channel(mail: MailSlot, at: { capacity: number; holdOpen: boolean } | { address: CoreAddress }): CoreChannel {
     const { Channel } = this.#addon;
-    return 'capacity' in at
-      ? new Channel(this.#pool, mail.onMail, at.capacity, at.holdOpen)
-      : new Channel(this.#pool, mail.onMail, at.address.slot, at.address.serial);
+    return outside(() =>
+      'capacity' in at
+        ? new Channel(this.#pool, mail.onMail, at.capacity, at.holdOpen)
+        : new Channel(this.#pool, mail.onMail, at.address.slot, at.address.serial),
+    );
   }
 
   transfer(sizeClass: number, block: number, size: number): number {

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { runInNewContext } from 'node:vm';
-import { BufferPool, type Lease, type PoolHandle } from 'slabpool';
+import { BufferPool, Channel, type Lease, type PoolHandle, type ReceivedLease } from 'slabpool';
 import { describe, expect, test } from 'vitest';
 import { BACKENDS, coded, KiB } from './backends.js';
 
@@ -79,6 +79,22 @@ describe.each(BACKENDS)(
         }),
       ).toBe(true);
       other?.close();
+    });
+
+    test.runIf(backend === 'native')('that had a channel made, and waited at, there', async () => {
+      const pool = make();
+      const channels: Channel[] = [];
+      let received: Promise<ReceivedLease | null> | undefined;
+      const letGo = isLetGo(() => {
+        channels.push(new Channel(pool));
+        channels.push(Channel.attach(pool, channels[0].handle));
+        received = channels[0].receive();
+      });
+      channels[1].trySend(pool.acquire(BLOCK));
+      (await received)?.release();
+      received = undefined;
+      expect(await letGo).toBe(true);
+      pool.close();
     });
 
     test('while who waits is in his own context when he is served', async () => {
