@@ -1,23 +1,19 @@
-import type { Block } from './block.js';
 import { checkOptions } from './check.js';
 import { now } from './clock.js';
-import { CLASSES, MAX_BATCH, SIZES } from './core.js';
+import { MAX_BATCH } from './core.js';
+import { Crossing, type Several } from './crossing.js';
 import { Endpoint, type Queue } from './endpoint.js';
-import { internal, invalidArg, SlabPoolError } from './errors.js';
+import { invalidArg, SlabPoolError } from './errors.js';
 import { type ChannelHandle, readChannelHandle } from './handle.js';
 import type { Heap } from './heap.js';
-import { Lease } from './lease.js';
+import type { Lease } from './lease.js';
 import { Messages } from './messages.js';
 import { BufferPool } from './pool.js';
-import { ReceivedLease } from './received-lease.js';
+import type { ReceivedLease } from './received-lease.js';
 import { checkWaitOptions, type Limits, type WaitOptions } from './wait-options.js';
 
 const MAX_CAPACITY = 65_536;
 const DEFAULT_CAPACITY = 256;
-/** The core's `Result`, as -1 - Result. */
-const WOULD_BLOCK = -2;
-const CLOSED = -3;
-const ALONE = -4;
 
 export interface ChannelOptions {
   /** Messages that it holds, rounded up to a power of two; 2 to 65,536. Default: 256. */
@@ -30,12 +26,6 @@ export interface ChannelOptions {
   holdOpen?: boolean;
 }
 
-interface Several {
-  readonly leases: readonly Lease[];
-  /** One for each; 0 unless given. */
-  readonly metas: readonly number[] | undefined;
-}
-
 /**
  * A bounded queue of leases between up to 64 threads of one pool: any of them may send, each message is received once, in the
  * order of sending. Nothing is copied, posted or detached. (The ring is D. Vyukov's bounded MPMC queue.)
@@ -46,9 +36,7 @@ interface Several {
 export class Channel {
   readonly #heap: Heap;
   readonly #endpoint: Endpoint;
-  /** Carry messages to the core and back: blocks with their classes and sizes, and the two numbers of each. */
-  readonly #exchange: Uint32Array;
-  readonly #meta: Float64Array;
+  readonly #crossing: Crossing;
 
   /**
    * A new channel for leases of `pool`.
@@ -63,8 +51,7 @@ export class Channel {
     this.#heap = BufferPool.heapOf(pool);
     this.#heap.assertOpen();
     this.#endpoint = new Endpoint(this.#heap, handle ?? resolve(options));
-    this.#exchange = this.#heap.core.exchange;
-    this.#meta = this.#heap.meta;
+    this.#crossing = new Crossing(this.#heap, this.#endpoint);
   }
 
   /**
@@ -106,20 +93,10 @@ export class Channel {
    * @throws `ERR_SLABPOOL_CHANNEL_CLOSED`, `ERR_SLABPOOL_PEER_GONE`, and as `lease.transfer()`
    */
   trySend(lease: Lease, meta = 0, meta2 = 0): boolean {
-    this.#endpoint.assertOpen();
     if (!isNumber(meta) || !isNumber(meta2)) {
       throw invalidArg('send(lease, meta, meta2)', 'numbers', isNumber(meta) ? meta2 : meta, this.#heap.name);
     }
-    const block = Lease.blockOf(lease, this.#heap);
-    this.#put(0, this.#heap.movable(block), lease, meta, meta2);
-    const blocked = this.#endpoint.channel.trySend();
-    if (blocked < 0) {
-      if (blocked !== WOULD_BLOCK) this.#refuse('trySend', blocked);
-      return false;
-    }
-    Lease.resume(lease, this.#heap.left(block));
-    if (blocked > 0) this.#endpoint.wake(blocked);
-    return true;
+    return this.#crossing.send(lease, meta, meta2);
   }
 
   /**
@@ -130,8 +107,7 @@ export class Channel {
    * @throws as {@link trySend}, and then has handed over none
    */
   trySendMany(leases: readonly Lease[], metas?: readonly number[]): number {
-    this.#endpoint.assertOpen();
-    return this.#sendMany(this.#several(leases, metas), 0);
+    return this.#crossing.sendMany(this.#several(leases, metas), 0);
   }
 
   /** As {@link trySendMany}, but waits until all are handed over; those that are not yet are the caller's if it gives up. */
@@ -139,8 +115,7 @@ export class Channel {
     const several = this.#several(leases, metas);
     let sent = 0;
     return this.#wait('sendMany(leases, metas, options)', 'senders', options, () => {
-      this.#endpoint.assertOpen();
-      sent += this.#sendMany(several, sent);
+      sent += this.#crossing.sendMany(several, sent);
       return sent === several.leases.length ? { value: undefined } : null;
     });
   }
@@ -158,48 +133,6 @@ export class Channel {
     return several;
   }
 
-  /** Hands over those from index `from` on, as far as there is room: how many. */
-  #sendMany({ leases, metas }: Several, from: number): number {
-    const heap = this.#heap;
-    const blocks: Block[] = [];
-    let sent = 0;
-    try {
-      for (let i = from; i < leases.length; i++) {
-        heap.movable(Lease.blockOf(leases[i] as Lease, heap));
-        blocks.push(Lease.end(leases[i] as Lease, heap)); // one that is there twice is noticed
-      }
-      while (sent < blocks.length) {
-        const count = Math.min(MAX_BATCH, blocks.length - sent);
-        for (let i = 0; i < count; i++) {
-          const at = from + sent + i;
-          this.#put(i, heap.tracker.blockOf(blocks[sent + i] as Block), leases[at] as Lease, metas?.[at] ?? 0, 0);
-        }
-        const result = this.#endpoint.channel.trySendMany(count);
-        // After some have gone, the next call says why no more have.
-        if (result < 0 && result !== WOULD_BLOCK && sent === 0) this.#refuse('trySendMany', result);
-        if (result <= 0) break;
-        sent += result;
-        for (let i = 0; i < result; i++) this.#endpoint.wake(this.#exchange[CLASSES + i] as number);
-        if (result < count) break;
-      }
-    } finally {
-      for (const [i, block] of blocks.entries()) {
-        Lease.resume(leases[from + i] as Lease, i < sent ? heap.left(block) : block);
-      }
-    }
-    return sent;
-  }
-
-  /** The block of a lease is number `at` of those that are to leave this thread. */
-  #put(at: number, { index, magazine }: Block, { size }: Lease, meta: number, meta2: number): void {
-    const exchange = this.#exchange;
-    exchange[at] = index;
-    exchange[CLASSES + at] = magazine.sizeClass;
-    exchange[SIZES + at] = size;
-    this.#meta[2 * at] = meta;
-    this.#meta[2 * at + 1] = meta2;
-  }
-
   /** As {@link trySend}, but waits while the channel is full. The lease is the caller's until the promise is fulfilled. */
   send(lease: Lease, meta = 0, meta2 = 0, options?: WaitOptions): Promise<void> {
     return this.#wait('send(lease, meta, meta2, options)', 'senders', options, () =>
@@ -212,22 +145,7 @@ export class Channel {
    * @throws `ERR_SLABPOOL_PEER_GONE`, and `ERR_SLABPOOL_CHANNEL_CLOSED` after {@link leave}
    */
   tryReceive(): ReceivedLease | null {
-    return this.#take() ?? null;
-  }
-
-  /** As {@link tryReceive}, but undefined when there is none now, and null when there never will be. */
-  #take(): ReceivedLease | null | undefined {
-    this.#endpoint.assertOpen();
-    const result = this.#endpoint.channel.tryReceive();
-    if (result === 0) return this.#arrived(0);
-    if (result === WOULD_BLOCK) return undefined;
-    return result === CLOSED ? null : this.#refuse('tryReceive', result);
-  }
-
-  #arrived(at: number): ReceivedLease {
-    const meta = this.#meta;
-    const size = this.#exchange[SIZES + at] as number;
-    return new ReceivedLease(this.#heap.received(at), size, meta[2 * at] as number, meta[2 * at + 1] as number);
+    return this.#crossing.receive() ?? null;
   }
 
   /**
@@ -236,7 +154,7 @@ export class Channel {
    */
   receive(options?: WaitOptions): Promise<ReceivedLease | null> {
     return this.#wait('receive(options)', 'receivers', options, () => {
-      const lease = this.#take();
+      const lease = this.#crossing.receive();
       return lease === undefined ? null : { value: lease };
     });
   }
@@ -247,17 +165,15 @@ export class Channel {
    * @throws as {@link tryReceive}
    */
   tryReceiveMany(most = MAX_BATCH): ReceivedLease[] {
-    this.#endpoint.assertOpen();
     this.#assertMost(most);
-    return this.#takeMany(most) ?? [];
+    return this.#crossing.receiveMany(most) ?? [];
   }
 
   /** Up to `most` leases; waits until there is one, as {@link receive} does. None when the channel is closed and empty. */
   async receiveMany(most = MAX_BATCH, options?: WaitOptions): Promise<ReceivedLease[]> {
     this.#assertMost(most);
     return this.#wait('receiveMany(most, options)', 'receivers', options, () => {
-      this.#endpoint.assertOpen();
-      const leases = this.#takeMany(most);
+      const leases = this.#crossing.receiveMany(most);
       return leases === null ? { value: [] } : leases.length > 0 ? { value: leases } : null;
     });
   }
@@ -266,22 +182,6 @@ export class Channel {
     if (!Number.isSafeInteger(most) || most < 1) {
       throw invalidArg('receiveMany(most)', 'an integer from 1', most, this.#heap.name);
     }
-  }
-
-  /** Null when there never will be any more. */
-  #takeMany(most: number): ReceivedLease[] | null {
-    const leases: ReceivedLease[] = [];
-    while (leases.length < most) {
-      const wanted = Math.min(MAX_BATCH, most - leases.length);
-      const count = this.#endpoint.channel.tryReceiveMany(wanted);
-      if (count < 0 && leases.length === 0) {
-        if (count === CLOSED) return null;
-        if (count !== WOULD_BLOCK) this.#refuse('tryReceiveMany', count);
-      }
-      for (let i = 0; i < count; i++) leases.push(this.#arrived(i));
-      if (count < wanted) break;
-    }
-    return leases;
   }
 
   /**
@@ -293,13 +193,13 @@ export class Channel {
     if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) {
       throw invalidArg('receiveSync(timeoutMs)', 'a number from 0 (milliseconds)', timeoutMs, this.#heap.name);
     }
-    let lease = this.#take();
+    let lease = this.#crossing.receive();
     if (lease !== undefined) return lease;
-    const take = () => this.#take();
+    const take = () => this.#crossing.receive();
     const until = now() + timeoutMs;
     try {
       for (let left = timeoutMs; lease === undefined && left > 0; left = until - now()) {
-        lease = this.#endpoint.sleep(left, take) ?? this.#take();
+        lease = this.#endpoint.sleep(left, take) ?? this.#crossing.receive();
       }
     } finally {
       // The bell of this thread's other receivers was disarmed with its own.
@@ -312,12 +212,12 @@ export class Channel {
   /**
    * The leases, until the channel is closed and empty. When the iteration ends before that, by `break` or `return()` or an error, a
    * message that it is waiting for stays in the channel.
-   * @param options `timeout`: for each message
+   * @param options `timeout`: for each message; who asks again afterwards waits again
    * @throws `ERR_SLABPOOL_INVALID_ARG`; the iteration as {@link receive}
    */
   messages(options?: WaitOptions): AsyncIterableIterator<ReceivedLease, undefined> {
     const limits = checkWaitOptions('messages(options)', options, this.#heap.name);
-    return new Messages(this.#endpoint, () => this.#take(), limits);
+    return new Messages(this.#endpoint, () => this.#crossing.receive(), limits);
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<ReceivedLease, undefined> {
@@ -371,19 +271,6 @@ export class Channel {
       return Promise.reject(error);
     }
     return this.#endpoint.wait(queue, limits, attempt);
-  }
-
-  /** What a negative answer of the core means. */
-  #refuse(call: string, answer: number): never {
-    if (answer === CLOSED) throw this.#endpoint.closed();
-    if (answer !== ALONE) {
-      const [block, sizeClass] = [this.#exchange[0] as number, this.#exchange[CLASSES] as number];
-      throw internal(call, answer, { endpoint: this.#endpoint.channel.endpoint, block, sizeClass }, this.#heap.name);
-    }
-    // Waiting for somebody who is no more would last for ever.
-    throw new SlabPoolError('ERR_SLABPOOL_PEER_GONE', 'every other thread that had the channel has left it, or died', {
-      pool: this.#heap.name,
-    });
   }
 }
 

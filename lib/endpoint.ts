@@ -3,7 +3,7 @@ import { abortReason, onAbort } from './abort.js';
 import { SlabPoolError } from './errors.js';
 import type { ChannelHandle } from './handle.js';
 import type { Heap } from './heap.js';
-import type { CoreChannel } from './native-core.js';
+import { type CoreChannel, MailSlot } from './native-core.js';
 import { Sleepers } from './sleepers.js';
 import type { Limits } from './wait-options.js';
 
@@ -11,19 +11,17 @@ import type { Limits } from './wait-options.js';
 const LOOK_MS = 1000;
 
 /** One call that waits, for a message or for room. */
-export interface Waiter<T = unknown> {
+interface Waiter<T = unknown> {
+  readonly owner: object | undefined;
   /** Tries once more; null when it still has to wait. */
   attempt(): { value: T } | null;
   resolve(value: T): void;
   reject(reason: unknown): void;
-  timer: NodeJS.Timeout | undefined;
+  readonly timer: NodeJS.Timeout | undefined;
 }
 
 /** Who waits for what. First come, first served. */
 export type Queue = 'receivers' | 'senders';
-
-/** Endpoints that somebody waits at, or that hold their channel open, are not collected, also when nobody else has them any more. */
-const kept = new Set<Endpoint>();
 
 /** This thread's end of a channel: who waits at it, and how it sleeps and is woken. */
 export class Endpoint {
@@ -33,6 +31,7 @@ export class Endpoint {
   readonly #sleepers: Sleepers;
   readonly #queues: Readonly<Record<Queue, Waiter[]>> = { receivers: [], senders: [] };
   readonly #holdsOpen: boolean;
+  readonly #mail = new MailSlot();
   #refed = true;
   #keepsAlive = false;
 
@@ -40,7 +39,9 @@ export class Endpoint {
     this.#heap = heap;
     this.#holdsOpen = 'capacity' in at && at.holdOpen;
     this.#sleepers = new Sleepers('capacity' in at ? undefined : at.sleepers);
-    this.channel = heap.openChannel(this, at);
+    this.#mail.listener = new WeakRef(this);
+    this.channel = heap.openChannel(this.#mail, at);
+    heap.endpoints.add(this);
     this.#keep();
   }
 
@@ -53,15 +54,11 @@ export class Endpoint {
 
   /**
    * What `attempt` comes to, at once or later.
-   * @param those gets the waiter for as long as it waits: it can be given up by {@link withdraw}
+   * @param owner by which the waiting can be ended: {@link end}
    */
-  wait<T>(
-    queue: Queue,
-    { signal, timeout }: Limits,
-    attempt: Waiter<T>['attempt'],
-    those?: Set<Waiter<T>>,
-  ): Promise<T> {
+  wait<T>(queue: Queue, limits: Limits, attempt: Waiter<T>['attempt'], owner?: object): Promise<T> {
     return new Promise((resolve, reject) => {
+      const { signal, timeout } = limits;
       if (signal?.aborted) throw abortReason(signal);
       const waiters = this.#queues[queue];
       // Only who is alone may try at once.
@@ -71,39 +68,51 @@ export class Endpoint {
         return;
       }
       if (timeout === 0) throw this.#timeout(queue, timeout);
-      const settled = () => {
-        clearTimeout(waiter.timer);
-        forget?.();
-        those?.delete(waiter);
-      };
-      const waiter: Waiter<T> = {
-        attempt,
-        resolve(value) {
-          settled();
-          resolve(value);
-        },
-        reject(reason) {
-          settled();
-          reject(reason);
-        },
-        timer: undefined,
-      };
-      const giveUp = (reason: () => unknown) => {
-        if (this.withdraw(queue, waiter as Waiter)) waiter.reject(reason());
-      };
-      const forget = signal && onAbort(signal, () => giveUp(() => abortReason(signal)));
-      if (timeout !== Infinity) {
-        waiter.timer = setTimeout(() => giveUp(() => this.#timeout(queue, timeout)), timeout);
-        if (!this.#refed) waiter.timer.unref();
-      }
-      those?.add(waiter);
-      waiters.push(waiter as Waiter);
+      const waiter = { owner, attempt, resolve, reject, timer: undefined };
+      const limited = signal !== undefined || timeout !== Infinity;
+      waiters.push((limited ? this.#limited(queue, limits, waiter) : waiter) as Waiter);
       this.pump();
     });
   }
 
+  /** The same, but it gives up when its time has come. */
+  #limited<T>(queue: Queue, { signal, timeout }: Limits, { owner, attempt, resolve, reject }: Waiter<T>): Waiter<T> {
+    const giveUp = (reason: () => unknown) => {
+      if (this.#withdraw(queue, waiter as Waiter)) waiter.reject(reason());
+    };
+    const timer =
+      timeout === Infinity ? undefined : setTimeout(() => giveUp(() => this.#timeout(queue, timeout)), timeout);
+    if (!this.#refed) timer?.unref();
+    const forget = signal && onAbort(signal, () => giveUp(() => abortReason(signal)));
+    const settled = () => {
+      clearTimeout(timer);
+      forget?.();
+    };
+    const waiter: Waiter<T> = {
+      owner,
+      attempt,
+      resolve(value) {
+        settled();
+        resolve(value);
+      },
+      reject(reason) {
+        settled();
+        reject(reason);
+      },
+      timer,
+    };
+    return waiter;
+  }
+
+  /** Ends those calls of {@link wait} with `value` that are of this owner, and still wait. */
+  end<T>(queue: Queue, owner: object, value: T): void {
+    for (const waiter of this.#queues[queue].filter((one) => one.owner === owner)) {
+      if (this.#withdraw(queue, waiter)) waiter.resolve(value);
+    }
+  }
+
   /** Takes a waiter out of its queue, so that it will not be served. False when it is not there any more. */
-  withdraw(queue: Queue, waiter: Waiter): boolean {
+  #withdraw(queue: Queue, waiter: Waiter): boolean {
     const waiters = this.#queues[queue];
     const at = waiters.indexOf(waiter);
     if (at < 0) return false;
@@ -223,11 +232,10 @@ export class Endpoint {
     this.#keep();
   }
 
-  /** Whoever waits keeps the process alive, and this endpoint. */
+  /** Whoever waits keeps the process alive. Meanwhile this endpoint is not collected, nor while it holds the channel open. */
   #keep(): void {
     const awaited = this.#queues.receivers.length + this.#queues.senders.length > 0;
-    if (this.open && (awaited || this.#holdsOpen)) kept.add(this);
-    else kept.delete(this);
+    this.#mail.kept = this.open && (awaited || this.#holdsOpen) ? this : undefined;
     const alive = this.#refed && awaited;
     if (!this.open || alive === this.#keepsAlive) return;
     this.#keepsAlive = alive;

@@ -29,7 +29,7 @@ import { type ExhaustedEvent, events, Outbox, type SlabCreateEvent, type TrimEve
 import { failure } from './failures.js';
 import type { ChannelHandle } from './handle.js';
 import { Magazine } from './magazine.js';
-import { type CoreChannel, NativeCore } from './native-core.js';
+import { type CoreChannel, type MailSlot, NativeCore } from './native-core.js';
 import type { ResolvedOptions } from './options.js';
 import { Oversize } from './oversize.js';
 import { Poison } from './poison.js';
@@ -588,7 +588,7 @@ export class Heap {
   }
 
   /** The core's part of an endpoint of this pool in this thread: of a new channel, or of one that there is. */
-  openChannel(endpoint: Endpoint, at: { capacity: number; holdOpen: boolean } | ChannelHandle): CoreChannel {
+  openChannel(mail: MailSlot, at: { capacity: number; holdOpen: boolean } | ChannelHandle): CoreChannel {
     if (!(this.#core instanceof NativeCore)) {
       throw new SlabPoolError('ERR_SLABPOOL_BACKEND', 'only pools on the native core have channels', {
         pool: this.name,
@@ -596,9 +596,7 @@ export class Heap {
     }
     this.share();
     try {
-      const channel = this.#core.channel(new WeakRef(endpoint), at);
-      this.endpoints.add(endpoint);
-      return channel;
+      return this.#core.channel(mail, at);
     } catch (cause) {
       throw failure(cause, this.name);
     }

@@ -1,4 +1,4 @@
-import type { Endpoint, Waiter } from './endpoint.js';
+import type { Endpoint } from './endpoint.js';
 import type { ReceivedLease } from './received-lease.js';
 import type { Limits } from './wait-options.js';
 
@@ -12,33 +12,26 @@ const DONE: Result = Object.freeze({ done: true, value: undefined });
  */
 export class Messages implements AsyncIterableIterator<ReceivedLease, undefined> {
   readonly #endpoint: Endpoint;
-  /** The next lease; undefined when there is none now, null when there never will be. */
-  readonly #take: () => ReceivedLease | null | undefined;
   readonly #limits: Limits;
-  readonly #pending = new Set<Waiter<Result>>();
+  readonly #attempt: () => { value: Result } | null;
   #ended = false;
 
+  /** @param take the next lease; undefined when there is none now, null when there never will be */
   constructor(endpoint: Endpoint, take: () => ReceivedLease | null | undefined, limits: Limits) {
     this.#endpoint = endpoint;
-    this.#take = take;
     this.#limits = limits;
+    this.#attempt = () => {
+      const value = take();
+      if (value === undefined) return null;
+      if (value !== null) return { value: { done: false, value } };
+      this.#ended = true;
+      return { value: DONE };
+    };
   }
 
-  async next(): Promise<Result> {
-    if (this.#ended) return DONE;
-    const attempt = () => {
-      const value = this.#take();
-      if (value === undefined) return null;
-      return { value: value === null ? DONE : { done: false as const, value } };
-    };
-    try {
-      const result = await this.#endpoint.wait('receivers', this.#limits, attempt, this.#pending);
-      if (result === DONE) this.#ended = true;
-      return result;
-    } catch (error) {
-      this.#ended = true;
-      throw error;
-    }
+  next(): Promise<Result> {
+    if (this.#ended) return Promise.resolve(DONE);
+    return this.#endpoint.wait('receivers', this.#limits, this.#attempt, this);
   }
 
   async return(): Promise<Result> {
@@ -53,9 +46,7 @@ export class Messages implements AsyncIterableIterator<ReceivedLease, undefined>
 
   #end(): void {
     this.#ended = true;
-    for (const waiter of this.#pending) {
-      if (this.#endpoint.withdraw('receivers', waiter as Waiter)) waiter.resolve(DONE);
-    }
+    this.#endpoint.end('receivers', this, DONE);
   }
 
   [Symbol.asyncIterator](): this {

@@ -101,9 +101,11 @@ interface NativePool extends Omit<Core, 'exchange' | 'address' | 'detach' | 'dis
 
 const FIELDS = 14 + STEPS.length;
 
-/** The addon keeps this alive, and this nothing else: what is dropped can be collected. */
-class MailSlot {
+/** The addon keeps this alive, and this nothing but what is {@link kept}: what is dropped can be collected. */
+export class MailSlot {
   listener: WeakRef<{ mail(): void }> | undefined;
+  /** The listener while it must not be collected. */
+  kept: { mail(): void } | undefined;
   readonly onMail = () => this.listener?.deref()?.mail();
 }
 
@@ -180,13 +182,8 @@ export class NativeCore implements Core {
   }
 
   /** This thread's endpoint of a new channel, or of one that there is. Throws errors with codes: see failures.ts. */
-  channel(
-    listener: WeakRef<{ mail(): void }>,
-    at: { capacity: number; holdOpen: boolean } | { address: CoreAddress },
-  ): CoreChannel {
+  channel(mail: MailSlot, at: { capacity: number; holdOpen: boolean } | { address: CoreAddress }): CoreChannel {
     const { Channel } = this.#addon;
-    const mail = new MailSlot();
-    mail.listener = listener;
     return outside(() =>
       'capacity' in at
         ? new Channel(this.#pool, mail.onMail, at.capacity, at.holdOpen)

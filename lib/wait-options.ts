@@ -8,7 +8,9 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1;
 export interface WaitOptions {
   /** Ends the waiting; the promise rejects with `signal.reason`. */
   signal?: AbortSignal;
-  /** Milliseconds, at most 2^31 - 1; then the promise rejects with `ERR_SLABPOOL_TIMEOUT`. 0: does not wait at all. Default: `Infinity`. */
+  /**
+   * Milliseconds, at most 2^31 - 1; then the promise rejects with `ERR_SLABPOOL_TIMEOUT`. 0: does not wait at all. Default: `Infinity`.
+   */
   timeout?: number;
 }
 
@@ -18,11 +20,14 @@ export interface Limits {
   readonly timeout: number;
 }
 
+const FOREVER: Limits = Object.freeze({ signal: undefined, timeout: Infinity });
+
 /**
  * @param what the public function that was called
  * @throws `ERR_SLABPOOL_INVALID_ARG`
  */
 export function checkWaitOptions(what: string, given: WaitOptions | undefined, pool: string): Limits {
+  if (given === undefined) return FOREVER;
   const { signal, timeout = Infinity } = checkOptions(what, given, ['signal', 'timeout'], pool);
   if (signal !== undefined && !isAbortSignal(signal)) {
     throw invalidArg(`${what}, option 'signal'`, 'an AbortSignal', signal, pool);

@@ -132,12 +132,16 @@ describe('B4: the iterator of a channel', () => {
     const first = (await messages.next()) as IteratorYieldResult<ReceivedLease>;
     first.value.release();
     await expect(messages.next()).rejects.toEqual(coded('ERR_SLABPOOL_TIMEOUT', /no message came for 20 ms/));
-    expect(await messages.next()).toEqual(done);
     await send(2);
     await receive(2);
+    const again = messages.next();
+    await send(3);
+    const { value } = (await again) as IteratorYieldResult<ReceivedLease>;
+    expect(value.meta).toBe(3);
+    value.release();
   });
 
-  test('ends with the channel, once, and after an error', async () => {
+  test('ends with the channel, and after return()', async () => {
     await send(1);
     channel.close();
     const metas: number[] = [];
@@ -152,7 +156,7 @@ describe('B4: the iterator of a channel', () => {
     const left = channel.messages();
     channel.leave();
     await expect(left.next()).rejects.toEqual(coded('ERR_SLABPOOL_CHANNEL_CLOSED'));
-    expect(await left.next()).toEqual(done);
     expect(await left.return?.()).toEqual(done);
+    expect(await left.next()).toEqual(done);
   });
 });

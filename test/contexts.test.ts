@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { runInNewContext } from 'node:vm';
-import { BufferPool, Channel, type Lease, type PoolHandle } from 'slabpool';
+import { BufferPool, Channel, type Lease, type PoolHandle, type ReceivedLease } from 'slabpool';
 import { describe, expect, test } from 'vitest';
 import { BACKENDS, coded, KiB } from './backends.js';
 
@@ -81,16 +81,19 @@ describe.each(BACKENDS)(
       other?.close();
     });
 
-    test.runIf(backend === 'native')('that has channels which were made there', async () => {
+    test.runIf(backend === 'native')('that had a channel made, and waited at, there', async () => {
       const pool = make();
-      let ends: Channel[] = [];
-      const deed = () => {
-        const channel = new Channel(pool);
-        ends = [channel, Channel.attach(pool, channel.handle)];
-      };
-      expect(await isLetGo(deed)).toBe(true);
-      expect(ends[0]?.trySend(pool.acquire(BLOCK))).toBe(true);
-      (await ends[1]?.receive())?.release();
+      const channels: Channel[] = [];
+      let received: Promise<ReceivedLease | null> | undefined;
+      const letGo = isLetGo(() => {
+        channels.push(new Channel(pool));
+        channels.push(Channel.attach(pool, channels[0].handle));
+        received = channels[0].receive();
+      });
+      channels[1].trySend(pool.acquire(BLOCK));
+      (await received)?.release();
+      received = undefined;
+      expect(await letGo).toBe(true);
       pool.close();
     });
 

@@ -45,7 +45,9 @@ TEST(thread_4097_is_refused_until_one_leaves) {
   const auto pool = make_pool({4096}, 64 * kMiB);
   std::vector<Client> clients;
   for (uint32_t i = 0; i < kMaxThreads; ++i) clients.emplace_back(*pool);
-  CHECK(pool->attach() == nullptr);
+  bool full = false;
+  CHECK(pool->attach(&full) == nullptr);
+  CHECK(full);
   for (Client& client : clients) CHECK_EQ(client.flush(0, client.refill(0)), Status::ok);
   const uint16_t index = clients[1234].thread->index;
   clients[1234].detach();
