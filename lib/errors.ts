@@ -1,5 +1,7 @@
 /** Stable codes of {@link SlabPoolError}. */
 export type SlabPoolErrorCode =
+  /** The buffer of a lease that is to be handed over has other leases: `retain()`. */
+  | 'ERR_SLABPOOL_SHARED'
   /** An argument or option is of the wrong type or out of range. */
   | 'ERR_SLABPOOL_INVALID_ARG'
   /** A method of a lease was called on something else: it was passed as a callback, or the lease is behind a Proxy. */

@@ -33,6 +33,7 @@ import { type CoreChannel, type MailSlot, NativeCore } from './native-core.js';
 import type { ResolvedOptions } from './options.js';
 import { Oversize } from './oversize.js';
 import { Poison } from './poison.js';
+import { Readers } from './readers.js';
 import { foreignBuffer, returnedBytes } from './reclaim.js';
 import { refusal } from './refusal.js';
 import { BUCKETS, bucketOf, firstOfBucket } from './size-classes.js';
@@ -80,6 +81,7 @@ export class Heap {
   #pressed = false;
   readonly waiting: Waiting;
   readonly drains: Drain;
+  readonly readers = new Readers(this);
   closed = false;
   #draining = false;
   #ended = false;
@@ -376,6 +378,10 @@ export class Heap {
 
   #put(magazine: Magazine, block: Block): Spent | null {
     if (isStandIn(block)) return this.#putTracked(block);
+    if (this.readers.has(block)) {
+      const last = this.readers.end(block);
+      return last === null ? null : this.#put(last.magazine, last);
+    }
     if (this.closed) {
       this.#putClosed(magazine, block);
       return null;
@@ -523,6 +529,7 @@ export class Heap {
    * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_FOREIGN_BUFFER`
    */
   reclaim(leased: Block, memory: ArrayBuffer | ArrayBufferView): Block {
+    if (this.readers.has(leased)) this.#immovable(leased);
     const block = this.tracker.blockOf(leased);
     const { magazine, capacity } = block;
     const bytes = returnedBytes(memory, capacity, this.name);
@@ -573,7 +580,16 @@ export class Heap {
     return block;
   }
 
-  #immovable({ magazine }: Block): never {
+  #immovable(block: Block): never {
+    const { magazine } = block;
+    if (this.readers.has(block)) {
+      throw new SlabPoolError(
+        'ERR_SLABPOOL_SHARED',
+        `${this.readers.count(block)} leases have the buffer (retain()), so none of them can hand it over: send a copy, or hand it over ` +
+          'before it is retained',
+        { pool: this.name },
+      );
+    }
     if (magazine === this.oversize.magazine) {
       throw new SlabPoolError(
         'ERR_SLABPOOL_OVERSIZE',

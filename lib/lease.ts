@@ -65,6 +65,19 @@ export class Lease {
   }
 
   /**
+   * Another lease of the same buffer, for another reader, such as the sockets of a broadcast: the buffer goes back when the last of them is
+   * released. Each is released once, like any lease. While there are several, or have been, none can be handed over or reclaimed.
+   * (Netty's `retain()`, with a release that is checked for each.)
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`
+   */
+  retain(): Lease {
+    const block = Lease.#of(this, 'retain()') ?? released();
+    const shared = block.magazine.heap.readers.retain(block as Block);
+    this.#block = shared;
+    return new Lease(shared, this.size);
+  }
+
+  /**
    * Adds to the trail of this lease if it is tracked: how far the program came with it, for `trackedLeases()` and the reports of
    * leaks. The latest 8 are kept. (Netty's `touch()`.)
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`
@@ -73,7 +86,7 @@ export class Lease {
     const block = Lease.#of(this, 'touch()') ?? released();
     const { heap } = block.magazine;
     if (typeof hint !== 'string') throw invalidArg('touch(hint)', 'a string', hint, heap.name);
-    heap.tracker.touch(block as Block, hint);
+    heap.tracker.touch(heap.readers.blockOf(block as Block), hint);
   }
 
   /**
