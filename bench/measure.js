@@ -27,7 +27,7 @@ import Benchmark from 'benchmark';
  */
 
 setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc');
+export const collectGarbage = runInNewContext('gc');
 
 /** How long one call of a case takes, in nanoseconds: far above what the clock and the call itself cost. */
 const CALL_NS = 500_000;
