@@ -181,10 +181,15 @@ export class Heap {
     if (count <= 0) return count;
 
     const step = exchange[STEP] as number;
-    magazine.held += count;
     magazine.reported++; // the core counts the one that is about to be leased
-    // The core names the warmest block first: it becomes the top of the stack.
-    for (let i = 0; i < count; i++) blocks[count - 1 - i] = this.#blockAt(exchange[i] as number, magazine);
+    try {
+      // The core names the warmest block first: it becomes the top of the stack.
+      for (let i = 0; i < count; i++) blocks[count - 1 - i] = this.#blockAt(exchange[i] as number, magazine);
+    } catch (error) {
+      core.flush(sizeClass, count);
+      throw error;
+    }
+    magazine.held += count;
     magazine.count = count - 1;
     const block = blocks[count - 1] as Block;
     this.tracker.refilled(magazine, this.#shareOut(magazine, step));

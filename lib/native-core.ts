@@ -7,9 +7,10 @@ import {
   type CoreThreadStats,
   type CoreTotals,
   type CoreTransit,
+  OUT_OF_MEMORY,
   STEPS,
 } from './core.js';
-import { internal } from './errors.js';
+import { internal, SlabPoolError } from './errors.js';
 import type { ResolvedOptions } from './options.js';
 import { outside } from './outside.js';
 import type { Pressure, PressureLevel } from './pressure.js';
@@ -168,6 +169,9 @@ export class NativeCore implements Core {
 
   map(sizeClass: number, block: number): Buffer<ArrayBuffer> {
     const bytes = this.#pool.map(sizeClass, block);
+    if (bytes === OUT_OF_MEMORY) {
+      throw new SlabPoolError('ERR_SLABPOOL_OUT_OF_MEMORY', 'the system has no memory for the ArrayBuffer of a block');
+    }
     if (typeof bytes === 'number') throw internal('map', bytes, { sizeClass, block });
     if (bytes === undefined) throw new Error(`the addon cannot map block ${block}: ${bytes}`);
     return bytes;

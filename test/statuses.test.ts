@@ -1,7 +1,7 @@
 import { BufferPool } from 'slabpool';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { NOT_HELD } from '../dist/core.js';
-import { BACKENDS, coded, detach, heapOf, KiB } from './backends.js';
+import { BACKENDS, checkBooks, coded, detach, heapOf, KiB } from './backends.js';
 
 describe.each(BACKENDS)('C: an answer of the %s core that cannot be is an error with its evidence:', (backend) => {
   const BLOCK = 4 * KiB;
@@ -30,6 +30,21 @@ describe.each(BACKENDS)('C: an answer of the %s core that cannot be is an error 
     expect(() => pool.releaseMany(leases)).toThrow(
       internal('flush', NOT_HELD, { sizeClass: 0, block: expect.any(Number) }),
     );
+  });
+
+  test('a map() that fails in the middle of a refill loses nothing of the batch', () => {
+    const { core } = heapOf(pool);
+    const { map } = core;
+    let calls = 0;
+    vi.spyOn(core, 'map').mockImplementation((sizeClass, block) => {
+      if (++calls === 3) throw new Error('no memory');
+      return map.call(core, sizeClass, block);
+    });
+    expect(() => pool.acquire(BLOCK)).toThrow('no memory');
+    expect(pool.outstanding()).toBe(0);
+    expect(pool.stats()).toMatchObject({ outBytes: 0, magazineBytes: 0 });
+    checkBooks(pool);
+    pool.acquire(BLOCK).release();
   });
 
   test('flush() for trim()', () => {
