@@ -141,6 +141,14 @@ export interface Core {
    * classes give their memory up for it.
    */
   refill(sizeClass: number): number;
+  /**
+   * From now on `count` blocks of the class are free and have memory, if the budget has room for those that are missing: nothing is
+   * given up for them. How many there are, or, below `count`, could be: then nothing was done. Or {@link EXHAUSTED}, since others
+   * wait, {@link OUT_OF_MEMORY} or {@link DRAINING}.
+   */
+  warm(sizeClass: number, count: number): number;
+  /** Puts up to `most` blocks that are free and have memory into `exchange`, at most a batch. It is no refill. How many. */
+  takeFree(sizeClass: number, most: number): number;
   /** Takes the first `count` blocks of `exchange` back: {@link WAITING} and {@link SUMMONED}, or {@link NOT_HELD}. */
   flush(sizeClass: number, count: number): number;
   /** A Buffer over exactly the capacity of a block that this thread holds. */

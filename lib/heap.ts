@@ -35,7 +35,7 @@ import { Oversize } from './oversize.js';
 import { Poison } from './poison.js';
 import { Readers } from './readers.js';
 import { foreignBuffer, returnedBytes } from './reclaim.js';
-import { refusal } from './refusal.js';
+import { refusal, tooMany } from './refusal.js';
 import { BUCKETS, bucketOf, firstOfBucket } from './size-classes.js';
 import { isStandIn, Tracker } from './tracker.js';
 import type { Spent } from './trail.js';
@@ -44,6 +44,7 @@ import { Waiting } from './waiting.js';
 import { WeakList } from './weak-list.js';
 
 const KIB = 1024;
+const SMALLEST_PAGE = 4096;
 /** Parts of the table (512 blocks each) that are looked through at once. */
 const SWEEP = 1;
 
@@ -187,12 +188,7 @@ export class Heap {
     magazine.count = count - 1;
     const block = blocks[count - 1] as Block;
     this.tracker.refilled(magazine, this.#shareOut(magazine, step));
-    if (step === SLAB) {
-      this.outbox.add(events.slabCreate, {
-        pool: this.name,
-        capacity: magazine.capacity,
-      } satisfies SlabCreateEvent);
-    }
+    if (step === SLAB) this.#noteSlab(magazine);
     this.#announce(block);
     return block;
   }
@@ -201,6 +197,63 @@ export class Heap {
   #shareOut({ held, count, capacity }: Magazine, step: number): number {
     const bytes = step >= COLD ? this.#core.residentBytes : (held - count) * capacity;
     return bytes / this.#options.maxBytes;
+  }
+
+  #noteSlab({ capacity }: Magazine): void {
+    this.outbox.add(events.slabCreate, { pool: this.name, capacity } satisfies SlabCreateEvent);
+  }
+
+  /**
+   * From now on `count` blocks of the magazine's tier are free, with memory, ArrayBuffers and page tables. No statistics count that.
+   * @throws `ERR_SLABPOOL_EXHAUSTED`, `ERR_SLABPOOL_OUT_OF_MEMORY`, `ERR_SLABPOOL_CLOSED`: then nothing has changed
+   */
+  prewarm(magazine: Magazine, count: number): void {
+    this.assertGiving();
+    this.tracker.drain();
+    if (count > magazine.count) this.#warm(magazine, count);
+    this.epochs.start();
+    const warm: Block[] = [];
+    try {
+      while (warm.length < count && this.#takeFree(magazine, warm, count - warm.length)) {}
+      for (const { bytes } of warm) {
+        // As it was, since poison is looked for.
+        for (let at = 0; at < bytes.length; at += SMALLEST_PAGE) bytes[at] = bytes[at] as number;
+      }
+    } finally {
+      for (const block of warm) this.#put(magazine, block);
+      this.outbox.publish();
+    }
+  }
+
+  /** Blocks of the magazine first. */
+  #warm(magazine: Magazine, count: number): void {
+    const { capacity } = magazine;
+    const missing = count - magazine.count;
+    const possible = this.#core.warm(magazine.sizeClass, missing);
+    if (possible >= missing) {
+      if (this.#core.exchange[STEP] === SLAB) this.#noteSlab(magazine);
+      return;
+    }
+    if (possible >= 0)
+      throw tooMany(this.#core, this.name, this.#options.maxBytes, capacity, count, possible + magazine.count);
+    throw possible === DRAINING ? this.#refusal(magazine, possible) : this.#whyNot(magazine, possible);
+  }
+
+  /** Some free blocks come into the hands of the caller. */
+  #takeFree(magazine: Magazine, into: Block[], most: number): boolean {
+    if (magazine.count > 0) return into.push(magazine.blocks[--magazine.count] as Block) > 0;
+    const { exchange } = this.#core;
+    const count = this.#core.takeFree(magazine.sizeClass, Math.min(most, magazine.batch));
+    if (count <= 0) return false; // others have taken some
+    const numbers = exchange.slice(0, count);
+    magazine.held += count;
+    let at = 0;
+    try {
+      for (; at < count; at++) into.push(this.#blockAt(numbers[at] as number, magazine));
+    } finally {
+      for (; at < count; at++) this.#giveBack(magazine, numbers[at] as number);
+    }
+    return true;
   }
 
   /** Lets subscribers know. If one of them ends the pool, the block on its way to a lease goes back, and there is no lease. */
@@ -789,18 +842,22 @@ export class Heap {
     this.outbox.add(events.exhausted, { pool: this.name, capacity, maxBytes, waits } satisfies ExhaustedEvent);
   }
 
-  #refusal({ capacity }: Magazine, status: number): SlabPoolError {
+  #refusal(magazine: Magazine, status: number): SlabPoolError {
     if (status === DRAINING) {
       this.#runDry();
       return this.ended();
     }
     if (status === EXHAUSTED) {
       this.#core.countRefusal();
-      this.noteExhausted(capacity, false);
+      this.noteExhausted(magazine.capacity, false);
     }
-    const error = refusal(this.#core, this.name, this.#options.maxBytes, capacity, status, () => this.#ended);
+    const error = this.#whyNot(magazine, status);
     this.#announce(null);
     return error;
+  }
+
+  #whyNot({ capacity }: Magazine, status: number): SlabPoolError {
+    return refusal(this.#core, this.name, this.#options.maxBytes, capacity, status, () => this.#ended);
   }
 
   /** For an acquire above the largest tier. */

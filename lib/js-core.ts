@@ -143,15 +143,53 @@ export class JsCore implements Core {
     return count;
   }
 
+  warm(sizeClass: number, count: number): number {
+    if (this.draining) return DRAINING;
+    if (this.#requests.size > 0) return EXHAUSTED;
+    const k = this.#class(sizeClass);
+    const free = k.depot.length + k.victim.length;
+    const possible = free + this.#room(k);
+    this.exchange[STEP] = STEPS.indexOf('depot');
+    if (possible < count) return possible;
+    const missing = Math.max(0, count - free);
+    if (missing > k.cold.length) {
+      this.#carve(k, sizeClass, missing - k.cold.length);
+      this.exchange[STEP] = STEPS.indexOf('slab');
+    }
+    const numbers = k.cold.slice(k.cold.length - missing);
+    const blocks = numbers.map((index) => this.#blocks[index] as JsBlock);
+    try {
+      for (const block of blocks) block.bytes = ownMemory(Buffer.from(new ArrayBuffer(k.capacity)));
+    } catch {
+      for (const block of blocks) block.bytes = null;
+      return OUT_OF_MEMORY;
+    }
+    for (const block of blocks) block.state = 'free';
+    k.cold.length -= missing;
+    k.depot = k.depot.concat(numbers);
+    this.#charge(k, missing);
+    return count;
+  }
+
+  takeFree(sizeClass: number, most: number): number {
+    const k = this.#class(sizeClass);
+    if (this.draining || this.#requests.size > 0) return 0;
+    return this.#handOut(k, k.depot.length > 0 ? k.depot : k.victim, most);
+  }
+
+  #room(k: JsClass): number {
+    return Math.floor((this.#maxBytes - this.#residentBytes) / k.capacity);
+  }
+
   #refill(k: JsClass, sizeClass: number, most: number): number {
     for (const step of ['depot', 'victim'] as const) {
-      if (k[step].length !== 0) return this.#handOut(k, step, k[step], most);
+      if (k[step].length !== 0) return this.#count(k, step, this.#handOut(k, k[step], most));
     }
-    const room = Math.floor((this.#maxBytes - this.#residentBytes) / k.capacity);
+    const room = this.#room(k);
     if (room === 0) return EXHAUSTED;
     const step = k.cold.length === 0 ? 'slab' : 'cold';
     if (step === 'slab') this.#carve(k, sizeClass, Math.min(room, k.batch));
-    return this.#handOut(k, step, k.cold, Math.min(room, most));
+    return this.#count(k, step, this.#handOut(k, k.cold, Math.min(room, most)));
   }
 
   #carve(k: JsClass, sizeClass: number, count: number): void {
@@ -162,7 +200,7 @@ export class JsCore implements Core {
     k.carved += count;
   }
 
-  #handOut(k: JsClass, step: Step, from: number[], most: number): number {
+  #handOut(k: JsClass, from: number[], most: number): number {
     const count = Math.min(most, from.length);
     for (let i = 0; i < count; i++) {
       const index = from.pop() as number;
@@ -172,25 +210,29 @@ export class JsCore implements Core {
           block.bytes = ownMemory(Buffer.from(new ArrayBuffer(k.capacity)));
         } catch {
           from.push(index);
-          if (i === 0) return OUT_OF_MEMORY;
-          return this.#count(k, step, i);
+          return i === 0 ? OUT_OF_MEMORY : i;
         }
       }
-      if (block.state === 'cold') {
-        this.#residentBytes += k.capacity;
-        k.resident++;
-        k.peakResidentBytes = Math.max(k.peakResidentBytes, k.resident * k.capacity);
-        this.#totals.peakResidentBytes = Math.max(this.#totals.peakResidentBytes, this.#residentBytes);
-      }
+      if (block.state === 'cold') this.#charge(k, 1);
       block.state = 'out';
+      k.out++;
       this.exchange[i] = index;
     }
-    return this.#count(k, step, count);
+    return count;
   }
 
+  /** So many blocks have memory from now on. */
+  #charge(k: JsClass, count: number): void {
+    this.#residentBytes += count * k.capacity;
+    k.resident += count;
+    k.peakResidentBytes = Math.max(k.peakResidentBytes, k.resident * k.capacity);
+    this.#totals.peakResidentBytes = Math.max(this.#totals.peakResidentBytes, this.#residentBytes);
+  }
+
+  /** A refill was served, unless there was no memory. */
   #count(k: JsClass, step: Step, count: number): number {
+    if (count <= 0) return count;
     k.refills[step]++;
-    k.out += count;
     this.exchange[STEP] = STEPS.indexOf(step);
     return count;
   }

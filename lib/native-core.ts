@@ -154,6 +154,14 @@ export class NativeCore implements Core {
     return this.#pool.refill(sizeClass);
   }
 
+  warm(sizeClass: number, count: number): number {
+    return this.#pool.warm(sizeClass, count);
+  }
+
+  takeFree(sizeClass: number, most: number): number {
+    return this.#pool.takeFree(sizeClass, most);
+  }
+
   flush(sizeClass: number, count: number): number {
     return this.#pool.flush(sizeClass, count);
   }

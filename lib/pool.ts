@@ -15,8 +15,6 @@ import { type PoolStats, takeStats } from './stats.js';
 import type { TrackedLease, TrackedLeasesOptions } from './tracker.js';
 import { checkWaitOptions, type WaitOptions } from './wait-options.js';
 
-const SMALLEST_PAGE = 4096;
-
 /**
  * A pool of buffers in tiers, within a hard byte budget; private to the thread that made it, until others attach to it.
  *
@@ -258,19 +256,21 @@ export class BufferPool {
   }
 
   /**
-   * Makes `count` buffers of the tier of `size` ready: memory, ArrayBuffers and page tables, so that nothing of that falls
-   * on their first use.
-   * @throws as {@link acquire}
+   * Makes `count` buffers of the tier of `size` ready to be acquired in this thread: memory, ArrayBuffers and page tables, so that
+   * nothing of that falls on their first use. Those that are free anyway are among them. All or nothing: where the budget has no room
+   * for all, nothing changes, and nothing else that is cached is given up for them. It counts as no acquire, nor as a refused one.
+   * @param size an integer from 0 to `maxPooledSize`
+   * @throws `ERR_SLABPOOL_EXHAUSTED` with `details.possible`, the number there is room for, `ERR_SLABPOOL_INVALID_ARG`,
+   * `ERR_SLABPOOL_OUT_OF_MEMORY`, `ERR_SLABPOOL_CLOSED`
    */
   prewarm(size: number, count: number): void {
-    if (Number.isSafeInteger(size) && size > this.maxPooledSize) {
-      throw invalidArg('prewarm(size, count), size', `at most maxPooledSize, ${this.maxPooledSize}`, size, this.name);
+    this.#heap.assertOpen();
+    if (!Number.isSafeInteger(size) || size < 0 || size > this.maxPooledSize) {
+      const expected = `a safe integer from 0 (bytes), at most maxPooledSize, ${this.maxPooledSize}`;
+      throw invalidArg('prewarm(size, count), size', expected, size, this.name);
     }
-    const leases = this.acquireMany(size, count);
-    for (const { bytes } of leases) {
-      for (let at = 0; at < bytes.length; at += SMALLEST_PAGE) bytes[at] = 0;
-    }
-    this.releaseMany(leases);
+    checkCount('prewarm(size, count), count', count, this.name);
+    this.#heap.prewarm(this.#heap.magazineFor(Math.max(0, size - 1)), count);
   }
 
   /**

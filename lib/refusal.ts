@@ -42,6 +42,24 @@ export function refusal(
   );
 }
 
+/** Why so many blocks cannot be ready at once. */
+export function tooMany(
+  core: Core,
+  pool: string,
+  maxBytes: number,
+  capacityBytes: number,
+  count: number,
+  possible: number,
+): SlabPoolError {
+  const { residentBytes } = core;
+  return new SlabPoolError(
+    'ERR_SLABPOOL_EXHAUSTED',
+    `${count} buffers of ${capacityBytes} bytes do not fit the budget: of maxBytes ${maxBytes}, ${residentBytes} are in use, so ${possible} of ` +
+      'them can be ready, and none was made. Ask for those, trim() or release first, or raise maxBytes',
+    { pool, details: { capacityBytes, count, possible, maxBytes, residentBytes } },
+  );
+}
+
 function whereItIs(core: Core) {
   const bytes = { outBytes: 0, transitBytes: 0, cachedBytes: 0, restingBytes: 0, retiredBytes: 0, pinnedBytes: 0 };
   for (const { resident, out, transit, resting, retired, stride, pinnedBytes } of core.stats()) {

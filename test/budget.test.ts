@@ -203,6 +203,25 @@ function run(pool: BufferPool, walk: readonly Step[]): Refusal[] {
     }
   };
 
+  // B6: all or nothing, no traffic, and what is said to be possible is.
+  const prewarm = (size: number, count: number) => {
+    const { acquires, hits, residentBytes, cachedBytes, drops } = pool.stats();
+    let possible = count;
+    try {
+      pool.prewarm(size, count);
+    } catch (error) {
+      const { code, details } = error as SlabPoolError;
+      expect(code).toBe('ERR_SLABPOOL_EXHAUSTED');
+      expect(pool.stats()).toMatchObject({ residentBytes, cachedBytes });
+      possible = details['possible'] as number;
+      expect(possible).toBeLessThan(count);
+      pool.prewarm(size, possible);
+    }
+    expect(pool.stats()).toMatchObject({ acquires, hits, drops });
+    const tier = pool.stats().classes.find(({ capacity }) => capacity >= size);
+    expect(tier?.cachedBytes).toBeGreaterThanOrEqual(possible * bytesOf(tier?.capacity as number));
+  };
+
   for (const { kind, at, count } of walk) {
     const size = Math.floor(at * (pool.maxPooledSize + 1));
     const picked = [...live.keys()].slice(Math.floor(at * live.size));
@@ -212,7 +231,7 @@ function run(pool: BufferPool, walk: readonly Step[]): Refusal[] {
         for (const lease of pool.acquireMany(size, count)) own(lease, size);
       });
     }
-    if (kind === 'prewarm') attempt(size, count, () => pool.prewarm(size, count));
+    if (kind === 'prewarm') prewarm(size, count);
     if (kind === 'release' && picked.length > 0) end([picked[0]], () => picked[0].release());
     if (kind === 'releaseMany') end(picked, () => pool.releaseMany(picked));
     if (kind === 'trim') {

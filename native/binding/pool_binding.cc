@@ -9,6 +9,8 @@ Napi::Function PoolBinding::define(Napi::Env env) {
   return DefineClass(env, "Pool",
                      {InstanceMethod<&PoolBinding::batch>("batch"),
                       InstanceMethod<&PoolBinding::retire>("retire"),
+                      InstanceMethod<&PoolBinding::warm>("warm"),
+                      InstanceMethod<&PoolBinding::take_free>("takeFree"),
                       InstanceMethod<&PoolBinding::is_like>("isLike"),
                       InstanceAccessor<&PoolBinding::slot>("slot"),
                       InstanceAccessor<&PoolBinding::serial>("serial"),

@@ -62,6 +62,13 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // how many KiB of idle blocks were given back for it.
   napi_value refill(const HotCall& call);
 
+  // warm(sizeClass, count): how many free blocks with memory there are now; fewer than `count`: how many there could be, and nothing
+  // was done; or a negative status. And step slab, if address space was carved for them.
+  Napi::Value warm(const Napi::CallbackInfo& info);
+
+  // takeFree(sizeClass, most): so many of them are in `exchange`, and this thread holds them.
+  Napi::Value take_free(const Napi::CallbackInfo& info);
+
   // flush(sizeClass, count): gives back the first `count` blocks of `exchange`. Negative: a status. 1: somebody waits for
   // budget. 2: the thread is summoned. 3: both.
   napi_value flush(const HotCall& call);

@@ -15,6 +15,28 @@ napi_value PoolBinding::refill(const HotCall& call) {
   return call.number(result.status == Status::ok ? static_cast<int32_t>(result.count) : status(result.status));
 }
 
+Napi::Value PoolBinding::warm(const Napi::CallbackInfo& info) {
+  uint32_t size_class;
+  if (!argument(info.Env(), info[0], classes(), &size_class)) return {};
+  double count;
+  if (napi_get_value_double(info.Env(), info[1], &count) != napi_ok || !(count >= 0 && count < kMaxInteger)) {
+    Napi::TypeError::New(info.Env(), "argument out of range").ThrowAsJavaScriptException();
+    return {};
+  }
+  const WarmResult result = pool_->warm(pool_.thread(), size_class, static_cast<uint64_t>(count));
+  environment_->exchange[kStep] = static_cast<uint32_t>(result.carved ? Step::slab : Step::depot);
+  return Napi::Number::New(info.Env(),
+                           result.status == Status::ok ? static_cast<double>(result.possible) : status(result.status));
+}
+
+Napi::Value PoolBinding::take_free(const Napi::CallbackInfo& info) {
+  uint32_t size_class;
+  uint32_t most;
+  if (!argument(info.Env(), info[0], classes(), &size_class)) return {};
+  if (!argument(info.Env(), info[1], kMaxBatch + 1, &most)) return {};
+  return Napi::Number::New(info.Env(), pool_->take_free(pool_.thread(), size_class, most, environment_->exchange));
+}
+
 napi_value PoolBinding::flush(const HotCall& call) {
   uint32_t size_class;
   uint32_t count;

@@ -266,9 +266,10 @@ RefillResult Pool::take(Heap& heap, uint32_t c, uint32_t most, uint32_t* out) {
   };
   const auto take_free = [&] {
     return at(Step::depot, take_batch(heap, c, most, 0, out)) || at(Step::steal, take_batch(heap, c, most, 1, out)) ||
-           at(Step::victim, take_from_shelves(heap, c, Rank::idle, most, out));
+           at(Step::victim, take_from_shelves(shelf_of(c), heap, c, Rank::idle, most, out));
   };
-  if (take_free() || (wake(c) && take_free()) || at(Step::cold, take_from_shelves(heap, c, Rank::pinned, most, out))) {
+  if (take_free() || (wake(c) && take_free()) ||
+      at(Step::cold, take_from_shelves(shelf_of(c), heap, c, Rank::pinned, most, out))) {
     return found;
   }
   const SizeClass& k = classes_[c];
@@ -276,7 +277,7 @@ RefillResult Pool::take(Heap& heap, uint32_t c, uint32_t most, uint32_t* out) {
   Step step = Step::cold;
   uint32_t count = heap.classes[c].shelf.take(shelf_of(c), Rank::cold, most, out);
   // Of a slab that there is, a block may need fewer pages than of a new one: hence the room is looked at last.
-  if (count == 0 && !may_carve(c)) count = take_from_shelves(heap, c, Rank::cold, most, out);
+  if (count == 0 && !may_carve(c)) count = take_from_shelves(shelf_of(c), heap, c, Rank::cold, most, out);
   if (count == 0) {
     if (budget_.room() < k.least_bytes()) return {Status::exhausted, 0};
     if (!carve(heap, c)) return {Status::out_of_memory, 0};
@@ -314,12 +315,13 @@ uint32_t Pool::take_batch(const Heap& heap, uint32_t c, uint32_t most, uint32_t 
   return 0;
 }
 
-uint32_t Pool::take_from_shelves(const Heap& heap, uint32_t c, Rank rank, uint32_t most, uint32_t* out) {
+uint32_t Pool::take_from_shelves(const ShelfOf& of, const Heap& heap, uint32_t c, Rank rank, uint32_t most,
+                                 uint32_t* out) {
   const uint32_t slots = heap_slots();
   for (uint32_t i = 0; i < slots; ++i) {
     Heap* other = heap_at((heap.index + i) % slots);
     if (other == nullptr) continue;
-    const uint32_t count = other->classes[c].shelf.take(shelf_of(c), rank, most, out);
+    const uint32_t count = other->classes[c].shelf.take(of, rank, most, out);
     if (count != 0) return count;
   }
   return 0;

@@ -54,6 +54,12 @@ struct RefillResult {
   uint64_t reclaimed_bytes = 0;  // of idle blocks, to make room
 };
 
+struct WarmResult {
+  Status status;
+  uint64_t possible;  // with Status::ok: how many free blocks there can be; fewer than were asked for: nothing was done
+  bool carved = false;
+};
+
 // What a block in transit travels with. A ticket is good as long as its sender lives, and an epoch more: then nobody may
 // know it any more. A channel keeps what is in it.
 enum class Carrier : uint8_t { ticket, channel };
@@ -122,6 +128,12 @@ class Pool {
 
   // Up to one batch of `size_class` into `out` (room for kMaxBatch). By the attached thread.
   [[nodiscard]] RefillResult refill(Attachment& thread, uint32_t size_class, uint32_t* out);
+
+  // From now on `count` free blocks of the class have memory, unless the budget has no room for those that are missing: then nothing
+  // has changed, since nothing is given up for them. (What others take meanwhile may be missing in the end.) By the attached thread.
+  [[nodiscard]] WarmResult warm(Attachment& thread, uint32_t size_class, uint64_t count);
+  // Up to `most` blocks (of a batch) that are free and have memory, into `out`; how many. By the attached thread.
+  [[nodiscard]] uint32_t take_free(Attachment& thread, uint32_t size_class, uint32_t most, uint32_t* out);
 
   // Takes `count` blocks back, each to its home heap; reorders `blocks`. A block that the thread does not hold is left
   // alone and makes the result not_held; the others are taken all the same. By the attached thread.
@@ -272,7 +284,8 @@ class Pool {
   uint32_t take_batch(const Heap& heap, uint32_t c, uint32_t most, uint32_t first, uint32_t* out);
   uint32_t take_past(const Heap& heap, uint32_t c);
   RefillResult refill_past_queue(Attachment& thread, uint32_t c, uint32_t* out);
-  uint32_t take_from_shelves(const Heap& heap, uint32_t c, Rank rank, uint32_t most, uint32_t* out);
+  uint32_t take_from_shelves(const ShelfOf& of, const Heap& heap, uint32_t c, Rank rank, uint32_t most, uint32_t* out);
+  void to_depot(uint32_t c, const uint32_t* blocks, uint32_t count);
   [[nodiscard]] bool may_carve(uint32_t c) const;
   // False: no memory, or no address space.
   bool carve(Heap& heap, uint32_t c);
