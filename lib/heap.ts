@@ -584,7 +584,7 @@ export class Heap {
 
   /**
    * The block of a lease whose ArrayBuffer was transferred, and whose memory has come back under another one.
-   * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_FOREIGN_BUFFER`
+   * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_FOREIGN_BUFFER`, `ERR_SLABPOOL_SHARED`
    */
   reclaim(leased: Block, memory: ArrayBuffer | ArrayBufferView): Block {
     if (this.readers.has(leased)) this.#immovable(leased);

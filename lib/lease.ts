@@ -97,7 +97,8 @@ export class Lease {
    * Whether it is the very memory is told by its address on the native core. The TypeScript core, and oversize leases, have its length
    * alone to go by, and that it was no lease's `buffer` before.
    * @param memory the ArrayBuffer over the lease's memory, or a view of it
-   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_FOREIGN_BUFFER`
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_FOREIGN_BUFFER`,
+   * `ERR_SLABPOOL_SHARED`
    */
   reclaim(memory: ArrayBuffer | ArrayBufferView): void {
     const block = Lease.#of(this, 'reclaim()') ?? released();

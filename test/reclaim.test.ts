@@ -331,6 +331,26 @@ describe.each(BACKENDS)('B11: reclaim() on the %s core', (backend) => {
     });
   });
 
+  test('refuses a lease that was retained; one that is retained after it is fine', async () => {
+    const lost = make();
+    const lease = lost.acquire(SIZE);
+    const reader = lease.retain();
+    const value = await read(lease);
+    for (const each of [lease, reader]) {
+      expect(() => each.reclaim(value)).toThrow(coded('ERR_SLABPOOL_SHARED'));
+      each.release();
+    }
+    expect(lost.stats()).toMatchObject({ outBytes: 0, retiredBytes: SIZE });
+    checkBooks(lost);
+    lost.close();
+    const whole = pool.acquire(SIZE);
+    whole.reclaim(await read(whole));
+    const other = whole.retain();
+    whole.release();
+    expect(other.bytes).toHaveLength(SIZE);
+    other.release();
+  });
+
   test('refuses other memory for a lease that has its own', () => {
     const lease = pool.acquire(SIZE);
     fill(lease, 9);
