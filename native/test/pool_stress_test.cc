@@ -49,8 +49,15 @@ class Stress {
       const uint32_t choice = random.below(1000);
       if (choice < 500) {
         take(client, c, held[c], random.next() | 1);
-      } else if (choice < 998) {
+      } else if (choice < 994) {
         give(client, c, held[c], random);
+      } else if (choice < 996) {
+        const WarmResult warmed = pool_->warm(*client.thread, c, random.below(64));
+        CHECK(warmed.status == Status::ok || warmed.status == Status::exhausted);
+      } else if (choice < 998) {
+        uint32_t free[kMaxBatch];
+        const uint32_t count = pool_->take_free(*client.thread, c, 1 + random.below(pool_->size_class(c).batch), free);
+        keep(c, held[c], free, count, random.next() | 1);
       } else if (choice == 998) {
         pool_->age();  // beside the janitor
       } else if (retirements != 0 && !held[c].empty()) {
@@ -71,8 +78,19 @@ class Stress {
     const size_t before = held.size();
     const Status status = client.refill(c, held);
     CHECK(status == Status::ok || status == Status::exhausted);
+    write(c, held, before, seed);
+  }
+
+  void keep(uint32_t c, Blocks& held, const uint32_t* blocks, uint32_t count, uint64_t seed) {
+    const size_t before = held.size();
+    held.insert(held.end(), blocks, blocks + count);
+    write(c, held, before, seed);
+  }
+
+  // What came since `from`: as somebody left it, and this thread's from now on.
+  void write(uint32_t c, const Blocks& held, size_t from, uint64_t seed) {
     const size_t capacity = pool_->size_class(c).capacity;
-    for (size_t i = before; i < held.size(); ++i) {
+    for (size_t i = from; i < held.size(); ++i) {
       char* const block = pool_->address(held[i]);
       Trace& trace = traces_[held[i]];
       CHECK(trace.seed == 0 || trace.size_class == c);
