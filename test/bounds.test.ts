@@ -57,8 +57,8 @@ describe.runIf(onLinux)('A6: an epoch of a millisecond', () => {
     const [before, since] = [reads(), performance.now()];
     await new Promise((resolve) => setTimeout(resolve, 1000));
     const looks = (performance.now() - since) / 100;
-    // A look reads some ten files; it was one each epoch.
-    expect(reads() - before).toBeLessThan(15 * (looks + 2));
+    // A look takes some twenty reads, and there was one each epoch.
+    expect(reads() - before).toBeLessThan(50 * (looks + 2));
     lease.release();
     pool.close();
   });

@@ -101,7 +101,7 @@ export function limits(): Check {
   const text =
     `${cgroupBytes === null ? 'no cgroup limit; the machine has' : 'cgroup limit of'} ${formatBytes(limitBytes)}, ` +
     `V8's heap may take ${formatBytes(heapBytes)} of it`;
-  const byDefault = resolveOptions({ name: 'doctor' }, pageSizeOf).maxBytes;
+  const byDefault = resolveOptions({ name: 'doctor', backend: 'js' }, pageSizeOf).maxBytes;
   const figures = { machineBytes, cgroupBytes, heapBytes, suggestedMostBytes: mostBytes };
   const rule = `(${formatShare(HIGH)} of the limit less V8's heap)`;
   if (mostBytes >= byDefault) {
