@@ -52,17 +52,18 @@ export class Crossing {
     this.#endpoint.assertOpen();
     const heap = this.#heap;
     const blocks: Block[] = [];
+    const moved: Block[] = [];
     let sent = 0;
     try {
       for (let i = from; i < leases.length; i++) {
-        heap.movable(Lease.blockOf(leases[i] as Lease, heap));
+        moved.push(heap.movable(Lease.blockOf(leases[i] as Lease, heap)));
         blocks.push(Lease.end(leases[i] as Lease, heap)); // one that is there twice is noticed
       }
       while (sent < blocks.length) {
         const count = Math.min(MAX_BATCH, blocks.length - sent);
         for (let i = 0; i < count; i++) {
           const at = from + sent + i;
-          this.#put(i, heap.tracker.blockOf(blocks[sent + i] as Block), leases[at] as Lease, metas?.[at] ?? 0, 0);
+          this.#put(i, moved[sent + i] as Block, leases[at] as Lease, metas?.[at] ?? 0, 0);
         }
         const result = this.#endpoint.channel.trySendMany(count);
         // After some have gone, the next call says why no more have.

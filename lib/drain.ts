@@ -24,7 +24,6 @@ export class Drain implements Watched {
   /** From now on the pool gives nothing out, in any thread. Resolves when nothing is out any more. */
   begin({ signal, timeout }: Limits): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (signal?.aborted) throw abortReason(signal);
       const settle = () => {
         this.#waiters.delete(waiter);
         if (this.#waiters.size === 0) unwatch(this);
@@ -57,7 +56,12 @@ export class Drain implements Watched {
     for (const { done } of this.#waiters) done();
   }
 
-  failAll(reason: () => SlabPoolError): void {
+  /** The pool is about to be closed. */
+  failAll(): void {
+    if (this.#waiters.size === 0) return;
+    const { list, sites, details } = outOf(this.#heap);
+    const message = `it was closed before it was drained: still out are ${list}${sites}`;
+    const reason = () => new SlabPoolError('ERR_SLABPOOL_CLOSED', message, { pool: this.#heap.name, details });
     for (const { fail } of this.#waiters) fail(reason());
   }
 

@@ -31,7 +31,7 @@ import type { ChannelHandle } from './handle.js';
 import { Magazine } from './magazine.js';
 import { type CoreChannel, type MailSlot, NativeCore } from './native-core.js';
 import type { ResolvedOptions } from './options.js';
-import { Oversize } from './oversize.js';
+import { OVERSIZE, Oversize } from './oversize.js';
 import { Poison } from './poison.js';
 import { Readers } from './readers.js';
 import { foreignBuffer, returnedBytes } from './reclaim.js';
@@ -133,8 +133,14 @@ export class Heap {
 
   /** A block from the core, which is in the caller's hands; the rest of its batch is in the magazine, which was empty. */
   refill(magazine: Magazine): Block {
-    const found = this.#refill(magazine);
-    if (typeof found === 'object') return found;
+    let found: Block | number;
+    try {
+      found = this.#refill(magazine);
+      if (typeof found === 'object') return found;
+    } catch (error) {
+      magazine.uncount();
+      throw error;
+    }
     magazine.uncount();
     throw this.#refusal(magazine, found);
   }
@@ -587,7 +593,10 @@ export class Heap {
    * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_FOREIGN_BUFFER`, `ERR_SLABPOOL_SHARED`
    */
   reclaim(leased: Block, memory: ArrayBuffer | ArrayBufferView): Block {
-    if (this.readers.has(leased)) this.#immovable(leased);
+    if (this.readers.has(leased)) {
+      if (this.readers.count(leased) > 1) throw this.#sharedError(leased, 'reclaimed');
+      return this.reclaim(this.readers.blockOf(leased), memory);
+    }
     const block = this.tracker.blockOf(leased);
     const { magazine, capacity } = block;
     const bytes = returnedBytes(memory, capacity, this.name);
@@ -618,12 +627,13 @@ export class Heap {
   /** A leased block has left this thread: what its lease has to remember, or null. */
   left(block: Block): Spent | null {
     // What follows is kept small, for V8 to inline it: hand-overs take a tenth longer otherwise.
-    if (isStandIn(block) || this.#detaches) return this.#leftSlow(block);
+    if (block.magazine.sizeClass < OVERSIZE || this.#detaches) return this.#leftSlow(block);
     block.magazine.held--;
     return null;
   }
 
-  #leftSlow(block: Block): Spent | null {
+  #leftSlow(leased: Block): Spent | null {
+    const block = this.readers.blockOf(leased);
     const itself = this.tracker.blockOf(block);
     itself.magazine.held--;
     if (this.#detaches) this.#unmap(itself);
@@ -634,20 +644,26 @@ export class Heap {
   movable(leased: Block): Block {
     this.assertOpen();
     const block = isStandIn(leased) ? this.tracker.blockOf(leased) : leased;
-    if (block.index < 0 || block.bytes.length !== block.capacity) this.#immovable(block);
-    return block;
+    return block.index < 0 || block.bytes.length !== block.capacity ? this.#onlyReader(block) : block;
+  }
+
+  /** The block of a buffer that several leases had, and one has. */
+  #onlyReader(block: Block): Block {
+    if (!this.readers.has(block) || this.readers.count(block) > 1) this.#immovable(block);
+    return this.movable(this.readers.blockOf(block));
+  }
+
+  #sharedError(leased: Block, what: 'handed over' | 'reclaimed'): SlabPoolError {
+    return new SlabPoolError(
+      'ERR_SLABPOOL_SHARED',
+      `${this.readers.count(leased)} leases have the buffer (retain()), so it cannot be ${what} before all but one are released`,
+      { pool: this.name },
+    );
   }
 
   #immovable(block: Block): never {
     const { magazine } = block;
-    if (this.readers.has(block)) {
-      throw new SlabPoolError(
-        'ERR_SLABPOOL_SHARED',
-        `${this.readers.count(block)} leases have the buffer (retain()), so none of them can hand it over: send a copy, or hand it over ` +
-          'before it is retained',
-        { pool: this.name },
-      );
-    }
+    if (this.readers.has(block)) throw this.#sharedError(block, 'handed over');
     if (magazine === this.oversize.magazine) {
       throw new SlabPoolError(
         'ERR_SLABPOOL_OVERSIZE',
@@ -801,7 +817,7 @@ export class Heap {
     for (const endpoint of this.endpoints) endpoint.leave();
     const reason = () => closedError(this.name);
     this.waiting.failAll(reason);
-    this.drains.failAll(reason);
+    this.drains.failAll();
     this.#flushAll();
     this.tell();
     this.closed = true;

@@ -38,7 +38,7 @@ export function outOf(heap: Heap): Out {
   if (own !== undefined)
     list.push(`${tickets} in tickets of this thread (the oldest for ${formatDuration(own.oldestMs)})`);
   if (elsewhere > 0) list.push(`${elsewhere} with other threads`);
-  if (transit > tickets) list.push(`${transit - tickets} in messages and tickets of others`);
+  if (transit > tickets) list.push(`${transit - tickets} in channels, grants and tickets of other threads`);
   return { list: list.join(', '), sites: sitesOf(heap), details: { outstanding, tickets, elsewhere, transit } };
 }
 

@@ -66,7 +66,7 @@ export class Lease {
 
   /**
    * Another lease of the same buffer, for another reader, such as the sockets of a broadcast: the buffer goes back when the last of them is
-   * released. Each is released once, like any lease. While there are several, or have been, none can be handed over or reclaimed.
+   * released. Each is released once, like any lease. While there are several, none can be handed over or reclaimed.
    * (Netty's `retain()`, with a release that is checked for each.)
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`
    */

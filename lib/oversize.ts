@@ -6,6 +6,9 @@ import { Magazine } from './magazine.js';
 import type { ResolvedOptions } from './options.js';
 import { ownMemory, takeBack } from './runtime-memory.js';
 
+/** In the place of the size class of their magazine; what stands for other blocks has less. */
+export const OVERSIZE = -1;
+
 /**
  * Requests above `maxPooledSize`: ordinary buffers of the runtime behind the same lease, counted, capped, and dropped to the
  * garbage collector on release. Go's, .NET's and Netty's pools do the same with what is too large to keep.
@@ -32,7 +35,7 @@ export class Oversize {
     this.#heap = heap;
     this.#maxBytes = maxOversizeBytes;
     this.#zero = zero;
-    this.magazine = new Magazine(heap, -1, 0, 0, false);
+    this.magazine = new Magazine(heap, OVERSIZE, 0, 0, false);
   }
 
   fits(size: number): boolean {

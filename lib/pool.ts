@@ -353,6 +353,7 @@ export class BufferPool {
   async drain(options?: WaitOptions): Promise<void> {
     this.#heap.assertOpen();
     const checked = checkWaitOptions('drain(options)', options, this.name);
+    if (checked.signal?.aborted) throw abortReason(checked.signal);
     this.#pooledSize = 0;
     await this.#heap.drains.begin(checked);
     this.close();

@@ -40,7 +40,8 @@ export function stir(): void {
 function look(): void {
   if (!quiet) {
     quiet = true;
-    outside(() => setImmediate(nothing));
+    // Two, since the first one may come before the loop has looked for mail (Node 22 and later).
+    outside(() => setImmediate(() => setImmediate(nothing)));
   } else if ([...watched].some((one) => one.othersMayServe)) {
     outside(() => setTimeout(nothing, LOOK_AGAIN_MS));
   } else if (!warns) {

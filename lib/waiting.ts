@@ -56,8 +56,8 @@ export class Waiting implements Watched {
     let number = 0;
     const withdraw = () => {
       this.#inCore.delete(number);
-      // One that was served meanwhile is found by collect(), which gives it back.
-      this.#core.cancel(number);
+      // If it was served meanwhile, the block goes back at once.
+      if (!this.#core.cancel(number)) this.collect();
       this.#watch();
     };
     return this.#wait(size, limits, withdraw, (waiter) => {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { BufferPool, Channel } from 'slabpool';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { BACKENDS, coded, heapOf, KiB, MiB } from './backends.js';
+import { BACKENDS, coded, detach, heapOf, KiB, MiB } from './backends.js';
 import { fixture } from './child.js';
 
 const CLOSED = coded('ERR_SLABPOOL_CLOSED', /drained/);
@@ -69,7 +69,7 @@ describe.each(BACKENDS)('A9: drain() on the %s core', (backend) => {
     const other = new BufferPool({ backend });
     const detached = other.acquire(KiB);
     drained = other.drain();
-    structuredClone(null, { transfer: [detached.buffer] });
+    await detach(detached.bytes);
     detached.release();
     await drained;
   });
@@ -128,8 +128,12 @@ describe.each(BACKENDS)('A9: drain() on the %s core', (backend) => {
 
   test('misuse', async () => {
     await expect(pool.drain({ timeoutMs: 1 } as never)).rejects.toThrow(coded('ERR_SLABPOOL_INVALID_ARG', /timeoutMs/));
+    await expect(pool.drain({ signal: AbortSignal.abort(new Error('early')) })).rejects.toThrow('early');
     await expect(pool.drain({ timeout: -1 })).rejects.toThrow(coded('ERR_SLABPOOL_INVALID_ARG'));
-    pool.acquire(1).release(); // nothing has begun
+    // Nothing has begun.
+    const lease = pool.acquire(1);
+    expect(lease.capacity).toBe(KiB);
+    lease.release();
   });
 
   test('C: using closes, and may do so again', () => {
@@ -175,8 +179,8 @@ describe('A9: drain() of a pool that threads share', () => {
     await worker.terminate();
   });
 
-  test('a thread that ends with leases out does not keep it for ever', async () => {
-    const pool = new BufferPool({ epochMs: 50 });
+  test.each([0, 50])('a thread that ends with leases out does not keep it for ever (epochMs: %i)', async (epochMs) => {
+    const pool = new BufferPool({ epochMs });
     const channel = new Channel(pool);
     const worker = new Worker(fixture('drained.mjs'), { workerData: { pool: pool.handle, channel: channel.handle } });
     await once(worker, 'message');

@@ -75,7 +75,27 @@ describe.each(BACKENDS)('B14: several readers of one buffer on the %s core', (ba
       }
       expect(lease.released).toBe(false);
     }
-    pool.releaseMany([first, second]);
+    first.release();
+    // The last one is as any other.
+    const { buffer } = second;
+    second.reclaim(buffer);
+    const adopted = pool.adopt(second.transfer());
+    const only = adopted.retain();
+    adopted.release();
+    const again = pool.adopt(only.transfer());
+    expect([only.released, again.buffer === buffer, pool.outstanding()]).toEqual([true, true, 1]);
+    const last = again.retain();
+    again.release();
+    if (backend === 'native') {
+      const channel = new Channel(pool);
+      expect(channel.trySendMany([last])).toBe(1);
+      const back = channel.tryReceive();
+      expect(back?.buffer).toBe(buffer);
+      back?.release();
+      channel.leave();
+    } else {
+      last.release();
+    }
   });
 
   test('a tracked lease keeps its trail: it is named until the last reader has released it', () => {

@@ -39,6 +39,22 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
       ...options,
     });
 
+  test('a block that was granted to a request which is given up in the same turn goes back at once', async () => {
+    const pool = make();
+    for (const releaseFirst of [false, true, true]) {
+      const lease = pool.acquire(4 * BLOCK);
+      const controller = new AbortController();
+      const asked = pool.acquireAsync(4 * BLOCK, { signal: controller.signal });
+      const end = [() => lease.release(), () => controller.abort()];
+      for (const step of releaseFirst ? end : end.reverse()) step();
+      await expect(asked).rejects.toThrow('aborted');
+      pool.acquire(4 * BLOCK).release();
+      expect(pool.stats()).toMatchObject({ transitBytes: 0, outstanding: 0 });
+    }
+    checkBooks(pool);
+    pool.close();
+  });
+
   test('does not wait while there is room', async () => {
     const pool = make();
     const lease = await pool.acquireAsync(BLOCK);

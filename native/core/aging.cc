@@ -29,22 +29,6 @@ void Pool::each_heap(Visit&& visit) {
   }
 }
 
-// While `action` runs, blocks are in this thread's hand that others would find in no place.
-template <class Action>
-void Pool::step(Action&& action) {
-  {
-    const std::lock_guard lock(steps_lock_);
-    ++stepping_;
-  }
-  action();
-  {
-    const std::lock_guard lock(steps_lock_);
-    --stepping_;
-    ++steps_;
-  }
-  step_ended_.notify_all();
-}
-
 uint64_t Pool::age(const StdSync::atomic<bool>* stop) {
   for (uint32_t c = 0; c < class_count_; ++c) (void)wake(c);
   const uint32_t pass = next_pass();

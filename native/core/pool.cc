@@ -173,6 +173,8 @@ void Pool::detach(Attachment& thread, Departure departure) {
   // Release: pairs with the acquire in attach(); the next thread with this index goes on with the counters.
   attached_[thread.index / 64].fetch_and(~(uint64_t{1} << thread.index % 64), std::memory_order_release);
   threads_.fetch_sub(1, std::memory_order_relaxed);  // as in attach()
+  // No epoch wakes the janitor for what it has left in transit.
+  if (epoch_ms_ == 0 && draining()) (void)wake(0);
   serve();
 }
 

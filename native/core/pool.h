@@ -247,14 +247,13 @@ class Pool {
   // milliseconds, about: a walk through all blocks, of which each is told as it was lately. Any thread.
   template <class Visit>
   void each_in_transit(const Visit& visit) const {
-    const uint32_t now = os::coarse_now_ms();
     const uint32_t blocks = blocks_.size();
     for (uint32_t b = 0; b < blocks; ++b) {
       const Life life = blocks_[b].life.look();
       if (life.state != BlockState::transit) continue;
       // Acquire: the word is read again after it.
       const uint32_t since = blocks_[b].next_batch.load(std::memory_order_acquire);
-      if (blocks_[b].life.get().word() == life.word()) visit(life.owner, now - since);
+      if (blocks_[b].life.get().word() == life.word()) visit(life.owner, os::coarse_now_ms() - since);
     }
   }
   // A bound for such indices, and for loops: nobody ever was at or above it.
@@ -399,5 +398,21 @@ class Pool {
 
   std::optional<Enrollment> janitor_;
 };
+
+// While `action` runs, blocks are in this thread's hand that others would find in no place.
+template <class Action>
+void Pool::step(Action&& action) {
+  {
+    const std::lock_guard lock(steps_lock_);
+    ++stepping_;
+  }
+  action();
+  {
+    const std::lock_guard lock(steps_lock_);
+    --stepping_;
+    ++steps_;
+  }
+  step_ended_.notify_all();
+}
 
 }  // namespace slabpool

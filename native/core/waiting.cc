@@ -52,6 +52,7 @@ bool Pool::collect(Attachment& thread, Grant& grant) {
     grant = *served;
     if (grant.block == kNoIndex || adopt(thread, grant.block, grant.generation) == Status::ok) return true;
     // Somebody guessed the block's ticket: it waits again, in its old place.
+    served->block = kNoIndex;
     queue_.put_back(std::move(served));
     joined(grant.number, grant.size_class);
   }
@@ -81,7 +82,9 @@ bool Pool::others_may_serve(const Attachment& thread) const {
     const Bell& bell = other->mailbox.bell;
     if (bell.ring != nullptr && bell.whose != own.whose) return true;
   }
-  bool rests = orphans_.load(std::memory_order_seq_cst) != nullptr;
+  uint64_t passed;
+  // A step may have the orphans in hand.
+  bool rests = orphans_.load(std::memory_order_seq_cst) != nullptr || stepping(passed);
   for (uint32_t c = 0; c < class_count_; ++c) {
     rests = rests || totals_[c].resting.load(std::memory_order_seq_cst) != 0;
   }
@@ -102,10 +105,14 @@ Summons Pool::take_summons(Attachment& thread) {
 }
 
 void Pool::drain() {
-  const std::lock_guard lock(queue_.lock);
-  queue_.drain();
-  summon(Summons::drain, nullptr);
-  note_drained();
+  {
+    const std::lock_guard lock(queue_.lock);
+    queue_.drain();
+    summon(Summons::drain, nullptr);
+  }
+  // No epoch does it. Whoever dies later finds that the pool drains.
+  if (epoch_ms_ == 0) (void)wake(0);
+  serve();
 }
 
 // Under the lock. A thread that knows of the draining is given nothing any more: since it said so under the lock, all that it was

@@ -30,31 +30,38 @@ WarmResult Pool::warm(Attachment& thread, uint32_t c, uint64_t count) {
   }
 
   // What was claimed is nobody else's, and the blocks are charged against it.
-  Budget<> claimed(bytes);
+  Budget<> claimed(budget_.max());
+  if (bytes != budget_.max()) (void)claimed.claim(1, budget_.max() - bytes);
   const ShelfOf of{blocks_, slabs_, k, claimed, totals_[c]};
   WarmResult result{Status::ok, count};
   Heap& heap = *thread.heap;
   uint32_t some[kMaxSlabBlocks];
   // Slabs with idle blocks have cold ones out of sight. They are as good as used now.
-  while (missing != 0) {
-    const uint32_t idle = take_from_shelves(of, heap, c, Rank::idle, kMaxSlabBlocks, some);
-    if (idle == 0) break;
-    to_depot(c, some, idle);
+  for (uint32_t idle = 1; missing != 0 && idle != 0;) {
+    step([&] {
+      idle = take_from_shelves(of, heap, c, Rank::idle, kMaxSlabBlocks, some);
+      to_depot(c, some, idle);
+    });
   }
   for (uint64_t left = missing; left != 0;) {
     const auto most = static_cast<uint32_t>(std::min<uint64_t>(left, kMaxSlabBlocks));
-    uint32_t took = take_from_shelves(of, heap, c, Rank::pinned, most, some);
-    if (took == 0) took = heap.classes[c].shelf.take(of, Rank::cold, most, some);
-    if (took == 0 && !may_carve(c)) took = take_from_shelves(of, heap, c, Rank::cold, most, some);
-    if (took != 0) {
+    uint32_t took = 0;
+    step([&] {
+      took = take_from_shelves(of, heap, c, Rank::pinned, most, some);
+      if (took == 0) took = heap.classes[c].shelf.take(of, Rank::cold, most, some);
+      if (took == 0 && !may_carve(c)) took = take_from_shelves(of, heap, c, Rank::cold, most, some);
       to_depot(c, some, took);
-      left -= took;
-      continue;
-    }
-    // Others have taken what was pinned.
+    });
+    left -= took;
+    if (took != 0) continue;
+    // Others have taken what was pinned, or give its pages back just now.
     if (claimed.room() < k.least_bytes()) {
-      result.possible = count - left;
-      break;
+      if (budget_.claim(1, k.least_bytes()) == 0) {
+        result.possible = count - left;
+        break;
+      }
+      claimed.give_back(k.least_bytes());
+      continue;
     }
     if (!carve(heap, c)) {
       result.status = Status::out_of_memory;
@@ -70,6 +77,7 @@ WarmResult Pool::warm(Attachment& thread, uint32_t c, uint64_t count) {
 
 // Blocks of one shelf, which the caller owns, and which have memory: they are free, in the depot of their home.
 void Pool::to_depot(uint32_t c, const uint32_t* blocks, uint32_t count) {
+  if (count == 0) return;
   BatchBuilder depot(*this, home_of(blocks[0], c).depot, classes_[c].batch);
   for (uint32_t i = 0; i < count; ++i) {
     blocks_[blocks[i]].life.lay_down(BlockState::free);
