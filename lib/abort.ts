@@ -12,6 +12,11 @@ export function abortReason(signal: AbortSignal): unknown {
   return signal.reason ?? new DOMException('This operation was aborted', 'AbortError');
 }
 
+/** @throws the signal's reason, if it is aborted */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw abortReason(signal);
+}
+
 /** What waits for a signal: one listener for all, since a signal that is shared warns of many. */
 class Fan {
   readonly calls = new Set<() => void>();

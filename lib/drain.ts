@@ -1,10 +1,8 @@
-import { clearTimeout, setTimeout } from 'node:timers';
-import { abortReason, onAbort } from './abort.js';
 import { SlabPoolError } from './errors.js';
 import type { Heap } from './heap.js';
 import { outOf } from './leaks.js';
 import { unwatch, type Watched, watch } from './vigil.js';
-import type { Limits } from './wait-options.js';
+import { type Limits, watchLimits } from './wait-options.js';
 
 /** One that waits for the end. */
 interface Waiter {
@@ -22,13 +20,12 @@ export class Drain implements Watched {
   }
 
   /** From now on the pool gives nothing out, in any thread. Resolves when nothing is out any more. */
-  begin({ signal, timeout }: Limits): Promise<void> {
+  begin(limits: Limits): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = () => {
         this.#waiters.delete(waiter);
         if (this.#waiters.size === 0) unwatch(this);
-        clearTimeout(timer);
-        letGo?.();
+        limit.end();
       };
       const waiter: Waiter = {
         done() {
@@ -40,13 +37,12 @@ export class Drain implements Watched {
           reject(reason);
         },
       };
-      const expire = () => waiter.fail(this.#stillOut(timeout));
-      const timer = timeout === 0 || timeout === Infinity ? undefined : setTimeout(expire, timeout);
-      const letGo = signal && onAbort(signal, () => waiter.fail(abortReason(signal)));
+      const expired = () => waiter.fail(this.#stillOut(limits.timeout));
+      const limit = watchLimits(limits, expired, waiter.fail);
       this.#waiters.add(waiter);
       watch(this);
       this.#heap.drain();
-      if (timeout === 0 && this.#waiters.has(waiter)) expire();
+      if (limits.timeout === 0 && this.#waiters.has(waiter)) expired();
     });
   }
 
@@ -69,8 +65,8 @@ export class Drain implements Watched {
     const { list, sites, details } = outOf(this.#heap);
     return new SlabPoolError(
       'ERR_SLABPOOL_TIMEOUT',
-      `not drained within ${timeoutMs} ms: still out are ${list}${sites}. Nothing is given out any more: release them and drain() again, ` +
-        'or close()',
+      `not drained within ${timeoutMs} ms: still out are ${list}${sites}. Nothing is given out any more: have them released, ` +
+        'received or adopted, and drain() again, or close()',
       { pool: this.#heap.name, details: { timeoutMs, ...details } },
     );
   }

@@ -1,11 +1,10 @@
-import { clearTimeout, setTimeout } from 'node:timers';
-import { abortReason, onAbort } from './abort.js';
+import { throwIfAborted } from './abort.js';
 import { SlabPoolError } from './errors.js';
 import type { ChannelHandle } from './handle.js';
 import type { Heap } from './heap.js';
 import { type CoreChannel, MailSlot } from './native-core.js';
 import { Sleepers } from './sleepers.js';
-import type { Limits } from './wait-options.js';
+import { type Limits, watchLimits } from './wait-options.js';
 
 /** How long a blocking receiver sleeps before it looks whether its peers are alive: a thread that dies wakes no such sleeper. */
 const LOOK_MS = 1000;
@@ -59,7 +58,7 @@ export class Endpoint {
   wait<T>(queue: Queue, limits: Limits, attempt: Waiter<T>['attempt'], owner?: object): Promise<T> {
     return new Promise((resolve, reject) => {
       const { signal, timeout } = limits;
-      if (signal?.aborted) throw abortReason(signal);
+      throwIfAborted(signal);
       const waiters = this.#queues[queue];
       // Only who is alone may try at once.
       const now = waiters.length === 0 ? attempt() : null;
@@ -76,30 +75,25 @@ export class Endpoint {
   }
 
   /** The same, but it gives up when its time has come. */
-  #limited<T>(queue: Queue, { signal, timeout }: Limits, { owner, attempt, resolve, reject }: Waiter<T>): Waiter<T> {
+  #limited<T>(queue: Queue, limits: Limits, { owner, attempt, resolve, reject }: Waiter<T>): Waiter<T> {
     const giveUp = (reason: () => unknown) => {
       if (this.#withdraw(queue, waiter as Waiter)) waiter.reject(reason());
     };
-    const timer =
-      timeout === Infinity ? undefined : setTimeout(() => giveUp(() => this.#timeout(queue, timeout)), timeout);
-    if (!this.#refed) timer?.unref();
-    const forget = signal && onAbort(signal, () => giveUp(() => abortReason(signal)));
-    const settled = () => {
-      clearTimeout(timer);
-      forget?.();
-    };
+    const expired = () => giveUp(() => this.#timeout(queue, limits.timeout));
+    const limit = watchLimits(limits, expired, (reason) => giveUp(() => reason));
+    if (!this.#refed) limit.timer?.unref();
     const waiter: Waiter<T> = {
       owner,
       attempt,
       resolve(value) {
-        settled();
+        limit.end();
         resolve(value);
       },
       reject(reason) {
-        settled();
+        limit.end();
         reject(reason);
       },
-      timer,
+      timer: limit.timer,
     };
     return waiter;
   }

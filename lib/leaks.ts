@@ -20,13 +20,11 @@ export interface Out {
 }
 
 export function outOf(heap: Heap): Out {
-  heap.tracker.drain();
+  const outstanding = heap.outstanding();
   const { core, oversize, magazines } = heap;
   const list: string[] = [];
-  let outstanding = oversize.count;
   for (const { held, count, capacity } of magazines) {
     const leased = held - count;
-    outstanding += leased;
     if (leased > 0) list.push(`${leased} of ${capacity} bytes`);
   }
   if (oversize.count > 0) list.push(`${oversize.count} oversize`);

@@ -1,4 +1,4 @@
-import { abortReason } from './abort.js';
+import { throwIfAborted } from './abort.js';
 import type { Block } from './block.js';
 import { notBorrowed } from './borrowed.js';
 import { checkOptions } from './check.js';
@@ -143,7 +143,7 @@ export class BufferPool {
   async #acquireAsync(what: string, size: number, options: WaitOptions | undefined): Promise<Lease> {
     const heap = this.#heap;
     const wait = checkWaitOptions(what, options, this.name);
-    if (wait.signal?.aborted) throw abortReason(wait.signal);
+    throwIfAborted(wait.signal);
     heap.assertGiving();
     if (!Number.isSafeInteger(size) || size < 0) {
       throw invalidArg(`${what}, size`, 'a safe integer from 0 (bytes)', size, this.name);
@@ -353,7 +353,7 @@ export class BufferPool {
   async drain(options?: WaitOptions): Promise<void> {
     this.#heap.assertOpen();
     const checked = checkWaitOptions('drain(options)', options, this.name);
-    if (checked.signal?.aborted) throw abortReason(checked.signal);
+    throwIfAborted(checked.signal);
     this.#pooledSize = 0;
     await this.#heap.drains.begin(checked);
     this.close();

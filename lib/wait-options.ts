@@ -1,4 +1,5 @@
-import { isAbortSignal } from './abort.js';
+import { clearTimeout, setTimeout } from 'node:timers';
+import { abortReason, isAbortSignal, onAbort } from './abort.js';
 import { checkOptions } from './check.js';
 import { invalidArg } from './errors.js';
 
@@ -37,4 +38,28 @@ export function checkWaitOptions(what: string, given: WaitOptions | undefined, p
     throw invalidArg(`${what}, option 'timeout'`, expected, timeout, pool);
   }
   return { signal, timeout };
+}
+
+/** The watch over one wait: see {@link watchLimits}. */
+export interface LimitWatch {
+  readonly timer: NodeJS.Timeout | undefined;
+  /** The wait is over: nothing is called any more. */
+  end(): void;
+}
+
+/** Calls `expired` or `aborted` when a wait that begins now, with a signal that is not aborted, has reached one of its limits. */
+export function watchLimits(
+  { signal, timeout }: Limits,
+  expired: () => void,
+  aborted: (reason: unknown) => void,
+): LimitWatch {
+  const timer = timeout === Infinity ? undefined : setTimeout(expired, timeout);
+  const forget = signal && onAbort(signal, () => aborted(abortReason(signal)));
+  return {
+    timer,
+    end() {
+      clearTimeout(timer);
+      forget?.();
+    },
+  };
 }

@@ -1,5 +1,4 @@
-import { clearTimeout, setTimeout } from 'node:timers';
-import { abortReason, onAbort } from './abort.js';
+import { throwIfAborted } from './abort.js';
 import type { Block } from './block.js';
 import { now } from './clock.js';
 import { type Core, DRAINING, QUEUE_FULL } from './core.js';
@@ -9,7 +8,7 @@ import { Lease } from './lease.js';
 import type { Magazine } from './magazine.js';
 import type { ResolvedOptions } from './options.js';
 import { unwatch, type Watched, watch } from './vigil.js';
-import type { Limits } from './wait-options.js';
+import { type Limits, watchLimits } from './wait-options.js';
 
 interface Waiter {
   readonly size: number;
@@ -89,29 +88,20 @@ export class Waiting implements Watched {
     });
   }
 
-  #wait(
-    size: number,
-    { signal, timeout }: Limits,
-    withdraw: () => void,
-    join: (waiter: Waiter) => void,
-  ): Promise<Lease> {
+  #wait(size: number, limits: Limits, withdraw: () => void, join: (waiter: Waiter) => void): Promise<Lease> {
     return new Promise((resolve, reject) => {
       // Subscribers may have aborted it on the way here.
-      if (signal?.aborted) throw abortReason(signal);
-      const settled = () => {
-        clearTimeout(timer);
-        letGo?.();
-      };
+      throwIfAborted(limits.signal);
       const since = now();
       const waiter: Waiter = {
         size,
         serve: (block) => {
-          settled();
+          limit.end();
           this.totalMs += now() - since;
           resolve(new Lease(block, size));
         },
         fail(reason) {
-          settled();
+          limit.end();
           reject(reason);
         },
       };
@@ -120,16 +110,15 @@ export class Waiting implements Watched {
         waiter.fail(reason);
         this.#heap.outbox.publish();
       };
-      const expire = () => {
+      const expired = () => {
         this.timedOut++;
-        giveUp(this.timeout(size, timeout));
+        giveUp(this.timeout(size, limits.timeout));
       };
-      const abort = (aborted: AbortSignal) => {
+      const aborted = (reason: unknown) => {
         this.aborted++;
-        giveUp(abortReason(aborted));
+        giveUp(reason);
       };
-      const timer = timeout === Infinity ? undefined : setTimeout(expire, timeout);
-      const letGo = signal && onAbort(signal, () => abort(signal));
+      const limit = watchLimits(limits, expired, aborted);
       join(waiter);
     });
   }
