@@ -1,8 +1,9 @@
+import type { Bytes } from './bytes.js';
 import type { Magazine } from './magazine.js';
 
 /** One block as this thread sees it: made at its first use here, kept until the block goes cold. */
 export class Block {
-  readonly bytes: Buffer<ArrayBuffer>;
+  readonly bytes: Bytes;
   readonly buffer: ArrayBuffer;
   /** Bytes; `bytes.length` says 0 once the ArrayBuffer is detached. */
   readonly capacity: number;
@@ -11,7 +12,7 @@ export class Block {
   /** Where it is released to. */
   readonly magazine: Magazine;
 
-  constructor(bytes: Buffer<ArrayBuffer>, index: number, magazine: Magazine) {
+  constructor(bytes: Bytes, index: number, magazine: Magazine) {
     this.bytes = bytes;
     this.buffer = bytes.buffer;
     this.capacity = bytes.length;

@@ -1,3 +1,4 @@
+import type { Bytes } from './bytes.js';
 import type { Pressure, PressureLevel } from './pressure.js';
 
 /** Answers of a {@link Core} that are not a count; the native core's `Status`, negated. */
@@ -152,13 +153,13 @@ export interface Core {
   /** Takes the first `count` blocks of `exchange` back: {@link WAITING} and {@link SUMMONED}, or {@link NOT_HELD}. */
   flush(sizeClass: number, count: number): number;
   /** A Buffer over exactly the capacity of a block that this thread holds. */
-  map(sizeClass: number, block: number): Buffer<ArrayBuffer>;
+  map(sizeClass: number, block: number): Bytes;
   /**
    * The bytes of a block that this thread holds are in `bytes` from now on, all of its ArrayBuffer: 0; {@link OTHER_MEMORY}, if they
    * are not the block's; or {@link NOT_HELD}. The TypeScript core cannot compare memory: it takes what has the block's length, unless
    * it has given it out or taken it before.
    */
-  reclaim(sizeClass: number, block: number, bytes: Buffer<ArrayBuffer>): number;
+  reclaim(sizeClass: number, block: number, bytes: Bytes): number;
   /** Whether this thread holds the block. */
   holds(sizeClass: number, block: number): boolean;
   /** The block is never used again: 0, or {@link NOT_HELD}. */

@@ -1,5 +1,6 @@
 import { Adrift } from './adrift.js';
 import { Block, BlockTable } from './block.js';
+import type { Bytes } from './bytes.js';
 import { now } from './clock.js';
 import {
   type Cause,
@@ -609,7 +610,7 @@ export class Heap {
     return isStandIn(leased) ? this.tracker.replace(leased, whole) : whole;
   }
 
-  #reclaim({ magazine, index }: Block, bytes: Buffer<ArrayBuffer>): Block | null {
+  #reclaim({ magazine, index }: Block, bytes: Bytes): Block | null {
     const answer = this.#sure('reclaim', this.#core.reclaim(magazine.sizeClass, index, bytes), magazine, index);
     if (answer === OTHER_MEMORY) return null;
     const block = new Block(bytes, index, magazine);

@@ -1,6 +1,7 @@
 import { freemem, totalmem } from 'node:os';
 import { setImmediate } from 'node:timers';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
+import type { Bytes } from './bytes.js';
 import { now } from './clock.js';
 import {
   CAUSES,
@@ -55,7 +56,7 @@ interface JsBlock {
   /** What the last ticket's sender used, in bytes. */
   size: number;
   /** Memory; `null` while cold, and once it was disowned. */
-  bytes: Buffer<ArrayBuffer> | null;
+  bytes: Bytes | null;
 }
 
 class JsClass {
@@ -363,12 +364,12 @@ export class JsCore implements Core {
     return status === 0 && (this.#requests.size > 0 || this.draining) ? WAITING : status;
   }
 
-  map(sizeClass: number, block: number): Buffer<ArrayBuffer> {
+  map(sizeClass: number, block: number): Bytes {
     if (!this.holds(sizeClass, block)) throw new Error(`block ${block} is not held`);
-    return (this.#blocks[block] as JsBlock).bytes as Buffer<ArrayBuffer>;
+    return (this.#blocks[block] as JsBlock).bytes as Bytes;
   }
 
-  reclaim(sizeClass: number, block: number, bytes: Buffer<ArrayBuffer>): number {
+  reclaim(sizeClass: number, block: number, bytes: Bytes): number {
     if (!this.holds(sizeClass, block)) return NOT_HELD;
     if (!takeBack(bytes, this.#class(sizeClass).capacity)) return OTHER_MEMORY;
     (this.#blocks[block] as JsBlock).bytes = bytes;

@@ -1,4 +1,5 @@
 import type { Block } from './block.js';
+import type { Bytes } from './bytes.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import type { Heap } from './heap.js';
 import { Spent } from './trail.js';
@@ -30,7 +31,7 @@ export class Lease {
   /** A Buffer over all `capacity` bytes; the same object whenever this block is leased. */
   // The two getters are kept below 28 bytes of bytecode: V8 inlines such small functions always, but larger getters last,
   // when the caller's inlining budget may be used up.
-  get bytes(): Buffer<ArrayBuffer> {
+  get bytes(): Bytes {
     return (this.#block ?? released()).bytes;
   }
 
@@ -45,7 +46,7 @@ export class Lease {
   }
 
   /** A Buffer of exactly `size` bytes. A fresh object each time: keep it off the hot path. */
-  view(): Buffer<ArrayBuffer> {
+  view(): Bytes {
     const block = Lease.#of(this, 'view()') ?? released();
     return block.bytes.subarray(0, this.size);
   }

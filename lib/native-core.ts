@@ -1,3 +1,4 @@
+import type { Bytes } from './bytes.js';
 import {
   CAUSES,
   type Cause,
@@ -90,7 +91,7 @@ interface NativePool extends Omit<Core, 'exchange' | 'address' | 'detach' | 'dis
   isLike(capacities: Uint32Array, maxBytes: number): boolean;
   readonly slot: number;
   readonly serial: number;
-  map(sizeClass: number, block: number): Buffer<ArrayBuffer> | number | undefined;
+  map(sizeClass: number, block: number): Bytes | number | undefined;
   detach(buffer: ArrayBuffer, block: number): void;
   trim(cause: number): number;
   /** Writes {@link FIELDS} numbers per class. */
@@ -167,7 +168,7 @@ export class NativeCore implements Core {
     return this.#pool.flush(sizeClass, count);
   }
 
-  map(sizeClass: number, block: number): Buffer<ArrayBuffer> {
+  map(sizeClass: number, block: number): Bytes {
     const bytes = this.#pool.map(sizeClass, block);
     if (bytes === OUT_OF_MEMORY) {
       throw new SlabPoolError('ERR_SLABPOOL_OUT_OF_MEMORY', 'the system has no memory for the ArrayBuffer of a block');
@@ -177,7 +178,7 @@ export class NativeCore implements Core {
     return bytes;
   }
 
-  reclaim(sizeClass: number, block: number, bytes: Buffer<ArrayBuffer>): number {
+  reclaim(sizeClass: number, block: number, bytes: Bytes): number {
     return this.#pool.reclaim(sizeClass, block, bytes);
   }
 

@@ -1,4 +1,5 @@
 import { Block } from './block.js';
+import type { Bytes } from './bytes.js';
 import { SlabPoolError } from './errors.js';
 import { events, type OversizeEvent } from './events.js';
 import type { Heap } from './heap.js';
@@ -70,7 +71,7 @@ export class Oversize {
     return leased;
   }
 
-  #watched(bytes: Buffer<ArrayBuffer>): Block {
+  #watched(bytes: Bytes): Block {
     const block = new Block(bytes, -1, this.magazine);
     // The ArrayBuffer, not the lease: somebody may still have a view, and with it the memory.
     this.#forgotten.register(block.buffer, block.capacity, block);
@@ -78,7 +79,7 @@ export class Oversize {
   }
 
   /** The bytes of a leased block are in these now, as its holder says: the block to go on with, or null if they are not. */
-  reclaim(block: Block, bytes: Buffer<ArrayBuffer>): Block | null {
+  reclaim(block: Block, bytes: Bytes): Block | null {
     if (!takeBack(bytes, block.capacity)) return null;
     this.#forgotten.unregister(block);
     return this.#watched(bytes);
@@ -89,7 +90,7 @@ export class Oversize {
     outbox.add(events.oversize, { pool, size, outBytes: this.outBytes, served } satisfies OversizeEvent);
   }
 
-  #allocate(size: number): Buffer<ArrayBuffer> {
+  #allocate(size: number): Bytes {
     try {
       return this.#zero === 'acquire' ? Buffer.from(new ArrayBuffer(size)) : Buffer.allocUnsafeSlow(size);
     } catch (cause) {

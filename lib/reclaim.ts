@@ -1,15 +1,12 @@
 import { types } from 'node:util';
+import type { Bytes } from './bytes.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 
 /**
  * All the bytes of what a BYOB read, or `transfer()`, returned for a lease of so many.
  * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_FOREIGN_BUFFER`
  */
-export function returnedBytes(
-  memory: ArrayBuffer | ArrayBufferView,
-  capacity: number,
-  pool: string,
-): Buffer<ArrayBuffer> {
+export function returnedBytes(memory: ArrayBuffer | ArrayBufferView, capacity: number, pool: string): Bytes {
   const buffer: unknown = ArrayBuffer.isView(memory) ? memory.buffer : memory;
   if (!types.isArrayBuffer(buffer)) {
     throw invalidArg('reclaim(memory)', 'an ArrayBuffer, or a view of one, that a read returned', memory, pool);

@@ -1,6 +1,6 @@
 // Runs a command of the build with its output shown, for the other scripts.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -54,8 +54,9 @@ export function ensureDebian(present, packages) {
  * @param {string} folder below the root
  * @param {readonly string[]} packages all that belong in the folder: npm removes the others
  * @param {readonly string[]} files below the folder's node_modules, which are there once it is done
+ * @param {readonly string[]} [integrity] of each package, for those that are not to change
  */
-export function ensureNpm(folder, packages, files) {
+export function ensureNpm(folder, packages, files, integrity = []) {
   const path = join(root, folder);
   if (files.every((file) => existsSync(join(path, 'node_modules', file)))) return;
   console.log(`Installing ${packages.join(', ')} into ${folder}/ ...`);
@@ -65,4 +66,7 @@ export function ensureNpm(folder, packages, files) {
   if (!run('npm', ['install', '--no-save', '--ignore-scripts', ...packages], { cwd: path })) {
     throw new Error(`npm cannot install ${packages.join(', ')}`);
   }
+  const installed = readFileSync(join(path, 'node_modules/.package-lock.json'), 'utf8');
+  const changed = integrity.findIndex((sum) => !installed.includes(`"${sum}"`));
+  if (changed !== -1) throw new Error(`${packages[changed]} is not what it was: expected ${integrity[changed]}`);
 }

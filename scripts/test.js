@@ -2,13 +2,17 @@
 //
 //   vitest    the library, on this Node
 //   native    the core alone: unit tests, stress under sanitizers, model checking, fuzzing (native/test)
-//   runtimes  the vitest suite on other releases of Node (not by default: it downloads them)
-//   realms    a small suite under Jest with jsdom, and with sinon's fake timers (not by default: the same)
+//   runtimes  the vitest suite on other releases of Node
+//   realms    a small suite under Jest with jsdom, and with sinon's fake timers
+//   types     the declarations, with several versions of TypeScript
+//
+// Not by default, since they download what they need: runtimes, realms, types.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Cases } from './matrix/cases.js';
 import { realms } from './realms.js';
 import { bin, node, root, run } from './run.js';
 import { installRuntimes } from './runtimes.js';
@@ -17,9 +21,11 @@ import { installRuntimes } from './runtimes.js';
 
 const suites = process.argv.slice(2);
 const chosen = suites.length > 0 ? suites : ['vitest', 'native'];
-const unknown = chosen.find((suite) => !['vitest', 'native', 'runtimes', 'realms'].includes(suite));
+const MATRIX = ['types'];
+const SUITES = ['vitest', 'native', 'runtimes', 'realms', ...MATRIX];
+const unknown = chosen.find((suite) => !SUITES.includes(suite));
 if (unknown !== undefined) {
-  console.error(`npm test: expected suites of vitest, native, runtimes, realms, got '${unknown}'`);
+  console.error(`npm test: expected suites of ${SUITES.join(', ')}, got '${unknown}'`);
   process.exit(2);
 }
 
@@ -42,10 +48,15 @@ if (chosen.includes('runtimes')) {
     counts.push(vitest(execPath));
   }
 }
-
 if (chosen.includes('realms')) {
   headline('other realms');
   counts.push(...realms());
+}
+for (const suite of MATRIX.filter((name) => chosen.includes(name))) {
+  headline(suite);
+  const cases = new Cases();
+  await (await import(`./matrix/${suite}.js`)).run(cases);
+  counts.push(cases);
 }
 
 const passed = counts.reduce((sum, count) => sum + count.passed, 0);

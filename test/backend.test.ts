@@ -13,8 +13,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { BINARY, builtBinary, HERE, place } from '../scripts/package.js';
+import { root } from '../scripts/run.js';
 import { fixture, run } from './child.js';
-import { BINARY, builtBinary, HERE, PACKAGE, place } from './package.js';
 
 const PERMISSION = process.allowedNodeEnvironmentFlags.has('--permission')
   ? '--permission'
@@ -72,7 +73,7 @@ describe('an installation of its own', () => {
   const binary = builtBinary();
   beforeEach(() => {
     folder = realpathSync(mkdtempSync(join(tmpdir(), 'slabpool-backend-')));
-    for (const part of ['dist', 'package.json']) cpSync(join(PACKAGE, part), join(folder, part), { recursive: true });
+    for (const part of ['dist', 'package.json']) cpSync(join(root, part), join(folder, part), { recursive: true });
     url = pathToFileURL(join(folder, 'dist/index.js')).href;
     prebuilt = place(folder, null);
   });
@@ -82,7 +83,7 @@ describe('an installation of its own', () => {
   function withSources(): string {
     mkdirSync(join(folder, 'native'));
     mkdirSync(join(folder, 'build/Release'), { recursive: true });
-    copyFileSync(join(PACKAGE, 'native/addon.gypi'), join(folder, 'native/addon.gypi'));
+    copyFileSync(join(root, 'native/addon.gypi'), join(folder, 'native/addon.gypi'));
     return join(folder, 'build/Release/slabpool.node');
   }
 
@@ -116,8 +117,8 @@ describe('an installation of its own', () => {
   test('P4: the permission model with a narrow read scope: import touches nothing', async () => {
     copyFileSync(binary, prebuilt);
     const scope = [PERMISSION, `--allow-fs-read=${join(folder, 'dist')}/*`, `--allow-fs-read=${folder}/package.json`];
-    scope.push(`--allow-fs-read=${fixture('backend.mjs')}`, `--allow-fs-read=${join(PACKAGE, 'package.json')}`);
-    scope.push(`--allow-fs-read=${join(PACKAGE, 'test')}/*`);
+    scope.push(`--allow-fs-read=${fixture('backend.mjs')}`, `--allow-fs-read=${join(root, 'package.json')}`);
+    scope.push(`--allow-fs-read=${join(root, 'test')}/*`);
     const disabled = { kind: 'js', reason: expect.stringContaining('native addons are disabled here'), works: true };
     expect(await probe('auto', scope, url)).toEqual(disabled);
     expect(await probe('auto', [...scope, '--allow-addons'], url)).toMatchObject({ kind: 'native', works: true });
@@ -175,7 +176,7 @@ describe('an installation of its own', () => {
     });
   });
 
-  const modules = join(PACKAGE, 'node_modules');
+  const modules = join(root, 'node_modules');
   const [foreign] = readdirSync(modules, { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.node'),
   );

@@ -3,10 +3,11 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { builtBinary, pack, place } from '../scripts/package.js';
+import { root } from '../scripts/run.js';
 import { run } from './child.js';
-import { builtBinary, PACKAGE, pack, place } from './package.js';
 
-const CLI = join(PACKAGE, 'dist/cli.js');
+const CLI = join(root, 'dist/cli.js');
 const PERMISSION = process.allowedNodeEnvironmentFlags.has('--permission')
   ? '--permission'
   : '--experimental-permission';
@@ -110,7 +111,7 @@ describe('doctor', () => {
 
   test('a broken binary is a problem, and the rest is told nevertheless', async () => {
     const broken = join(folder, 'broken');
-    for (const part of ['dist', 'package.json']) cpSync(join(PACKAGE, part), join(broken, part), { recursive: true });
+    for (const part of ['dist', 'package.json']) cpSync(join(root, part), join(broken, part), { recursive: true });
     writeFileSync(place(broken, builtBinary()), 'this is no shared library');
     const { healthy, of } = await doctor(join(broken, 'dist/cli.js'));
     expect(healthy).toBe(false);

@@ -1,28 +1,39 @@
-import { readdirSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { sourceHash } from '../native/source-hash.js';
-import { run } from './child.js';
+import { faultsOf } from '../scripts/inspect.js';
+import { root } from '../scripts/run.js';
+import { TARGETS } from '../scripts/targets.js';
 
-const ROOT = new URL('../prebuilds/', import.meta.url);
-const HERE = `${process.platform}-${process.arch}`;
-
-const binaries = readdirSync(ROOT, { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
-  .flatMap(({ name }) => readdirSync(new URL(`${name}/`, ROOT)).map((file) => `${name}/${file}`))
-  .filter((path) => path.endsWith('.node'));
-const mine = binaries.filter((path) => path.startsWith(`${HERE}/`));
+const folder = join(root, 'prebuilds');
+const path = join(folder, 'manifest.json');
+const manifest: Record<string, { bytes: number; sha256: string }> = existsSync(path)
+  ? JSON.parse(readFileSync(path, 'utf8'))
+  : {};
 
 test('there is a prebuilt binary for linux-x64', () => {
-  expect(binaries.filter((path) => path.startsWith('linux-x64/'))).not.toEqual([]);
+  expect(existsSync(join(folder, 'linux-x64/slabpool.glibc.node'))).toBe(true);
 });
 
-describe.skipIf(mine.length === 0)('prebuilt binaries of this platform', () => {
-  test.each(mine)('%s is made from the sources as they are now', async (binary) => {
-    const path = fileURLToPath(new URL(binary, ROOT));
-    const script = 'process.stdout.write(require(process.argv[1]).sourceHash)';
-    const ended = await run(path, [], { execArgv: ['-e', script] });
-    expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
-    expect(ended.stdout, 'stale prebuild: run npm run prebuild').toBe(sourceHash());
+// Whether they are made from the sources as they are now is looked at before the package is packed (scripts/prepack.js).
+describe.skipIf(Object.keys(manifest).length === 0)('P2: prebuilt binaries', () => {
+  test.each(Object.keys(manifest))('%s is the one that was made', (name) => {
+    const content = readFileSync(join(folder, name));
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    expect({ bytes: content.length, sha256 }).toEqual({ bytes: manifest[name].bytes, sha256: manifest[name].sha256 });
+    expect(TARGETS.map((target) => target.name)).toContain(name);
   });
+
+  test.each(Object.keys(manifest))(
+    '%s needs no glibc above 2.28 and no C++ runtime, and is hardened and pinned',
+    (name) => {
+      expect(faultsOf(join(folder, name))).toEqual([]);
+    },
+  );
+});
+
+test.skipIf(process.platform !== 'linux')('P2: what a published binary may not have is found', () => {
+  // Node itself needs a C++ runtime, and exports no addon.
+  expect(faultsOf(process.execPath)).toEqual(expect.arrayContaining(['exports no addon']));
 });

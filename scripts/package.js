@@ -1,0 +1,73 @@
+// The package as strangers get it, with the binary of this platform as it is now: for tests.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadBinary } from '../dist/binary.js';
+import { root } from './run.js';
+
+export const HERE = `${process.platform}-${process.arch}`;
+export const BINARY = process.platform === 'linux' ? `slabpool.${libc()}.node` : 'slabpool.node';
+
+function libc() {
+  const { header } = /** @type {{ header: { glibcVersionRuntime?: string } }} */ (process.report.getReport());
+  return header.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
+}
+
+/** The binary that tests run on. */
+export function builtBinary() {
+  const binary = loadBinary();
+  if ('reason' in binary) throw new Error(binary.reason);
+  return binary.path;
+}
+
+/**
+ * Packs what is published, into `folder`.
+ * @param {string} folder
+ * @param {string | null} binary null: without any
+ * @returns {string} the tarball's path
+ */
+export function pack(folder, binary = builtBinary()) {
+  const staged = join(folder, 'staged');
+  mkdirSync(staged, { recursive: true });
+  const { files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const also = ['package.json', 'README.md', 'LICENSE', 'binding.gyp'];
+  for (const part of [...files.filter((/** @type {string} */ name) => !name.startsWith('!')), ...also]) {
+    cpSync(join(root, part), join(staged, part), { recursive: true });
+  }
+  if (binary === null) rmSync(join(staged, 'prebuilds', HERE), { recursive: true, force: true });
+  else place(staged, binary);
+  // Scripts of the package would build dist/ again, under the other tests.
+  const args = ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder];
+  const name = execFileSync('npm', args, { cwd: staged, encoding: 'utf8', shell: process.platform === 'win32' });
+  rmSync(staged, { recursive: true });
+  return join(folder, name.trim());
+}
+
+/**
+ * A binary of this platform where a package has it; or nothing, and where it would be.
+ * @param {string} folder of the package
+ * @param {string | null} binary
+ * @returns {string} its path there
+ */
+export function place(folder, binary) {
+  const platform = join(folder, 'prebuilds', HERE);
+  mkdirSync(platform, { recursive: true });
+  const placed = join(platform, BINARY);
+  if (binary === null) return placed;
+  copyFileSync(binary, placed);
+  const content = readFileSync(binary);
+  const made = { bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') };
+  const path = join(folder, 'prebuilds/manifest.json');
+  writeFileSync(path, JSON.stringify({ ...known(path), [`${HERE}/${BINARY}`]: made }));
+  return placed;
+}
+
+/** @param {string} manifest */
+function known(manifest) {
+  try {
+    return JSON.parse(readFileSync(manifest, 'utf8'));
+  } catch {
+    return {};
+  }
+}
