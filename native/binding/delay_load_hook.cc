@@ -3,10 +3,11 @@
 #if defined(_WIN32) && defined(SLABPOOL_DELAY_LOAD_HOOK)
 
 #define WIN32_LEAN_AND_MEAN
-// clang-format off: the second needs the first
-#include <delayimp.h>
 #include <windows.h>
-// clang-format on
+
+// Needs the types of windows.h.
+#include <delayimp.h>
+
 #include <string.h>
 
 static FARPROC WINAPI load_executable(unsigned event, PDelayLoadInfo info) {
