@@ -16,7 +16,10 @@ export function faultsOf(path) {
 
 /** @param {string} path */
 function elfFaults(path) {
-  const { stdout, error } = spawnSync('readelf', ['-ldVW', '--dyn-syms', path], { encoding: 'utf8', maxBuffer: 2 ** 28 });
+  const { stdout, error } = spawnSync('readelf', ['-ldVW', '--dyn-syms', path], {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  });
   if (error) throw error;
   const faults = [];
   const versions = [...stdout.matchAll(/\bGLIBC_(\d+)\.(\d+)/g)].map(([, major, minor]) => [

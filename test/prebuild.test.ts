@@ -1,14 +1,20 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { sourceHash } from '../native/source-hash.js';
 import { faultsOf } from '../scripts/inspect.js';
+import { BINARY, HERE } from '../scripts/package.js';
 import { root } from '../scripts/run.js';
 import { TARGETS } from '../scripts/targets.js';
+import { fixture, run } from './child.js';
 
 const folder = join(root, 'prebuilds');
 const path = join(folder, 'manifest.json');
-const manifest: Record<string, { bytes: number; sha256: string }> = existsSync(path)
+const manifest: Record<string, { bytes: number; sha256: string; sourceHash: string }> = existsSync(path)
   ? JSON.parse(readFileSync(path, 'utf8'))
   : {};
 
@@ -37,3 +43,23 @@ test.skipIf(process.platform !== 'linux')('P2: what a published binary may not h
   // Node itself needs a C++ runtime, and exports no addon.
   expect(faultsOf(process.execPath)).toEqual(expect.arrayContaining(['exports no addon']));
 });
+
+// The compiler of the published ones knows only an old glibc, whose std::condition_variable waits by the wall clock.
+const published = manifest[`${HERE}/${BINARY}`]?.sourceHash === sourceHash();
+test.skipIf(process.platform !== 'linux' || !published)(
+  'an idle pool gives its pages back also when the wall clock is put back by an hour',
+  async () => {
+    const here = mkdtempSync(join(tmpdir(), 'slabpool-prebuild-'));
+    onTestFinished(() => rmSync(here, { recursive: true }));
+    const library = join(here, 'wall_clock.so');
+    execFileSync('cc', ['-shared', '-fPIC', '-o', library, fixture('wall_clock.c'), '-ldl']);
+    for (const part of ['dist', 'package.json', 'prebuilds']) {
+      cpSync(join(root, part), join(here, part), { recursive: true });
+    }
+    const url = pathToFileURL(join(here, 'dist/index.js')).href;
+    const { code, stdout, stderr } = await run(fixture('decay.mjs'), [url], { env: { LD_PRELOAD: library } });
+    expect([code, stderr]).toEqual([0, '']);
+    expect(JSON.parse(stdout)).toEqual({ before: expect.any(Number), after: 0 });
+    expect(JSON.parse(stdout).before).toBeGreaterThan(0);
+  },
+);

@@ -7,7 +7,6 @@
 
 // Needs the types of windows.h.
 #include <delayimp.h>
-
 #include <string.h>
 
 static FARPROC WINAPI load_executable(unsigned event, PDelayLoadInfo info) {

@@ -9,6 +9,7 @@
 #include "memory.h"
 #include "os.h"
 #include "pool.h"
+#include "steady_condition.h"
 
 namespace slabpool {
 
@@ -141,7 +142,8 @@ class Janitor {
   }
 
   std::mutex mutex_;
-  std::condition_variable changed_, aged_, ended_;
+  SteadyCondition changed_;
+  std::condition_variable aged_, ended_;
   std::vector<Enrollment*> pools_;
   Clock::time_point looked_at_{};
   os::Thread thread_{};

@@ -1,4 +1,5 @@
-// The only door to the operating system: memory, files, a clock, and a thread. Implementations: os_posix.cc, os_windows.cc.
+// The only door to the operating system: memory, files, a clock, and a thread (for waits see steady_condition.h). Implementations:
+// os_posix.cc, os_windows.cc.
 //
 // A range goes through: reserve (address space only) -> commit (readable and writable, zero-filled, a page is allocated
 // on its first touch) -> decommit (pages go back to the OS, the range stays readable and writable and reads zeros).

@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "../core/steady_condition.h"
 #include "client.h"
 #include "files.h"
 
@@ -31,6 +32,26 @@ void use(Client& client) {
     fill(client.pool, c, blocks, 'u');
     CHECK_EQ(client.flush(c, blocks), Status::ok);
   }
+}
+
+TEST(timed_wait_ends_when_its_time_has_come_or_it_is_notified) {
+  SteadyCondition changed;
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  const auto due = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
+  while (std::chrono::steady_clock::now() < due) changed.wait_until(lock, due);
+
+  bool notified = false;
+  std::thread other([&] {
+    const std::lock_guard guard(mutex);
+    notified = true;
+    changed.notify_one();
+  });
+  const auto far = std::chrono::steady_clock::now() + std::chrono::hours(1);
+  while (!notified && std::chrono::steady_clock::now() < far) changed.wait_until(lock, far);
+  CHECK(notified);
+  lock.unlock();
+  other.join();
 }
 
 TEST(pool_that_nobody_uses_is_empty_after_some_epochs) {
