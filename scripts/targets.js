@@ -7,8 +7,11 @@
  * @property {readonly string[]} flags
  */
 
-/** Read-only relocations, all of them bound at load: a symbol that is missing shows there. The code stays loaded. */
-const ELF = ['-Wl,-z,relro', '-Wl,-z,now', '-Wl,-z,nodelete'];
+/**
+ * Without what of the C++ runtime nobody calls. Read-only relocations, all of them bound at load: a symbol that is missing shows
+ * there. The code stays loaded.
+ */
+const ELF = ['-ffunction-sections', '-Wl,--gc-sections', '-Wl,-z,relro', '-Wl,-z,now', '-Wl,-z,nodelete'];
 /** Node-API's symbols are the executable's. */
 const MACH_O = ['-Wl,-undefined,dynamic_lookup'];
 
