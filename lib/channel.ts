@@ -215,12 +215,12 @@ export class Channel {
    * @param options `timeout`: for each message; who asks again afterwards waits again
    * @throws `ERR_SLABPOOL_INVALID_ARG`; the iteration as {@link receive}
    */
-  messages(options?: WaitOptions): AsyncIterableIterator<ReceivedLease, undefined> {
+  messages(options?: WaitOptions): AsyncIterableIterator<ReceivedLease> {
     const limits = checkWaitOptions('messages(options)', options, this.#heap.name);
     return new Messages(this.#endpoint, () => this.#crossing.receive(), limits);
   }
 
-  [Symbol.asyncIterator](): AsyncIterableIterator<ReceivedLease, undefined> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<ReceivedLease> {
     return this.messages();
   }
 
