@@ -54,6 +54,7 @@ function peFaults(head) {
   return Object.entries(flags).flatMap(([name, bit]) => ((characteristics & bit) === 0 ? [`without ${name}`] : []));
 }
 
+const LC_ID_DYLIB = 0xd;
 const LC_BUILD_VERSION = 0x32;
 const LC_CODE_SIGNATURE = 0x1d;
 const CPU_ARM64 = 0x0100000c;
@@ -68,6 +69,9 @@ function machOFaults(path) {
   for (let i = 0, at = 32; i < bytes.readUInt32LE(16); i++, at += bytes.readUInt32LE(at + 4)) {
     const command = bytes.readUInt32LE(at);
     if (command === LC_CODE_SIGNATURE) signed = true;
+    if (command === LC_ID_DYLIB && bytes[at + bytes.readUInt32LE(at + 8)] === '/'.charCodeAt(0)) {
+      faults.push('has a path of this machine in it');
+    }
     if (command === LC_BUILD_VERSION) oldest = bytes.readUInt16LE(at + 14);
   }
   if (bytes.readUInt32LE(4) === CPU_ARM64 && !signed) faults.push('not signed: arm64 refuses such');

@@ -12,8 +12,10 @@
  * there. The code stays loaded.
  */
 const ELF = ['-ffunction-sections', '-Wl,--gc-sections', '-Wl,-z,relro', '-Wl,-z,now', '-Wl,-z,nodelete'];
-/** Node-API's symbols are the executable's. */
-const MACH_O = ['-Wl,-undefined,dynamic_lookup'];
+/** Node-API's symbols are the executable's. Without a name the library would have the path it was linked to. */
+const MACH_O = ['-Wl,-undefined,dynamic_lookup', '-Wl,-install_name,@rpath/slabpool.node'];
+/** Its usual address would be made from the path it was linked to. */
+const PE = ['-Wl,--disable-auto-image-base'];
 
 /** @type {readonly Target[]} */
 export const TARGETS = [
@@ -24,5 +26,5 @@ export const TARGETS = [
   { name: 'linux-arm64/slabpool.musl.node', triple: 'aarch64-linux-musl', compiler: 'zig', flags: ELF },
   { name: 'darwin-arm64/slabpool.node', triple: 'aarch64-macos.11.0', compiler: 'zig', flags: MACH_O },
   { name: 'darwin-x64/slabpool.node', triple: 'x86_64-macos.11.0', compiler: 'zig', flags: MACH_O },
-  { name: 'win32-x64/slabpool.node', triple: 'x86_64-w64-mingw32', compiler: 'mingw', flags: [] },
+  { name: 'win32-x64/slabpool.node', triple: 'x86_64-w64-mingw32', compiler: 'mingw', flags: PE },
 ];
