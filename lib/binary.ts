@@ -64,8 +64,9 @@ export function loadBinary(): Binary | NoBinary {
     const module = { exports: {} as Addon };
     try {
       path = fileURLToPath(url());
+      const bytes = sizeOf(path);
       // The system may kill the process for what is missing at the end of a file.
-      if (sizeOf(path) !== (manifest[name]?.bytes ?? sizeOf(path)))
+      if (bytes !== undefined && bytes !== (manifest[name]?.bytes ?? bytes))
         throw new Error('it is of another size than was packed');
       process.dlopen(module, toNamespacedPath(path));
     } catch (cause) {
