@@ -10,11 +10,14 @@ const require = createRequire(join(root, 'package.json'));
 
 /** Builds the addon from the sources in the package, for this machine alone. */
 export function build(): void {
-  if (find('node-addon-api/package.json') === null) throw missing('node-addon-api@8');
   // npm brings one along.
   const own = join(dirname(process.env['npm_execpath'] ?? ''), '../node_modules/node-gyp/bin/node-gyp.js');
   const nodeGyp = find('node-gyp/bin/node-gyp.js') ?? (existsSync(own) ? own : null);
-  if (nodeGyp === null) throw missing('node-gyp');
+  const api = find('node-addon-api/package.json');
+  if (api === null || nodeGyp === null) {
+    const missing = [...(api === null ? ['node-addon-api@8'] : []), ...(nodeGyp === null ? ['node-gyp'] : [])];
+    throw new Failure(`what builds the addon is not there: npm install --save-dev ${missing.join(' ')}`);
+  }
   // The package has none, since package managers would take it for a reason to build.
   const project = join(root, 'binding.gyp');
   const ours = !existsSync(project);
@@ -22,7 +25,11 @@ export function build(): void {
     if (ours) writeFileSync(project, '{ "includes": ["native/addon.gypi"] }\n');
     const { status, error } = spawnSync(process.execPath, [nodeGyp, 'rebuild'], { cwd: root, stdio: 'inherit' });
     if (error !== undefined) throw error;
-    if (status !== 0) throw new Failure(`node-gyp could not build the addon in ${root}: see above`);
+    if (status !== 0) {
+      throw new Failure(
+        `node-gyp could not build the addon in ${root}: see above. It needs Python, make and a C++20 compiler`,
+      );
+    }
   } finally {
     if (ours) rmSync(project, { force: true });
   }
@@ -35,8 +42,4 @@ function find(file: string): string | null {
   } catch {
     return null;
   }
-}
-
-function missing(what: string): Failure {
-  return new Failure(`${what} is needed to build the addon: npm install --save-dev ${what}`);
 }
