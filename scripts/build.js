@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { pathToFileURL } from 'node:url';
 import { sourceHash } from '../native/source-hash.js';
-import { bin, node, root } from './run.js';
+import { bin, buildLibrary, node, root } from './run.js';
 
 /** In a process of its own: a file that is loaded cannot be replaced on Windows. */
 function isFresh() {
@@ -12,5 +12,5 @@ function isFresh() {
   return stdout === sourceHash();
 }
 
-const built = node(bin.tsc, ['-p', 'tsconfig.build.json']) && (isFresh() || node(bin.nodeGyp, ['rebuild', '--silent']));
+const built = buildLibrary() && (isFresh() || node(bin.nodeGyp, ['rebuild', '--silent']));
 process.exitCode = built ? 0 : 1;

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadBinary } from '../dist/binary.js';
+import { output } from './matrix/cases.js';
 import { root } from './run.js';
 
 export const HERE = `${process.platform}-${process.arch}`;
@@ -31,6 +32,7 @@ export function pack(folder, binary = builtBinary()) {
   const staged = join(folder, 'staged');
   mkdirSync(staged, { recursive: true });
   const { files } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  // binding.gyp is beside them in a clone, and must not come along.
   const also = ['package.json', 'README.md', 'LICENSE', 'binding.gyp'];
   for (const part of [...files.filter((/** @type {string} */ name) => !name.startsWith('!')), ...also]) {
     cpSync(join(root, part), join(staged, part), { recursive: true });
@@ -42,6 +44,21 @@ export function pack(folder, binary = builtBinary()) {
   const name = execFileSync('npm', args, { cwd: staged, encoding: 'utf8', shell: process.platform === 'win32' });
   rmSync(staged, { recursive: true });
   return join(folder, name.trim());
+}
+
+/**
+ * Installs a packed package into an empty project as npm does, from nothing but the tarball.
+ * @param {string} folder of the project
+ * @param {string} tarball
+ * @param {readonly string[]} [options] of npm
+ * @returns {string} where the package is
+ */
+export function install(folder, tarball, options = []) {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
+  const alone = ['--offline', '--no-audit', '--cache', join(folder, '.npm')];
+  output('npm', ['install', ...alone, ...options, tarball], { cwd: folder, shell: process.platform === 'win32' });
+  return join(folder, 'node_modules/slabpool');
 }
 
 /**

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sourceHash } from '../native/source-hash.js';
-import { bin, node, root } from './run.js';
+import { buildLibrary, root } from './run.js';
 import { TARGETS } from './targets.js';
 
 /** @param {string} name */
@@ -24,6 +24,6 @@ if (faults.length > 0) {
   for (const { name, fault } of faults) console.error(`prebuilds/${name} is ${fault}`);
   console.error('The package is not to be packed like that: npm run prebuild -- --all');
   process.exitCode = 1;
-} else if (!node(bin.tsc, ['-p', 'tsconfig.build.json'])) {
+} else if (!buildLibrary()) {
   process.exitCode = 1;
 }

@@ -1,6 +1,6 @@
 // Runs a command of the build with its output shown, for the other scripts.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -29,6 +29,12 @@ export function run(command, args, options) {
 /** @param {string} script @param {readonly string[]} args @param {import('node:child_process').SpawnSyncOptions} [options] */
 export function node(script, args = [], options) {
   return run(process.execPath, [script, ...args], options);
+}
+
+/** Makes dist/ anew: what is left of a module that has gone would be packed. */
+export function buildLibrary() {
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  return node(bin.tsc, ['-p', 'tsconfig.build.json']);
 }
 
 /**

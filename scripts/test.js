@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cases } from './matrix/cases.js';
 import { realms } from './realms.js';
-import { bin, node, root, run } from './run.js';
+import { bin, buildLibrary, node, root, run } from './run.js';
 import { installRuntimes } from './runtimes.js';
 
 /** @typedef {{ passed: number, failed: number }} Count */
@@ -30,7 +30,7 @@ if (unknown !== undefined) {
 }
 
 headline('build');
-if (!node(bin.tsc, ['-p', 'tsconfig.build.json']) || !node(bin.nodeGyp, ['rebuild', '--silent'])) process.exit(1);
+if (!buildLibrary() || !node(bin.nodeGyp, ['rebuild', '--silent'])) process.exit(1);
 
 /** @type {Count[]} */
 const counts = [];
