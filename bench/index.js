@@ -8,7 +8,7 @@ import { verdicts } from './targets.js';
 
 const ONE_THREAD = ['steady', 'burst', 'live-set', 'read-file', 'steady-state', 'detection', 'core', 'jagged', 'decay'];
 const THREADS = ['handover', 'latency', 'xmalloc', 'larson', 'msgpass', 'scaling', 'budget', 'waiting', 'churn'];
-const PROCESSES = ['memory-limit', 'hostile'];
+const PROCESSES = ['memory-limit', 'hostile', 'install'];
 const NAMES = [...ONE_THREAD, ...THREADS, ...PROCESSES];
 
 /**
