@@ -6,27 +6,39 @@ import { fileURLToPath } from 'node:url';
 import { SlabPoolError } from './errors.js';
 import type { Addon, LoadedAddon } from './native-core.js';
 
+/** By name; ncc puts a path in the place of each URL. */
+type Files = Readonly<Record<string, URL | string>>;
+
 /**
  * The binaries of each platform, in the order in which they are tried. The URLs are literal, for bundlers to see and to bring the
- * files along; and in functions, for some leave `import.meta.url` undefined. musl's comes first: it never loads on glibc, whereas
- * glibc's might on musl, by accident.
+ * files along; and in methods, for some leave `import.meta.url` undefined (and in arrow functions without a body nft overlooks them).
+ * musl's comes first: it never loads on glibc, whereas glibc's might on musl, by accident.
  */
-const PREBUILT: Readonly<Record<string, Readonly<Record<string, () => URL>>>> = {
-  'darwin-arm64': { 'slabpool.node': () => new URL('../prebuilds/darwin-arm64/slabpool.node', import.meta.url) },
-  'darwin-x64': { 'slabpool.node': () => new URL('../prebuilds/darwin-x64/slabpool.node', import.meta.url) },
-  'linux-arm64': {
-    'slabpool.musl.node': () => new URL('../prebuilds/linux-arm64/slabpool.musl.node', import.meta.url),
-    'slabpool.glibc.node': () => new URL('../prebuilds/linux-arm64/slabpool.glibc.node', import.meta.url),
+const PREBUILT: Readonly<Record<string, () => Files>> = {
+  'darwin-arm64'() {
+    return { 'slabpool.node': new URL('../prebuilds/darwin-arm64/slabpool.node', import.meta.url) };
   },
-  'linux-x64': {
-    'slabpool.musl.node': () => new URL('../prebuilds/linux-x64/slabpool.musl.node', import.meta.url),
-    'slabpool.glibc.node': () => new URL('../prebuilds/linux-x64/slabpool.glibc.node', import.meta.url),
+  'darwin-x64'() {
+    return { 'slabpool.node': new URL('../prebuilds/darwin-x64/slabpool.node', import.meta.url) };
   },
-  'win32-x64': { 'slabpool.node': () => new URL('../prebuilds/win32-x64/slabpool.node', import.meta.url) },
+  'linux-arm64'() {
+    return {
+      'slabpool.musl.node': new URL('../prebuilds/linux-arm64/slabpool.musl.node', import.meta.url),
+      'slabpool.glibc.node': new URL('../prebuilds/linux-arm64/slabpool.glibc.node', import.meta.url),
+    };
+  },
+  'linux-x64'() {
+    return {
+      'slabpool.musl.node': new URL('../prebuilds/linux-x64/slabpool.musl.node', import.meta.url),
+      'slabpool.glibc.node': new URL('../prebuilds/linux-x64/slabpool.glibc.node', import.meta.url),
+    };
+  },
+  'win32-x64'() {
+    return { 'slabpool.node': new URL('../prebuilds/win32-x64/slabpool.node', import.meta.url) };
+  },
 };
 
 /** What each binary was when it was made (scripts/prebuild.js): by it one is told that was cut off or replaced. */
-const manifestUrl = () => new URL('../prebuilds/manifest.json', import.meta.url);
 type Manifest = Readonly<Record<string, { readonly bytes: number; readonly sha256: string } | undefined>>;
 
 export interface Binary {
@@ -58,12 +70,19 @@ export function loadBinary(): Binary | NoBinary {
   const platform = `${process.platform}-${process.arch}`;
   const manifest = readManifest();
   const failures: Failure[] = [];
-  for (const [file, url] of Object.entries(built === null ? (PREBUILT[platform] ?? {}) : { built: () => built })) {
+  let files: Files = {};
+  try {
+    files = built === null ? (PREBUILT[platform]?.() ?? {}) : { built };
+  } catch {
+    const path = `prebuilds/${platform}/ beside import.meta.url`;
+    failures.push({ name: platform, path, message: `that is ${import.meta.url} here` });
+  }
+  for (const [file, url] of Object.entries(files)) {
     const name = `${platform}/${file}`;
-    let path = 'import.meta.url';
+    let path = String(url);
     const module = { exports: {} as Addon };
     try {
-      path = fileURLToPath(url());
+      if (typeof url !== 'string') path = fileURLToPath(url);
       const bytes = sizeOf(path);
       // The system may kill the process for what is missing at the end of a file.
       if (bytes !== undefined && bytes !== (manifest[name]?.bytes ?? bytes))
@@ -105,7 +124,7 @@ function builtHere(): URL | null {
 /** Empty where it cannot be read: then nobody can tell what a file should be. */
 function readManifest(): Manifest {
   try {
-    return JSON.parse(readFileSync(manifestUrl(), 'utf8'));
+    return JSON.parse(readFileSync(new URL('../prebuilds/manifest.json', import.meta.url), 'utf8'));
   } catch {
     return {};
   }

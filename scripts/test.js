@@ -5,8 +5,9 @@
 //   runtimes  the vitest suite on other releases of Node
 //   realms    a small suite under Jest with jsdom, and with sinon's fake timers
 //   types     the declarations, with several versions of TypeScript
+//   bundlers  a program with a worker, bundled by each
 //
-// Not by default, since they download what they need: runtimes, realms, types.
+// Not by default, since they download what they need: runtimes, realms, types, bundlers.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -21,7 +22,7 @@ import { installRuntimes } from './runtimes.js';
 
 const suites = process.argv.slice(2);
 const chosen = suites.length > 0 ? suites : ['vitest', 'native'];
-const MATRIX = ['types'];
+const MATRIX = ['types', 'bundlers'];
 const SUITES = ['vitest', 'native', 'runtimes', 'realms', ...MATRIX];
 const unknown = chosen.find((suite) => !SUITES.includes(suite));
 if (unknown !== undefined) {

@@ -103,6 +103,15 @@ describe('an installation of its own', () => {
     });
   });
 
+  test('P3: a binary that was packed, but not brought along, is missing; nothing is said of its size', async () => {
+    place(folder, binary);
+    rmSync(prebuilt);
+    const reason = expect.stringMatching(
+      RegExp(`^there is no native addon for ${HERE} \\((?!.*another size).*${BINARY}`),
+    );
+    expect(await probe('auto', [], url)).toEqual({ kind: 'js', reason, works: true });
+  });
+
   test('P3: what an application around us has built is not ours; what was built beside our sources is', async () => {
     copyFileSync(binary, prebuilt);
     const built = withSources();

@@ -5,11 +5,17 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Failure } from './failure.js';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-const require = createRequire(join(root, 'package.json'));
-
 /** Builds the addon from the sources in the package, for this machine alone. */
 export function build(): void {
+  const root = fileURLToPath(new URL('../..', import.meta.url));
+  const require = createRequire(join(root, 'package.json'));
+  const find = (file: string) => {
+    try {
+      return require.resolve(file);
+    } catch {
+      return null;
+    }
+  };
   // npm brings one along.
   const own = join(dirname(process.env['npm_execpath'] ?? ''), '../node_modules/node-gyp/bin/node-gyp.js');
   const nodeGyp = find('node-gyp/bin/node-gyp.js') ?? (existsSync(own) ? own : null);
@@ -34,12 +40,4 @@ export function build(): void {
     if (ours) rmSync(project, { force: true });
   }
   process.stdout.write(`Built ${join(root, 'build/Release/slabpool.node')}\n`);
-}
-
-function find(file: string): string | null {
-  try {
-    return require.resolve(file);
-  } catch {
-    return null;
-  }
 }

@@ -13,8 +13,6 @@ import { type Check, check } from './check.js';
 /** The key of the page size in the auxiliary vector of a process (getauxval(3)). */
 const AT_PAGESZ = 6n;
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
-
 export function runtime(): Check {
   const { version, platform, arch, versions } = process;
   const libc = libcName();
@@ -41,7 +39,7 @@ function whichBinary() {
   const found = load();
   if ('reason' in found) return { binary: null, text: found.reason };
   const { path, built } = found;
-  const inside = relative(root, path);
+  const inside = relative(fileURLToPath(new URL('../..', import.meta.url)), path);
   return built
     ? { binary: 'built', text: `built on this machine (${inside})` }
     : { binary: 'prebuilt', text: `prebuilt (${inside})` };
