@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 const IN_ANY_REALM = 'test/realms/*.test.ts';
+const OTHER_POOLS = ['threads', 'vmThreads', 'vmForks'] as const;
 
 export default defineConfig({
   test: {
@@ -19,7 +20,7 @@ export default defineConfig({
           execArgv: ['--expose-gc'],
         },
       },
-      { extends: true, test: { name: 'vm', include: [IN_ANY_REALM], pool: 'vmThreads' } },
+      ...OTHER_POOLS.map((pool) => ({ extends: true as const, test: { name: pool, include: [IN_ANY_REALM], pool } })),
     ],
   },
 });

@@ -3,7 +3,7 @@
 //   vitest    the library, on this Node
 //   native    the core alone: unit tests, stress under sanitizers, model checking, fuzzing (native/test)
 //   runtimes  the vitest suite on other releases of Node
-//   realms    a small suite under Jest with jsdom, and with sinon's fake timers
+//   realms    a small suite under Jest, with jsdom and in CommonJS, and with sinon's fake timers
 //   types     the declarations, with several versions of TypeScript
 //   bundlers  a program with a worker, bundled by each
 //
@@ -14,7 +14,6 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Cases } from './matrix/cases.js';
-import { realms } from './realms.js';
 import { bin, buildLibrary, node, root, run } from './run.js';
 import { installRuntimes } from './runtimes.js';
 
@@ -22,8 +21,8 @@ import { installRuntimes } from './runtimes.js';
 
 const suites = process.argv.slice(2);
 const chosen = suites.length > 0 ? suites : ['vitest', 'native'];
-const MATRIX = ['types', 'bundlers'];
-const SUITES = ['vitest', 'native', 'runtimes', 'realms', ...MATRIX];
+const MATRIX = ['realms', 'types', 'bundlers'];
+const SUITES = ['vitest', 'native', 'runtimes', ...MATRIX];
 const unknown = chosen.find((suite) => !SUITES.includes(suite));
 if (unknown !== undefined) {
   console.error(`npm test: expected suites of ${SUITES.join(', ')}, got '${unknown}'`);
@@ -48,10 +47,6 @@ if (chosen.includes('runtimes')) {
     headline(`vitest on ${name}`);
     counts.push(vitest(execPath));
   }
-}
-if (chosen.includes('realms')) {
-  headline('other realms');
-  counts.push(...realms());
 }
 for (const suite of MATRIX.filter((name) => chosen.includes(name))) {
   headline(suite);

@@ -21,6 +21,13 @@ export class Cases {
       );
     }
   }
+
+  /** What another runner counted. @param {string} name @param {number} passed @param {number} failed */
+  add(name, passed, failed) {
+    this.passed += passed;
+    this.failed += failed;
+    console.log(`  ${failed === 0 && passed > 0 ? 'ok    ' : 'FAILED'}  ${name}: ${passed} passed, ${failed} failed`);
+  }
 }
 
 /**
