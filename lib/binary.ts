@@ -51,6 +51,8 @@ export interface Binary {
 /** Why there is no addon to be had here. */
 export interface NoBinary {
   readonly reason: string;
+  /** What to do about it. */
+  readonly remedy: string;
   /** There is one, but this system cannot load it. */
   readonly refused: boolean;
 }
@@ -61,6 +63,17 @@ interface Failure {
   readonly message: string;
 }
 
+const disabled = (by: string, refused: boolean): NoBinary => ({
+  reason: `native addons are disabled here (${by})`,
+  remedy: 'Allow them, where that is yours to decide',
+  refused,
+});
+const NO_EXTERNAL_BUFFERS: NoBinary = {
+  reason: 'this runtime allows no external buffers',
+  remedy: 'Nothing else helps in this process; in one of plain Node.js the native core runs',
+  refused: false,
+};
+const BUILD = "'npx slabpool build' builds one";
 const REBUILD = "Build it again with 'npx slabpool build'";
 const REINSTALL = 'Install slabpool again';
 
@@ -89,11 +102,12 @@ export function loadBinary(): Binary | NoBinary {
         throw new Error('it is of another size than was packed');
       process.dlopen(module, toNamespacedPath(path));
     } catch (cause) {
-      const { code, message } = cause as NodeJS.ErrnoException;
+      const { code, name: kind, message } = cause as NodeJS.ErrnoException;
       if (code === 'ERR_DLOPEN_DISABLED') {
-        const reason = 'native addons are disabled here (--no-addons, or the permission model without --allow-addons)';
-        return { reason, refused: false };
+        return disabled('--no-addons, or the permission model without --allow-addons', false);
       }
+      // Deno's, which forbids what nobody asked it to forbid.
+      if (kind === 'NotCapable') return disabled(message, true);
       if (built !== null) throw broken(`${path} was built here, but does not load: ${message}`, REBUILD, cause);
       failures.push({ name, path, message });
       continue;
@@ -103,7 +117,7 @@ export function loadBinary(): Binary | NoBinary {
       throw broken(`the file that should be the native addon is something else: ${path}`, built ? REBUILD : REINSTALL);
     }
     if (exchange === undefined || meta === undefined) {
-      return { reason: 'this runtime allows no external buffers', refused: false };
+      return NO_EXTERNAL_BUFFERS;
     }
     return { addon: { ...module.exports, exchange, meta }, path, built: built !== null };
   }
@@ -148,11 +162,12 @@ function none(failures: readonly Failure[], manifest: Manifest): NoBinary {
   }
   const reasons = failures.map(({ path, message }) => (message.includes(path) ? message : `${path}: ${message}`));
   const all = [...new Set(reasons)].join('; ');
-  if (there.length > 0) return { reason: `the native addon does not load on this system: ${all}`, refused: true };
-  const reason =
-    `there is no native addon for ${process.platform}-${process.arch}${all === '' ? '' : ` (${all})`}. If slabpool was ` +
-    "bundled, mark it as external; otherwise 'npx slabpool build' builds one";
-  return { reason, refused: false };
+  if (there.length > 0) {
+    const reason = `the native addon does not load on this system: ${all}`;
+    return { reason, remedy: `Unless that says what to do: ${BUILD}`, refused: true };
+  }
+  const reason = `there is no native addon for ${process.platform}-${process.arch}${all === '' ? '' : ` (${all})`}`;
+  return { reason, remedy: `If slabpool was bundled, mark it as external; otherwise ${BUILD}`, refused: false };
 }
 
 function broken(what: string, remedy: string, cause?: unknown): SlabPoolError {

@@ -1,4 +1,3 @@
-import { freemem, totalmem } from 'node:os';
 import { setImmediate } from 'node:timers';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import type { Bytes } from './bytes.js';
@@ -31,7 +30,7 @@ import {
 } from './core.js';
 import type { ResolvedOptions } from './options.js';
 import { outside } from './outside.js';
-import { levelOf, type Pressure } from './pressure.js';
+import { type Pressure, runtimePressure } from './pressure.js';
 import { ownMemory, takeBack } from './runtime-memory.js';
 
 const KIB = 1024;
@@ -501,15 +500,8 @@ export class JsCore implements Core {
     return [{ sender: 0, count: sent.length, oldestMs, here: true }];
   }
 
-  /** As the runtime sees it. In a container with a limit, the page cache counts as used. */
   pressure(): Pressure {
-    const limit = process.constrainedMemory?.();
-    const available = process.availableMemory?.();
-    // 0, or more than there is, means no limit.
-    const limited = limit !== undefined && available !== undefined && limit > 0 && limit <= totalmem();
-    const limitBytes = limited ? limit : totalmem();
-    const usedBytes = Math.max(0, limitBytes - (limited ? available : freemem()));
-    return { source: 'runtime', level: levelOf(usedBytes, limitBytes), usedBytes, limitBytes };
+    return runtimePressure();
   }
 
   /** Nobody else is to know of it. */

@@ -26,7 +26,11 @@ export function load(): Binary | NoBinary {
 /** The addon of this thread, or the reason why it has none. @throws `ERR_SLABPOOL_BACKEND` */
 export function loadAddon(): LoadedAddon | string {
   const found = load();
-  return 'addon' in found ? found.addon : found.reason;
+  return 'addon' in found ? found.addon : why(found);
+}
+
+function why({ reason, remedy }: NoBinary): string {
+  return `${reason}. ${remedy}`;
 }
 
 /** What the TypeScript core's budget is made of: as fine as on most systems, since V8 does not say. */
@@ -41,10 +45,10 @@ export function pageSizeOf(backend: 'auto' | Backend): number {
 let warned = false;
 
 /** The TypeScript core is slower, and nobody asked for it. */
-function warn({ reason, refused }: NoBinary): void {
+function warn({ reason, remedy, refused }: NoBinary): void {
   if (!refused || warned) return;
   warned = true;
-  process.emitWarning(`${reason}. Pools run on the TypeScript core instead`, {
+  process.emitWarning(`${reason}. Pools run on the TypeScript core instead. ${remedy}`, {
     type: 'SlabPoolWarning',
     code: 'SLABPOOL_BACKEND',
   });
@@ -69,12 +73,12 @@ export function openCore(options: ResolvedOptions): OpenedCore {
     };
   }
   if (backend === 'native') {
-    throw new SlabPoolError('ERR_SLABPOOL_BACKEND', `{ backend: 'native' } cannot be had: ${found.reason}`, {
+    throw new SlabPoolError('ERR_SLABPOOL_BACKEND', `{ backend: 'native' } cannot be had: ${why(found)}`, {
       pool: name,
     });
   }
   warn(found);
-  return { core: new JsCore(options), backend: { kind: 'js', reason: found.reason } };
+  return { core: new JsCore(options), backend: { kind: 'js', reason: why(found) } };
 }
 
 function createNative(addon: LoadedAddon, options: ResolvedOptions): NativeCore {

@@ -1,3 +1,4 @@
+import { freemem, totalmem } from 'node:os';
 import type { Core } from './core.js';
 import { invalidArg } from './errors.js';
 import { events, type Outbox, type PressureEvent } from './events.js';
@@ -11,7 +12,7 @@ export type OnPressure = (pressure: Pressure) => PressureLevel | undefined | voi
 
 /** The last verdict on the memory of the system, or of the container. */
 export interface Pressure {
-  /** Where the figures are from; `'none'` before the first look. */
+  /** Where the figures are from; `'none'` before the first look, and where nobody may look. */
   readonly source: 'cgroup-v2' | 'cgroup-v1' | 'system' | 'runtime' | 'none';
   readonly level: PressureLevel;
   /** In use, without what the kernel can drop at once. */
@@ -23,9 +24,22 @@ export interface Pressure {
 export const HIGH = 0.7;
 const CRITICAL = 0.9;
 
-export function levelOf(usedBytes: number, limitBytes: number): PressureLevel {
-  const share = usedBytes / limitBytes;
-  return share >= CRITICAL ? 'critical' : share >= HIGH ? 'high' : 'none';
+/** As the runtime sees it. In a container with a limit, the page cache counts as used. */
+export function runtimePressure(): Pressure {
+  try {
+    const limit = process.constrainedMemory?.();
+    const available = process.availableMemory?.();
+    // 0, or more than there is, means no limit.
+    const limited = limit !== undefined && available !== undefined && limit > 0 && limit <= totalmem();
+    const limitBytes = limited ? limit : totalmem();
+    const usedBytes = Math.max(0, limitBytes - (limited ? available : freemem()));
+    const share = usedBytes / limitBytes;
+    const level = share >= CRITICAL ? 'critical' : share >= HIGH ? 'high' : 'none';
+    return { source: 'runtime', level, usedBytes, limitBytes };
+  } catch {
+    // Deno without --allow-sys.
+    return { source: 'none', level: 'none', usedBytes: 0, limitBytes: 0 };
+  }
 }
 
 /** Asks how short memory is, at each tick of one pool in this thread, and what is to be done about it. */

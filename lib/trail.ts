@@ -43,7 +43,8 @@ export class Stack {
     this.#captured = null;
     const lines = textOf(captured)
       .split('\n')
-      .filter((line) => /^\s+at /.test(line))
+      // JavaScriptCore has frames of its own in between, of which it says no more.
+      .filter((line) => /^\s+at (?!unknown$)/.test(line))
       .map((line) => line.trim().slice('at '.length));
     this.#frames = lines.slice(ownFrames(lines));
     return this.#frames;

@@ -80,6 +80,16 @@ export function place(folder, binary) {
   return placed;
 }
 
+/**
+ * A binary of ours that needs a library which no system has, as it might a later version of one that this system has. ELF only.
+ * @param {string} path where it is put
+ */
+export function makeUnloadable(path) {
+  const content = readFileSync(builtBinary(), 'latin1').replaceAll(/libc\.(so\.6|musl)/g, 'libZ.$1');
+  writeFileSync(path, content, 'latin1');
+  return path;
+}
+
 /** @param {string} manifest */
 function known(manifest) {
   try {

@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { BINARY, builtBinary, HERE, place } from '../scripts/package.js';
+import { BINARY, builtBinary, HERE, makeUnloadable, place } from '../scripts/package.js';
 import { root } from '../scripts/run.js';
 import { fixture, run } from './child.js';
 
@@ -64,6 +64,16 @@ describe('where addons are disabled', () => {
 
 test('without options: the native core', async () => {
   expect(await probe('auto', [])).toEqual({ kind: 'native', reason: 'the native addon is loaded', works: true });
+});
+
+test('a runtime without external buffers: the TypeScript core, with the reason', async () => {
+  const execArgv = ['--import', pathToFileURL(fixture('no-external-buffers.mjs')).href];
+  const reason = expect.stringMatching(/^this runtime allows no external buffers\. /);
+  expect(await probe('auto', execArgv)).toEqual({ kind: 'js', reason, works: true });
+  expect(await probe('native', execArgv)).toMatchObject({
+    code: 'ERR_SLABPOOL_BACKEND',
+    message: expect.stringMatching(/\{ backend: 'native' \} cannot be had: this runtime allows no external buffers/),
+  });
 });
 
 describe('an installation of its own', () => {
@@ -135,19 +145,10 @@ describe('an installation of its own', () => {
     expect(await probe('auto', [...scope, '--allow-addons'], url)).toMatchObject({ kind: 'native', works: true });
   });
 
-  // It needs a library that no system has, as it might a later version of the one that this system has.
   test.skipIf(process.platform !== 'linux')(
     'P5: a binary of ours that this system cannot load: the TypeScript core, and a warning',
     async () => {
-      const content = Buffer.from(
-        readFileSync(binary)
-          .toString('latin1')
-          .replaceAll(/libc\.(so\.6|musl)/g, 'libZ.$1'),
-        'latin1',
-      );
-      const unloadable = join(folder, 'unloadable.node');
-      writeFileSync(unloadable, content);
-      place(folder, unloadable);
+      place(folder, makeUnloadable(join(folder, 'unloadable.node')));
       const says = expect.stringMatching(/does not load on this system: .*libZ\..*cannot open|.*libZ/);
       expect(await probe('auto', [], url)).toEqual({
         kind: 'js',

@@ -2,8 +2,9 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { builtBinary, install, pack, place } from '../scripts/package.js';
+import { BINARY, builtBinary, HERE, install, makeUnloadable, pack, place } from '../scripts/package.js';
 import { root } from '../scripts/run.js';
 import { run } from './child.js';
 
@@ -44,7 +45,12 @@ describe('doctor', () => {
       'limits',
       'address-space',
     ]);
-    expect(of('runtime')?.figures).toMatchObject({ node: process.version, platform: process.platform });
+    expect(of('runtime')?.figures).toMatchObject({
+      runtime: 'Node',
+      version: process.version,
+      node: process.version,
+      platform: process.platform,
+    });
     expect(of('backend')).toMatchObject({ status: 'ok', figures: { kind: 'native', binary: 'built' } });
     for (const id of ['leases', 'threads']) expect(of(id)?.status).toBe('ok');
     const positive = expect.toSatisfy((ratio: number) => ratio > 0);
@@ -84,16 +90,58 @@ describe('doctor', () => {
     expect(stdout).toMatch(/\nslabpool works here\.\n$/);
   });
 
-  test('without addons: the TypeScript core, which is a note', async () => {
-    const { healthy, of } = await doctor(CLI, ['--no-addons']);
-    expect(healthy).toBe(true);
-    expect(of('backend')).toMatchObject({
-      status: 'note',
-      text: expect.stringMatching(/native addons are disabled here/),
+  describe('where the native core cannot run: what was found, and what to do', () => {
+    const noExternalBuffers = pathToFileURL(join(root, 'test/fixtures/no-external-buffers.mjs')).href;
+    /** An installation of its own. */
+    function installation(binary: string | null): string {
+      const alone = mkdtempSync(join(folder, 'alone-'));
+      for (const part of ['dist', 'package.json']) cpSync(join(root, part), join(alone, part), { recursive: true });
+      place(alone, binary);
+      return join(alone, 'dist/cli.js');
+    }
+    const linux = process.platform === 'linux';
+
+    test.each([
+      ['addons are disabled', () => CLI, ['--no-addons'], /native addons are disabled here \(/, /^Allow them, where/],
+      [
+        'no external buffers',
+        () => CLI,
+        ['--import', noExternalBuffers],
+        /this runtime allows no external buffers$/,
+        /^Nothing else helps in this process/,
+      ],
+      [
+        'no binary, as in a bundle',
+        () => installation(null),
+        [],
+        RegExp(`there is no native addon for ${HERE} \\(.*${BINARY}`),
+        /^If slabpool was bundled, mark it as external; otherwise 'npx slabpool build' builds one/,
+      ],
+      ...(linux
+        ? [
+            [
+              'a binary that this system does not load',
+              () => installation(makeUnloadable(join(folder, 'unloadable.node'))),
+              [],
+              /the native addon does not load on this system: .*libZ\./,
+              /^Unless that says what to do: 'npx slabpool build' builds one/,
+            ] as const,
+          ]
+        : []),
+    ] as const)('%s', async (_, script, execArgv, found, advice) => {
+      const { healthy, of } = await doctor(script(), execArgv);
+      expect(healthy).toBe(true);
+      expect(of('backend')).toMatchObject({
+        status: 'note',
+        text: expect.stringMatching(found),
+        advice: expect.stringMatching(advice),
+        figures: { kind: 'js' },
+      });
+      expect(of('backend')?.advice).toMatch(/\. The TypeScript core works; it serves one thread/);
+      expect(of('leases')?.status).toBe('ok');
+      expect(of('threads')?.status).toBe('note');
+      expect(of('alignment')?.status).toBe('note');
     });
-    expect(of('leases')?.status).toBe('ok');
-    expect(of('threads')?.status).toBe('note');
-    expect(of('alignment')?.status).toBe('note');
   });
 
   test('where workers are forbidden, the hand-over is not tried', async () => {
@@ -115,7 +163,10 @@ describe('doctor', () => {
     writeFileSync(place(broken, builtBinary()), 'this is no shared library');
     const { healthy, of } = await doctor(join(broken, 'dist/cli.js'));
     expect(healthy).toBe(false);
-    expect(of('backend')).toMatchObject({ status: 'problem', text: expect.stringMatching(/does not load/) });
+    expect(of('backend')).toMatchObject({
+      status: 'problem',
+      text: expect.stringMatching(/does not load.*Install slabpool again/),
+    });
     expect(of('runtime')?.status).toBe('ok');
     expect(of('leases')).toBeUndefined();
     const { code, stdout } = await run(join(broken, 'dist/cli.js'), ['doctor']);

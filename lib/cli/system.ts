@@ -16,33 +16,36 @@ const AT_PAGESZ = 6n;
 export function runtime(): Check {
   const { version, platform, arch, versions } = process;
   const libc = libcName();
-  const text = `Node ${version}, V8 ${versions.v8}, ${platform}-${arch}${libc === null ? '' : `, ${libc}`}`;
-  return check('runtime', 'ok', text, { figures: { node: version, v8: versions.v8, platform, arch, libc } });
+  // They call themselves Node as well, and what they say of V8 need not be so.
+  const other = versions['bun'] ?? versions['deno'] ?? null;
+  const name = versions['bun'] !== undefined ? 'Bun' : versions['deno'] !== undefined ? 'Deno' : 'Node';
+  const engine =
+    other === null ? `Node ${version}, V8 ${versions.v8}` : `${name} ${other}, compatible with Node ${version}`;
+  const text = `${engine}, ${platform}-${arch}${libc === null ? '' : `, ${libc}`}`;
+  const figures = { runtime: name, version: other ?? version, node: version, v8: versions.v8, platform, arch, libc };
+  return check('runtime', 'ok', text, { figures });
 }
 
 function libcName(): string | null {
   if (process.platform !== 'linux') return null;
-  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
-  return header.glibcVersionRuntime === undefined ? 'musl or another libc' : `glibc ${header.glibcVersionRuntime}`;
+  const report = allowed(() => process.report.getReport()) as { header: { glibcVersionRuntime?: string } } | null;
+  if (report === null) return 'unknown libc';
+  const { glibcVersionRuntime: glibc } = report.header;
+  return glibc === undefined ? 'musl or another libc' : `glibc ${glibc}`;
 }
+
+const JS_CORE = 'The TypeScript core works; it serves one thread, and cannot align blocks or share them.';
 
 export function backend({ kind, reason }: BackendInfo): Check {
-  if (kind === 'js') {
-    const advice = 'The TypeScript core works; it serves one thread, and cannot align blocks or share them.';
-    return check('backend', 'note', `TypeScript core: ${reason}`, { advice, figures: { kind, reason } });
-  }
-  const { text, binary } = whichBinary();
-  return check('backend', 'ok', `native core, ${text}`, { figures: { kind, reason, binary } });
-}
-
-function whichBinary() {
   const found = load();
-  if ('reason' in found) return { binary: null, text: found.reason };
-  const { path, built } = found;
-  const inside = relative(fileURLToPath(new URL('../..', import.meta.url)), path);
-  return built
-    ? { binary: 'built', text: `built on this machine (${inside})` }
-    : { binary: 'prebuilt', text: `prebuilt (${inside})` };
+  if ('reason' in found) {
+    const advice = `${found.remedy}. ${JS_CORE}`;
+    return check('backend', 'note', `TypeScript core: ${found.reason}`, { advice, figures: { kind, reason } });
+  }
+  const inside = relative(fileURLToPath(new URL('../..', import.meta.url)), found.path);
+  const binary = found.built ? 'built' : 'prebuilt';
+  const text = `native core, ${found.built ? 'built on this machine' : 'prebuilt'} (${inside})`;
+  return check('backend', 'ok', text, { figures: { kind, reason, binary } });
 }
 
 /** Whether the runtime knows `using` itself; TypeScript and other compilers translate it. */
@@ -56,7 +59,7 @@ export function explicitResources(): Check {
   const advice = 'Call lease.release() in a finally, borrow(), or translate `using` with TypeScript.';
   return known
     ? check('using', 'ok', '`using lease = pool.acquire(n)` works in plain JavaScript', { figures: { known } })
-    : check('using', 'note', 'this Node does not know `using` in plain JavaScript', { advice, figures: { known } });
+    : check('using', 'note', 'this runtime does not know `using` in plain JavaScript', { advice, figures: { known } });
 }
 
 export function pages(): Check {
@@ -74,13 +77,8 @@ export function pages(): Check {
 }
 
 function pageSize(): number | null {
-  let vector: Buffer;
-  try {
-    vector = readFileSync('/proc/self/auxv');
-  } catch {
-    return null;
-  }
-  if (vector.length % 16 !== 0) return null;
+  const vector = allowed(() => readFileSync('/proc/self/auxv'));
+  if (vector === null || vector.length % 16 !== 0) return null;
   // Pairs of words; a copy, since the buffer need not be aligned. On 32 bits no pair looks like this one.
   const words = new BigUint64Array(Uint8Array.from(vector).buffer);
   const at = words.findIndex((word, i) => i % 2 === 0 && word === AT_PAGESZ);
@@ -89,8 +87,12 @@ function pageSize(): number | null {
 
 /** What bounds the memory of this process, and what `maxBytes` fits below that. */
 export function limits(): Check {
-  const machineBytes = totalmem();
-  const constrained = process.constrainedMemory();
+  const machineBytes = allowed(totalmem);
+  const constrained = allowed(() => process.constrainedMemory());
+  if (machineBytes === null || constrained === null) {
+    const advice = 'Nor can the TypeScript core tell when memory is short. Deno permits it with --allow-sys.';
+    return check('limits', 'note', 'unknown: this process may not ask how much memory there is', { advice });
+  }
   // Without a limit: undefined, 0, or more than there is.
   const cgroupBytes = constrained > 0 && constrained < machineBytes ? constrained : null;
   const limitBytes = cgroupBytes ?? machineBytes;
@@ -127,8 +129,13 @@ export function addressSpace(): Check {
 }
 
 function read(path: string): string | null {
+  return allowed(() => readFileSync(path, 'utf8'));
+}
+
+/** Null where it cannot be had, or is forbidden: Deno asks for permission even to name the system. */
+function allowed<T>(look: () => T): T | null {
   try {
-    return readFileSync(path, 'utf8');
+    return look();
   } catch {
     return null;
   }

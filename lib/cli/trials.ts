@@ -39,7 +39,7 @@ export function leases(pool: BufferPool): Check {
   return check('leases', 'ok', 'acquire, release, refusal of a second release, accounts');
 }
 
-const REPORT = 'This is a fault of slabpool, or of its build: `npm rebuild slabpool`, and report it if it stays.';
+const REPORT = 'This is a fault of slabpool, or of its binary: install it again, and report it if it stays.';
 
 export async function threads(pool: BufferPool): Promise<Check> {
   if (pool.backend.kind === 'js') {
