@@ -61,15 +61,16 @@ export function ensureDebian(present, packages) {
  * @param {readonly string[]} packages all that belong in the folder: npm removes the others
  * @param {readonly string[]} files below the folder's node_modules, which are there once it is done
  * @param {readonly string[]} [integrity] of each package, for those that are not to change
+ * @param {readonly string[]} [options] of `npm install`
  */
-export function ensureNpm(folder, packages, files, integrity = []) {
+export function ensureNpm(folder, packages, files, integrity = [], options = []) {
   const path = join(root, folder);
   if (files.every((file) => existsSync(join(path, 'node_modules', file)))) return;
   console.log(`Installing ${packages.join(', ')} into ${folder}/ ...`);
   mkdirSync(path, { recursive: true });
   // A package of its own, so that npm does not take the project above for the place to install to.
   writeFileSync(join(path, 'package.json'), '{ "private": true }\n');
-  if (!run('npm', ['install', '--no-save', '--ignore-scripts', ...packages], { cwd: path })) {
+  if (!run('npm', ['install', '--no-save', '--ignore-scripts', ...options, ...packages], { cwd: path })) {
     throw new Error(`npm cannot install ${packages.join(', ')}`);
   }
   const installed = readFileSync(join(path, 'node_modules/.package-lock.json'), 'utf8');

@@ -1,4 +1,4 @@
-// npm test [-- SUITE ...]: builds everything from source and runs the suites; the last line adds them up.
+// npm test [-- SUITE[:PART] ...]: builds everything from source and runs the suites; the last line adds them up.
 //
 //   vitest    the library, on this Node
 //   native    the core alone: unit tests, stress under sanitizers, model checking, fuzzing (native/test)
@@ -6,8 +6,9 @@
 //   realms    a small suite under Jest, with jsdom and in CommonJS, and with sinon's fake timers
 //   types     the declarations, with several versions of TypeScript
 //   bundlers  a program with a worker, bundled by each
+//   platforms the binaries of other systems: an older glibc, musl, arm64 by QEMU, Windows by Wine; or those whose names begin with PART
 //
-// Not by default, since they download what they need: runtimes, realms, types, bundlers.
+// Not by default, since they download what they need: all but the first two. `npm run test:all` runs every one.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -19,11 +20,11 @@ import { installRuntimes } from './runtimes.js';
 
 /** @typedef {{ passed: number, failed: number }} Count */
 
-const suites = process.argv.slice(2);
-const chosen = suites.length > 0 ? suites : ['vitest', 'native'];
-const MATRIX = ['realms', 'types', 'bundlers'];
+const MATRIX = ['realms', 'types', 'bundlers', 'platforms'];
 const SUITES = ['vitest', 'native', 'runtimes', ...MATRIX];
-const unknown = chosen.find((suite) => !SUITES.includes(suite));
+const suites = process.argv.slice(2);
+const chosen = suites.includes('--all') ? SUITES : suites.length > 0 ? suites : ['vitest', 'native'];
+const unknown = chosen.find((suite) => !SUITES.includes(nameOf(suite)));
 if (unknown !== undefined) {
   console.error(`npm test: expected suites of ${SUITES.join(', ')}, got '${unknown}'`);
   process.exit(2);
@@ -48,10 +49,10 @@ if (chosen.includes('runtimes')) {
     counts.push(vitest(execPath));
   }
 }
-for (const suite of MATRIX.filter((name) => chosen.includes(name))) {
+for (const suite of chosen.filter((name) => MATRIX.includes(nameOf(name)))) {
   headline(suite);
   const cases = new Cases();
-  await (await import(`./matrix/${suite}.js`)).run(cases);
+  await (await import(`./matrix/${nameOf(suite)}.js`)).run(cases, ...suite.split(':').slice(1));
   counts.push(cases);
 }
 
@@ -59,6 +60,11 @@ const passed = counts.reduce((sum, count) => sum + count.passed, 0);
 const failed = counts.reduce((sum, count) => sum + count.failed, 0);
 console.log(`\n${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+
+/** @param {string} suite */
+function nameOf(suite) {
+  return suite.replace(/:.*/, '');
+}
 
 /** @param {string} title */
 function headline(title) {

@@ -1,0 +1,212 @@
+// Other systems than this machine's, for what can run on a linux-x64: an older glibc, musl, arm64 by QEMU, Windows by Wine.
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { unpackDebian } from '../debian.js';
+import { ensureNpm, root } from '../run.js';
+import { output } from './cases.js';
+
+/**
+ * A JavaScript runtime on a system.
+ * @typedef {object} Runtime
+ * @property {string} name
+ * @property {(args: readonly string[]) => string} run with the program's folder as the working directory; what it printed
+ */
+
+/**
+ * @typedef {object} System
+ * @property {string} name
+ * @property {string} binary below prebuilds/
+ * @property {RegExp} libc that a program there has loaded
+ * @property {number} page bytes of a page
+ * @property {(folder: string) => Iterable<Runtime>} runtimes which run programs in `folder`
+ */
+
+const FOLDER = '.tools/platforms';
+const RELEASES = [20, 22, 24, 26];
+/** The C library that Node.js needs, and C++'s. */
+const LIBRARIES = ['libc6', 'libgcc-s1', 'libstdc++6', 'libatomic1'];
+/** The oldest that the mirrors have; Node.js needs glibc 2.28. */
+const OLD = { debian: 'bullseye', glibc: '2.31' };
+
+/** @type {readonly System[]} */
+export const SYSTEMS = [
+  {
+    name: `linux-x64, glibc ${OLD.glibc}`,
+    binary: 'linux-x64/slabpool.glibc.node',
+    libc: RegExp(`/libc-${OLD.glibc}\\.so$`),
+    page: 4096,
+    runtimes: oldGlibc,
+  },
+  {
+    name: 'linux-x64, musl 1.2',
+    binary: 'linux-x64/slabpool.musl.node',
+    libc: /\/x86_64-linux-musl\/libc\.so$/,
+    page: 4096,
+    runtimes: musl,
+  },
+  arm64(4096, RELEASES),
+  arm64(16_384, [24]),
+  arm64(65_536, [24]),
+  {
+    name: 'win32-x64 (Wine 10)',
+    binary: 'win32-x64/slabpool.node',
+    libc: /\/ucrtbase\.dll$/i,
+    page: 4096,
+    runtimes: wine,
+  },
+];
+
+/** @param {string} folder @returns {Iterable<Runtime>} */
+function* oldGlibc(folder) {
+  const nodes = installNodes('linux-x64');
+  const system = unpackDebian(`${FOLDER}/${OLD.debian}-amd64`, OLD.debian, 'amd64', LIBRARIES);
+  for (const { name, path } of nodes) {
+    yield { name, run: (args) => output(...within(system, folder, [inRoot(path), ...args])) };
+  }
+}
+
+/** npm has no Node.js for musl, but it has Bun. @param {string} folder @returns {Iterable<Runtime>} */
+function* musl(folder) {
+  const version = '1.4.5';
+  const name = '@oven/bun-linux-x64-musl';
+  const path = join(FOLDER, 'linux-x64-musl');
+  ensureNpm(path, [`${name}@${version}`], [`${name}/bin/bun`], [], ['--force']);
+  const system = unpackDebian(`${FOLDER}/musl-amd64`, 'bookworm', 'amd64', ['musl']);
+  const library = join(system, 'lib/x86_64-linux-musl/libstdc++.so.6');
+  const whole = ['-Wl,--whole-archive', '-l:libstdc++.a', '-lgcc_eh', '-Wl,--no-whole-archive', '-lgcc'];
+  const source = join(root, 'scripts/matrix/musl-libstdc++.c');
+  output('cc', ['-O2', '-shared', '-fPIC', '-nodefaultlibs', '-D_GNU_SOURCE', source, ...whole, '-o', library]);
+  const bun = inRoot(join(root, path, 'node_modules', name, 'bin/bun'));
+  yield { name: `Bun ${version}`, run: (args) => output(...within(system, folder, [bun, ...args])) };
+}
+
+/** @param {number} page @param {readonly number[]} releases @returns {System} */
+function arm64(page, releases) {
+  return {
+    name: `linux-arm64 (QEMU), glibc ${OLD.glibc}, pages of ${page / 1024} KiB`,
+    binary: 'linux-arm64/slabpool.glibc.node',
+    libc: RegExp(`/libc-${OLD.glibc}\\.so$`),
+    page,
+    *runtimes(folder) {
+      const nodes = installNodes('linux-arm64');
+      const system = unpackDebian(`${FOLDER}/${OLD.debian}-arm64`, OLD.debian, 'arm64', LIBRARIES);
+      // Later ones know no other pages than the machine's.
+      const qemu = unpackDebian(`${FOLDER}/qemu`, 'bookworm', 'amd64', ['qemu-user-static']);
+      const command = join(qemu, 'usr/bin/qemu-aarch64-static');
+      for (const { name, path } of nodes.filter(({ release }) => releases.includes(release))) {
+        const options = ['-p', String(page), '-L', system, path];
+        yield { name, run: (args) => output(command, [...options, ...args], { cwd: folder }) };
+      }
+    },
+  };
+}
+
+/** @param {string} folder @returns {Iterable<Runtime>} */
+function* wine(folder) {
+  const nodes = installNodes('win32-x64');
+  const system = unpackWine();
+  const home = join(folder, 'wine');
+  const env = { HOME: '/app/wine', WINEPREFIX: '/app/wine', WINEDEBUG: '-all', WINESERVER: `/${WINE}/wineserver64` };
+  /** @param {readonly string[]} command */
+  const run = (command) => {
+    const [unshare, args] = within(system, folder, command);
+    return intoFile(join(folder, 'output.txt'), unshare, args, env);
+  };
+  mkdirSync(home);
+  try {
+    run([`/${WINE}/wine64`, 'wineboot', '--init']);
+    for (const { name, path } of nodes) {
+      yield { name, run: (args) => run([`/${WINE}/wine64`, inRoot(path), ...args]) };
+      // Electron's and other programs' that have Node in them are not called node.exe.
+      const renamed = join(folder, 'myapp.exe');
+      cpSync(path, renamed);
+      yield { name: `${name} as myapp.exe`, run: (args) => run([`/${WINE}/wine64`, 'myapp.exe', ...args]) };
+    }
+  } finally {
+    run([`/${WINE}/wineserver64`, '--kill']);
+  }
+}
+
+const WINE = 'usr/lib/wine';
+
+function unpackWine() {
+  const needed = ['libc6', 'libgcc-s1', 'libunwind8', 'liblzma5', 'libz-mingw-w64'];
+  const system = unpackDebian(`${FOLDER}/trixie-amd64`, 'trixie', 'amd64', ['wine64', 'libwine', ...needed]);
+  const dlls = join(system, 'usr/lib/x86_64-linux-gnu/wine');
+  // For programs of 32 bits.
+  rmSync(join(dlls, 'i386-windows'), { recursive: true, force: true });
+  for (const name of ['lib', 'lib64']) {
+    if (!existsSync(join(system, name))) symlinkSync(`usr/${name}`, join(system, name));
+  }
+  // As libwine's postinst does: Wine takes for its own what says so.
+  const zlib = readFileSync(join(system, 'usr/x86_64-w64-mingw32/lib/zlib1.dll')).fill(0, 64, 96);
+  zlib.write('Wine builtin DLL', 64, 'latin1');
+  writeFileSync(join(dlls, 'x86_64-windows/zlib1.dll'), zlib);
+  return system;
+}
+
+/**
+ * As output(), but through a file: node.exe takes no pipe that is not made by Wine.
+ * @param {string} file @param {string} command @param {readonly string[]} args @param {Record<string, string>} env
+ */
+function intoFile(file, command, args, env) {
+  const fd = openSync(file, 'w');
+  try {
+    output(command, args, { env, stdio: ['ignore', fd, fd] });
+  } catch (cause) {
+    throw new Error(`${cause instanceof Error ? cause.message : cause}\n${readFileSync(file, 'utf8')}`, { cause });
+  } finally {
+    closeSync(fd);
+  }
+  return readFileSync(file, 'utf8');
+}
+
+/** @param {string} platform @returns {{ release: number, name: string, path: string }[]} */
+function installNodes(platform) {
+  const folder = join(FOLDER, platform);
+  const file = platform.startsWith('win32') ? 'node.exe' : 'node';
+  const files = RELEASES.map((release) => `node${release}/bin/${file}`);
+  const packages = RELEASES.map((release) => `node${release}@npm:node-${platform.replace('win32', 'win')}@${release}`);
+  ensureNpm(folder, packages, files, [], ['--force']);
+  const modules = join(root, folder, 'node_modules');
+  return RELEASES.map((release) => ({
+    release,
+    name: `Node ${release}`,
+    path: join(modules, `node${release}`, 'bin', file),
+  }));
+}
+
+/** How a path below the root is called within another system. @param {string} path */
+function inRoot(path) {
+  return join('/slabpool', path.slice(root.length));
+}
+
+const MOUNT_AND_RUN = `
+system=$1 project=$2 folder=$3
+shift 3
+for name in proc sys dev; do mount --rbind /$name $system/$name || exit; done
+mount --bind $project $system/slabpool && mount --bind $folder $system/app && mount --bind $folder/tmp $system/tmp || exit
+exec unshare --root $system --wd /app "$@"`;
+
+/**
+ * A command with another root, in which the project is at /slabpool and `folder` at /app. What it mounts ends with it.
+ * @param {string} system @param {string} folder @param {readonly string[]} command
+ * @returns {[command: string, args: string[]]}
+ */
+function within(system, folder, command) {
+  for (const name of ['proc', 'sys', 'dev', 'slabpool', 'app', 'tmp'])
+    mkdirSync(join(system, name), { recursive: true });
+  mkdirSync(join(folder, 'tmp'), { recursive: true });
+  const user = process.getuid?.() === 0 ? [] : ['--map-root-user'];
+  return ['unshare', [...user, '--mount', 'sh', '-euc', MOUNT_AND_RUN, 'sh', system, root, folder, ...command]];
+}
