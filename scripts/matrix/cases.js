@@ -38,15 +38,15 @@ export class Cases {
  */
 export function output(command, args, options = {}) {
   const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
+    timeout: 300_000,
     ...options,
     env: { ...clean(process.env), ...options.env },
     encoding: 'utf8',
-    timeout: 300_000,
     maxBuffer: 2 ** 26,
   });
   if (error) throw error;
   if (status === 0) return stdout;
-  throw new Error(`${command} ${args.join(' ')}: ended with ${status ?? signal}\n${stdout}\n${stderr}`);
+  throw new Error(`${command} ${args.join(' ')}: ended with ${status ?? signal}\n${stdout ?? ''}\n${stderr ?? ''}`);
 }
 
 /** What npm tells its scripts is not for a package manager in them. @param {NodeJS.ProcessEnv} env */

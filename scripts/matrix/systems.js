@@ -15,11 +15,13 @@ import { unpackDebian } from '../debian.js';
 import { ensureNpm, root } from '../run.js';
 import { output } from './cases.js';
 
+/** @typedef {(args: readonly string[], options?: { env?: NodeJS.ProcessEnv, timeout?: number }) => string} Run */
+
 /**
  * A JavaScript runtime on a system.
  * @typedef {object} Runtime
  * @property {string} name
- * @property {(args: readonly string[]) => string} run with the program's folder as the working directory; what it printed
+ * @property {Run} run with the program's folder as the working directory; what it printed
  */
 
 /**
@@ -71,7 +73,7 @@ function* oldGlibc(folder) {
   const nodes = installNodes('linux-x64');
   const system = unpackDebian(`${FOLDER}/${OLD.debian}-amd64`, OLD.debian, 'amd64', LIBRARIES);
   for (const { name, path } of nodes) {
-    yield { name, run: (args) => output(...within(system, folder, [inRoot(path), ...args])) };
+    yield { name, run: (args, options) => output(...within(system, folder, [path, ...args]), options) };
   }
 }
 
@@ -86,8 +88,8 @@ function* musl(folder) {
   const whole = ['-Wl,--whole-archive', '-l:libstdc++.a', '-lgcc_eh', '-Wl,--no-whole-archive', '-lgcc'];
   const source = join(root, 'scripts/matrix/musl-libstdc++.c');
   output('cc', ['-O2', '-shared', '-fPIC', '-nodefaultlibs', '-D_GNU_SOURCE', source, ...whole, '-o', library]);
-  const bun = inRoot(join(root, path, 'node_modules', name, 'bin/bun'));
-  yield { name: `Bun ${version}`, run: (args) => output(...within(system, folder, [bun, ...args])) };
+  const bun = join(root, path, 'node_modules', name, 'bin/bun');
+  yield { name: `Bun ${version}`, run: (args, options) => output(...within(system, folder, [bun, ...args]), options) };
 }
 
 /** @param {number} page @param {readonly number[]} releases @returns {System} */
@@ -102,10 +104,14 @@ function arm64(page, releases) {
       const system = unpackDebian(`${FOLDER}/${OLD.debian}-arm64`, OLD.debian, 'arm64', LIBRARIES);
       // Later ones know no other pages than the machine's.
       const qemu = unpackDebian(`${FOLDER}/qemu`, 'bookworm', 'amd64', ['qemu-user-static']);
-      const command = join(qemu, 'usr/bin/qemu-aarch64-static');
-      for (const { name, path } of nodes.filter(({ release }) => releases.includes(release))) {
-        const options = ['-p', String(page), '-L', system, path];
-        yield { name, run: (args) => output(command, [...options, ...args], { cwd: folder }) };
+      const emulator = `${join(qemu, 'usr/bin/qemu-aarch64-static')} -p ${page} -L ${system}`;
+      for (const { release, name, path } of nodes.filter((node) => releases.includes(node.release))) {
+        // Also what programs start by process.execPath is to be run by the emulator.
+        const execPath = join(folder, `node${release}`);
+        const itself = `data:text/javascript,${encodeURIComponent(`process.execPath = '${execPath}'`)}`;
+        const script = `#!/bin/sh\nexec ${emulator} ${path} '--import=${itself.replaceAll("'", '%27')}' "$@"\n`;
+        writeFileSync(execPath, script, { mode: 0o755 });
+        yield { name, run: (args, options) => output(execPath, args, { ...options, cwd: folder }) };
       }
     },
   };
@@ -116,28 +122,26 @@ function* wine(folder) {
   const nodes = installNodes('win32-x64');
   const system = unpackWine();
   const home = join(folder, 'wine');
-  const env = { HOME: '/app/wine', WINEPREFIX: '/app/wine', WINEDEBUG: '-all', WINESERVER: `/${WINE}/wineserver64` };
-  /** @param {readonly string[]} command */
-  const run = (command) => {
-    const [unshare, args] = within(system, folder, command);
-    return intoFile(join(folder, 'output.txt'), unshare, args, env);
-  };
+  const wine64 = '/usr/lib/wine/wine64';
+  const server = '/usr/lib/wine/wineserver64';
+  const own = { HOME: home, WINEPREFIX: home, WINEDEBUG: '-all', WINESERVER: server };
+  /** @type {Run} */
+  const run = (command, { env, ...options } = {}) =>
+    intoFile(join(folder, 'output.txt'), ...within(system, folder, command), { ...options, env: { ...own, ...env } });
   mkdirSync(home);
   try {
-    run([`/${WINE}/wine64`, 'wineboot', '--init']);
+    run([wine64, 'wineboot', '--init']);
     for (const { name, path } of nodes) {
-      yield { name, run: (args) => run([`/${WINE}/wine64`, inRoot(path), ...args]) };
+      yield { name, run: (args, options) => run([wine64, path, ...args], options) };
       // Electron's and other programs' that have Node in them are not called node.exe.
-      const renamed = join(folder, 'myapp.exe');
-      cpSync(path, renamed);
-      yield { name: `${name} as myapp.exe`, run: (args) => run([`/${WINE}/wine64`, 'myapp.exe', ...args]) };
+      const renamed = 'myapp.exe';
+      cpSync(path, join(folder, renamed));
+      yield { name: `${name} as ${renamed}`, run: (args, options) => run([wine64, renamed, ...args], options) };
     }
   } finally {
-    run([`/${WINE}/wineserver64`, '--kill']);
+    run([server, '--kill']);
   }
 }
-
-const WINE = 'usr/lib/wine';
 
 function unpackWine() {
   const needed = ['libc6', 'libgcc-s1', 'libunwind8', 'liblzma5', 'libz-mingw-w64'];
@@ -157,12 +161,13 @@ function unpackWine() {
 
 /**
  * As output(), but through a file: node.exe takes no pipe that is not made by Wine.
- * @param {string} file @param {string} command @param {readonly string[]} args @param {Record<string, string>} env
+ * @param {string} file @param {string} command @param {readonly string[]} args
+ * @param {import('node:child_process').SpawnSyncOptions} options
  */
-function intoFile(file, command, args, env) {
+function intoFile(file, command, args, options) {
   const fd = openSync(file, 'w');
   try {
-    output(command, args, { env, stdio: ['ignore', fd, fd] });
+    output(command, args, { ...options, stdio: ['ignore', fd, fd] });
   } catch (cause) {
     throw new Error(`${cause instanceof Error ? cause.message : cause}\n${readFileSync(file, 'utf8')}`, { cause });
   } finally {
@@ -186,26 +191,21 @@ function installNodes(platform) {
   }));
 }
 
-/** How a path below the root is called within another system. @param {string} path */
-function inRoot(path) {
-  return join('/slabpool', path.slice(root.length));
-}
-
 const MOUNT_AND_RUN = `
 system=$1 project=$2 folder=$3
 shift 3
-for name in proc sys dev; do mount --rbind /$name $system/$name || exit; done
-mount --bind $project $system/slabpool && mount --bind $folder $system/app && mount --bind $folder/tmp $system/tmp || exit
-exec unshare --root $system --wd /app "$@"`;
+for name in proc sys dev; do mount --rbind /$name $system/$name; done
+mount --bind $folder/tmp $system/tmp
+for path in $project $folder; do mkdir -p $system/$path; mount --bind $path $system/$path; done
+exec unshare --root $system --wd $folder "$@"`;
 
 /**
- * A command with another root, in which the project is at /slabpool and `folder` at /app. What it mounts ends with it.
+ * A command with another root, in which the project and `folder` are where they are here. What it mounts ends with it.
  * @param {string} system @param {string} folder @param {readonly string[]} command
  * @returns {[command: string, args: string[]]}
  */
 function within(system, folder, command) {
-  for (const name of ['proc', 'sys', 'dev', 'slabpool', 'app', 'tmp'])
-    mkdirSync(join(system, name), { recursive: true });
+  for (const name of ['proc', 'sys', 'dev', 'tmp']) mkdirSync(join(system, name), { recursive: true });
   mkdirSync(join(folder, 'tmp'), { recursive: true });
   const user = process.getuid?.() === 0 ? [] : ['--map-root-user'];
   return ['unshare', [...user, '--mount', 'sh', '-euc', MOUNT_AND_RUN, 'sh', system, root, folder, ...command]];
