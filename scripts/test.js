@@ -5,6 +5,7 @@
 //   runtimes  the vitest suite on other releases of Node
 //   realms    a small suite under Jest, with jsdom and in CommonJS, and with sinon's fake timers
 //   types     the declarations, with several versions of TypeScript
+//   install   the package, by several package managers
 //   bundlers  a program with a worker, bundled by each
 //   platforms the binaries of other systems: an older glibc, musl, arm64 by QEMU, Windows by Wine; or those whose names begin with PART
 //
@@ -20,7 +21,7 @@ import { installRuntimes } from './runtimes.js';
 
 /** @typedef {{ passed: number, failed: number }} Count */
 
-const MATRIX = ['realms', 'types', 'bundlers', 'platforms'];
+const MATRIX = ['realms', 'types', 'install', 'bundlers', 'platforms'];
 const SUITES = ['vitest', 'native', 'runtimes', ...MATRIX];
 const suites = process.argv.slice(2);
 const chosen = suites.includes('--all') ? SUITES : suites.length > 0 ? suites : ['vitest', 'native'];
