@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { loadBinary } from '../dist/binary.js';
 import { output } from './matrix/cases.js';
 import { root } from './run.js';
@@ -56,8 +56,9 @@ export function pack(folder, binary = builtBinary()) {
 export function install(folder, tarball, options = []) {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
-  const alone = ['--offline', '--no-audit', '--cache', join(folder, '.npm')];
-  output('npm', ['install', ...alone, ...options, tarball], { cwd: folder, shell: process.platform === 'win32' });
+  // Relative, since the shell of Windows takes a path with spaces apart.
+  const args = ['install', '--offline', '--no-audit', '--cache', '.npm', ...options, relative(folder, tarball)];
+  output('npm', args, { cwd: folder, shell: process.platform === 'win32' });
   return join(folder, 'node_modules/slabpool');
 }
 
