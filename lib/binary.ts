@@ -102,7 +102,9 @@ export function loadBinary(): Binary | NoBinary {
         throw new Error('it is of another size than was packed');
       process.dlopen(module, toNamespacedPath(path));
     } catch (cause) {
-      const { code, name: kind, message } = cause as NodeJS.ErrnoException;
+      const { code, name: kind, message: lines } = cause as NodeJS.ErrnoException;
+      // Windows says it in several.
+      const message = lines.replaceAll(/\s*[\r\n]+\s*/g, ' ');
       if (code === 'ERR_DLOPEN_DISABLED') {
         return disabled('--no-addons, or the permission model without --allow-addons', false);
       }

@@ -189,8 +189,8 @@ describe('an installation of its own', () => {
   });
 
   const modules = join(root, 'node_modules');
-  const [foreign] = readdirSync(modules, { recursive: true, encoding: 'utf8' }).filter((name) =>
-    name.endsWith('.node'),
+  const [foreign] = readdirSync(modules, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => name.endsWith('.node') && name.includes(HERE),
   );
   test.skipIf(foreign === undefined)(
     "P3: an addon that is somebody else's, under our name: an error, never another core",
