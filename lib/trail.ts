@@ -32,7 +32,11 @@ export class Stack {
     const limit = Error.stackTraceLimit;
     // Not writable under --frozen-intrinsics.
     const limited = Reflect.set(Error, 'stackTraceLimit', FRAMES);
-    Error.captureStackTrace(this.#captured as object);
+    try {
+      Error.captureStackTrace(this.#captured as object);
+    } catch {
+      // JavaScriptCore makes the text now, by the program's `Error.prepareStackTrace`.
+    }
     if (limited) Error.stackTraceLimit = limit;
   }
 
@@ -44,7 +48,7 @@ export class Stack {
     const lines = textOf(captured)
       .split('\n')
       // JavaScriptCore has frames of its own in between, of which it says no more.
-      .filter((line) => /^\s+at (?!unknown$)/.test(line))
+      .filter((line) => /^\s+at (?!(unknown|native)$)/.test(line))
       .map((line) => line.trim().slice('at '.length));
     this.#frames = lines.slice(ownFrames(lines));
     return this.#frames;

@@ -7,6 +7,7 @@
 //   types     the declarations, with several versions of TypeScript
 //   install   the package, by several package managers
 //   bundlers  a program with a worker, bundled by each
+//   hosts     Bun, Deno, Node with restrictive flags, single executables
 //   platforms the binaries of other systems: an older glibc, musl, arm64 by QEMU, Windows by Wine; or those whose names begin with PART
 //
 // Not by default, since they download what they need: all but the first two. `npm run test:all` runs every one.
@@ -21,7 +22,7 @@ import { installRuntimes } from './runtimes.js';
 
 /** @typedef {{ passed: number, failed: number }} Count */
 
-const MATRIX = ['realms', 'types', 'install', 'bundlers', 'platforms'];
+const MATRIX = ['realms', 'types', 'install', 'bundlers', 'hosts', 'platforms'];
 const SUITES = ['vitest', 'native', 'runtimes', ...MATRIX];
 const suites = process.argv.slice(2);
 const chosen = suites.includes('--all') ? SUITES : suites.length > 0 ? suites : ['vitest', 'native'];

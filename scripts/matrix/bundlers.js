@@ -4,25 +4,25 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { BINARY, HERE, pack } from '../package.js';
+import { BINARY, HERE } from '../package.js';
 import { ensureNpm, root } from '../run.js';
 import { Cases, inFolder, output } from './cases.js';
+import { expectAnswer, PROGRAM, unpack } from './program.js';
+import { BUN, ESBUILD, nameOf } from './tools.js';
 
 const FOLDER = '.tools/bundlers';
-const BUN = `@oven/bun-${process.platform}-${process.arch}`;
-const PACKAGES = {
-  esbuild: '0.28.2',
-  webpack: '5.113.0',
-  rollup: '4.68.8',
-  '@rollup/plugin-node-resolve': '16.0.3',
-  vite: '8.3.8',
-  [BUN]: '1.4.5',
-  '@vercel/ncc': '0.45.0',
-  '@vercel/nft': '1.11.5',
-};
+const PACKAGES = [
+  ESBUILD,
+  'webpack@5.113.0',
+  'rollup@4.68.8',
+  '@rollup/plugin-node-resolve@16.0.3',
+  'vite@8.3.8',
+  BUN,
+  '@vercel/ncc@0.45.0',
+  '@vercel/nft@1.11.5',
+];
 const tools = join(root, FOLDER, 'node_modules');
 const load = createRequire(join(tools, 'here.js'));
-const PROGRAM = join(root, 'test/fixtures/bundled');
 
 /**
  * @typedef {object} Job
@@ -35,6 +35,7 @@ const PROGRAM = join(root, 'test/fixtures/bundled');
  * @property {string} name
  * @property {'one-file.mjs' | 'two-files.mjs'} entry by what it knows of workers
  * @property {boolean} copies the binaries, too
+ * @property {boolean} [nowhere] what comes out does not know where it lies
  * @property {(job: Job) => void | Promise<void>} bundle
  */
 
@@ -45,6 +46,7 @@ const BUNDLERS = [
       name: `esbuild, ${format}${minify ? ', minified' : ''}`,
       entry: /** @type {const} */ ('one-file.mjs'),
       copies: false,
+      nowhere: format === 'cjs',
       bundle: (/** @type {Job} */ job) => esbuild(job, format, minify),
     })),
   ),
@@ -110,7 +112,7 @@ async function vite({ source, entry, out, external }) {
 function bun({ source, entry, out, external }, flags) {
   const args = ['build', entry, '--target=node', `--outfile=${join(out, 'main.mjs')}`, ...flags];
   if (external) args.push('--external', 'slabpool');
-  output(join(tools, BUN, 'bin/bun'), args, { cwd: source });
+  output(join(tools, nameOf(BUN), 'bin/bun'), args, { cwd: source });
 }
 
 /** @param {Job} job @param {readonly string[]} flags */
@@ -131,28 +133,24 @@ async function nft({ source, entry, out }) {
 
 /** @param {Cases} cases */
 export async function run(cases) {
-  const names = Object.keys(PACKAGES);
-  ensureNpm(
-    FOLDER,
-    Object.entries(PACKAGES).map(([name, version]) => `${name}@${version}`),
-    names,
-  );
+  ensureNpm(FOLDER, PACKAGES, PACKAGES.map(nameOf));
   await inFolder(async (folder) => {
-    const installed = join(folder, 'slabpool');
-    mkdirSync(installed);
-    output('tar', ['-xzf', pack(folder), '--strip-components=1', '-C', installed]);
-    for (const { name, entry, copies, bundle } of BUNDLERS) {
+    const installed = unpack(folder);
+    const moved = join(folder, 'elsewhere/program');
+    const beside = join(folder, 'elsewhere/prebuilds', HERE, BINARY);
+    for (const { name, entry, copies, nowhere, bundle } of BUNDLERS) {
       await cases.check(`${name}: ${copies ? 'the native core' : 'the TypeScript core, and why'}`, async () => {
-        expectAnswer(await answer(entry, bundle, false), copies);
+        const looked = nowhere ? 'beside import.meta.url: that is undefined here' : beside;
+        expectAnswer(await answer(entry, bundle, false), { native: copies, file: moved, looked });
       });
       if (bundle === nft) continue;
       await cases.check(`${name}, slabpool external: the native core`, async () => {
-        expectAnswer(await answer(entry, bundle, true), true);
+        expectAnswer(await answer(entry, bundle, true), { native: true, file: moved });
       });
     }
     for (const { name, bundle } of BUNDLERS.filter(({ name }) => !name.startsWith('rollup'))) {
       await cases.check(`${name}: import and require get one copy`, async () => {
-        assert.equal((await answer('both-ways.mjs', bundle, false)).one, true);
+        assert.equal(JSON.parse(await answer('both-ways.mjs', bundle, false)).one, true);
       });
     }
 
@@ -162,7 +160,6 @@ export async function run(cases) {
      */
     async function answer(entry, bundle, external) {
       const source = join(folder, 'source');
-      const moved = join(folder, 'elsewhere/program');
       cpSync(PROGRAM, source, { recursive: true });
       cpSync(installed, join(source, 'node_modules/slabpool'), { recursive: true });
       try {
@@ -173,28 +170,10 @@ export async function run(cases) {
         rmSync(source, { recursive: true });
         if (external) cpSync(installed, join(moved, 'node_modules/slabpool'), { recursive: true });
         const main = readdirSync(moved).find((name) => /^main\.[cm]js$/.test(name));
-        const said = output(process.execPath, ['--expose-gc', join(moved, String(main))], { cwd: folder });
-        return { ...JSON.parse(said), folder: moved };
+        return output(process.execPath, [join(moved, String(main))], { cwd: folder });
       } finally {
         for (const made of [source, dirname(moved)]) rmSync(made, { recursive: true, force: true });
       }
     }
   });
-}
-
-/** @param {any} answer @param {boolean} native */
-function expectAnswer({ kind, reason, sites, worker, folder }, native) {
-  assert.equal(kind, native ? 'native' : 'js', reason);
-  assert.equal(worker, native ? '100 messages came back' : 'a pool of its own, on the js core');
-  for (const [what, site] of Object.entries({ tracked: '', leaked: '', acquired: '', released: '', ...sites })) {
-    assert.match(site, what === 'released' ? /^Object\.releaseHere \(/ : /^Object\.acquireHere \(/, what);
-    assert.ok(site.includes(folder), `${what}: ${site}`);
-  }
-  if (native) return;
-  assert.match(reason, /^there is no native addon for .*\. If slabpool was bundled, mark it as external/);
-  const looked = [join(dirname(folder), 'prebuilds', HERE, BINARY), 'beside import.meta.url: that is undefined here'];
-  assert.ok(
-    looked.some((place) => reason.includes(place)),
-    reason,
-  );
 }

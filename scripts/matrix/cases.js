@@ -36,7 +36,12 @@ export class Cases {
  * @param {import('node:child_process').SpawnSyncOptions} [options]
  * @returns {string} what it printed
  */
-export function output(command, args, options = {}) {
+export function output(command, args, options) {
+  return outputs(command, args, options).stdout;
+}
+
+/** @type {(...args: Parameters<typeof output>) => { stdout: string, stderr: string }} */
+export function outputs(command, args, options = {}) {
   const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
     timeout: 300_000,
     ...options,
@@ -45,7 +50,7 @@ export function output(command, args, options = {}) {
     maxBuffer: 2 ** 26,
   });
   if (error) throw error;
-  if (status === 0) return stdout;
+  if (status === 0) return { stdout, stderr };
   throw new Error(`${command} ${args.join(' ')}: ended with ${status ?? signal}\n${stdout ?? ''}\n${stderr ?? ''}`);
 }
 
