@@ -70,7 +70,11 @@ export function ensureNpm(folder, packages, files, integrity = [], options = [])
   mkdirSync(path, { recursive: true });
   // A package of its own, so that npm does not take the project above for the place to install to.
   writeFileSync(join(path, 'package.json'), '{ "private": true }\n');
-  if (!run('npm', ['install', '--no-save', '--ignore-scripts', '--loglevel=error', ...options, ...packages], { cwd: path })) {
+  if (
+    !run('npm', ['install', '--no-save', '--ignore-scripts', '--loglevel=error', ...options, ...packages], {
+      cwd: path,
+    })
+  ) {
     throw new Error(`npm cannot install ${packages.join(', ')}`);
   }
   const installed = readFileSync(join(path, 'node_modules/.package-lock.json'), 'utf8');
