@@ -25,6 +25,8 @@ const BUILDS = ['npm 12', 'pnpm 12', 'Yarn 1', 'Yarn 4, pnp', 'Bun'];
 const AS_TOLD = /^\W*(YN0085: \W+)?\+ slabpool\b|^warning Ignored scripts due to flag\.$/;
 /** But not "Building fresh packages" and "Done with warnings", which are of no package. */
 const REMARK = /slabpool|\b(warn|warning|err|error|ERR_\w+|gyp|scripts?|builds?|built|blocked|deprecated)\b/i;
+/** How managers put that a package has scripts: that they fail, are not run, or have to be. */
+const SCRIPT = /\b(install scripts?|build scripts?|command failed|must be built|blocked|exited with)\b/i;
 const NATIVE = 'native core: the native addon is loaded';
 const NO_BINARY = `js core: there is no native addon for ${HERE} \\(.*${BINARY}: .*no such file.*slabpool build.*`;
 const IN_ARCHIVE = /^js core: the native addon does not load on this system: .*\.zip\/.*: cannot open/m;
@@ -78,7 +80,7 @@ async function everywhere(check, complete, sources, scripted, nodes) {
       await check(name, policy, 'silent, native', complete, works);
       if (policy === BLOCKED) continue;
       await check(name, policy, 'an install script would be noticed', scripted, (project) => {
-        refused(/./, () => silent(project.install()));
+        refused(SCRIPT, () => silent(project.install()));
       });
     }
     await check(name, ALLOWED, `native on ${nodes.length} releases of Node`, complete, (project) => {
