@@ -9,6 +9,7 @@
 //   bundlers  a program with a worker, bundled by each
 //   hosts     Bun, Deno, Node with restrictive flags, single executables
 //   platforms the binaries of other systems: an older glibc, musl, arm64 by QEMU, Windows by Wine; or those whose names begin with PART
+//   platform-tests  files of the vitest suite on some of those, for an hour
 //
 // Not by default, since they download what they need: all but the first two. `npm run test:all` runs every one.
 import { spawn } from 'node:child_process';
@@ -22,7 +23,7 @@ import { installRuntimes } from './runtimes.js';
 
 /** @typedef {{ passed: number, failed: number }} Count */
 
-const MATRIX = ['realms', 'types', 'install', 'bundlers', 'hosts', 'platforms'];
+const MATRIX = ['realms', 'types', 'install', 'bundlers', 'hosts', 'platforms', 'platform-tests'];
 const SUITES = ['vitest', 'native', 'runtimes', ...MATRIX];
 const suites = process.argv.slice(2);
 const chosen = suites.includes('--all') ? SUITES : suites.length > 0 ? suites : ['vitest', 'native'];

@@ -197,6 +197,8 @@ shift 3
 for name in proc sys dev; do mount --rbind /$name $system/$name; done
 mount --bind $folder/tmp $system/tmp
 for path in $project $folder; do mkdir -p $system/$path; mount --bind $path $system/$path; done
+# The path of a file that is not there.
+unset NODE_EXTRA_CA_CERTS
 exec unshare --root $system --wd $folder "$@"`;
 
 /**
