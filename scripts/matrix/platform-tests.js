@@ -6,20 +6,8 @@ import { ensureNpm, root } from '../run.js';
 import { Cases, inFolder } from './cases.js';
 import { SYSTEMS } from './systems.js';
 
-const THREADS = ['threads', 'tickets', 'channel-threads', 'channel-lives', 'grants', 'exits'];
-const CORE = [
-  'core',
-  'lease',
-  'budget',
-  'oversize',
-  'decay',
-  'memory',
-  'prewarm',
-  'waiting',
-  'drain',
-  'channel',
-  'backend',
-];
+const THREADS = 'threads tickets channel-threads channel-lives grants exits'.split(' ');
+const CORE = 'core lease budget oversize decay memory prewarm waiting drain channel backend'.split(' ');
 /** Which files run where, by the beginnings of the names of systems and runtimes; and rolldown's binary for vitest there. */
 const PLANS = [
   { system: 'linux-x64, glibc', runtime: 'Node 20', files: [...CORE, ...THREADS], binding: 'linux-x64-gnu' },
