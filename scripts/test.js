@@ -14,12 +14,10 @@
 // Not by default, since they download what they need: all but the first two. `npm run test:all` runs every one.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Cases } from './matrix/cases.js';
-import { bin, buildLibrary, node, root, run } from './run.js';
+import { bin, buildLibrary, node, root } from './run.js';
 import { installRuntimes } from './runtimes.js';
+import { vitest } from './vitest.js';
 
 /** @typedef {{ passed: number, failed: number }} Count */
 
@@ -72,24 +70,6 @@ function nameOf(suite) {
 /** @param {string} title */
 function headline(title) {
   console.log(`\n== ${title} ==`);
-}
-
-/**
- * @param {string} execPath
- * @returns {Count}
- */
-function vitest(execPath) {
-  const folder = mkdtempSync(join(tmpdir(), 'slabpool-test-'));
-  try {
-    const report = join(folder, 'report.json');
-    const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-    const ok = run(execPath, [bin.vitest, ...args]);
-    const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'));
-    // A suite that does not even load counts as one failure.
-    return { passed: numPassedTests, failed: ok ? 0 : Math.max(1, numFailedTests) };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 }
 
 /** @returns {Promise<Count>} */

@@ -275,7 +275,8 @@ describe('memory pressure with threads', () => {
     const script = `
       const { parentPort } = require('node:worker_threads');
       import('slabpool').then(({ BufferPool }) => {
-        const pool = new BufferPool({ backend: 'native', epochMs: ${HOUR}, onPressure: () => 'none' });
+        const options = { backend: 'native', epochMs: ${HOUR}, onPressure: () => 'none' };
+        const pool = (globalThis.pool = new BufferPool(options)); // not garbage
         pool.acquire(1000);
         parentPort.postMessage(pool.handle);
         setInterval(() => {}, 1000);

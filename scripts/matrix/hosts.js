@@ -5,6 +5,7 @@ import { chmodSync, copyFileSync, cpSync, mkdirSync, renameSync, rmSync, writeFi
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ensureNpm, root } from '../run.js';
+import { vitest } from '../vitest.js';
 import { Cases, inFolder, output, outputs } from './cases.js';
 import { expectAnswer, PROGRAM, unpack } from './program.js';
 import { BUN, DENO, ESBUILD, nameOf, versionOf } from './tools.js';
@@ -66,6 +67,25 @@ function hosts(folder) {
   ];
 }
 
+/**
+ * Tests of what is Node's or V8's: names of frames (JavaScriptCore has tail calls), when garbage is collected, how a process ends, flags,
+ * native tools.
+ */
+const NOT_ON_BUN = [
+  ...['abort', 'backend', 'binding', 'cli', 'debug-poison', 'demo', 'doctor', 'exits', 'grants', 'leaks', 'metrics'],
+  ...[
+    'metrics-example',
+    'misuse-tracked',
+    'oversize',
+    'page-size',
+    'prebuild',
+    'reclaim',
+    'subscribers',
+    'tcp-service',
+  ],
+  'top',
+];
+
 /** @param {Cases} cases */
 export async function run(cases) {
   ensureNpm(FOLDER, PACKAGES, PACKAGES.map(nameOf));
@@ -77,10 +97,14 @@ export async function run(cases) {
     writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
     copyFileSync(join(root, 'scripts/smoke.mjs'), join(folder, 'smoke.mjs'));
     for (const file of ['plain.mjs', 'checks.mjs']) copyFileSync(join(root, 'test/realms', file), join(folder, file));
+    for (const file of ['both-ways.mjs', 'required.cjs']) copyFileSync(join(PROGRAM, file), join(folder, file));
     for (const host of hosts(folder)) await onHost(cases, folder, host);
     // Elsewhere an executable would have to be signed again.
     if (process.platform === 'linux') await executables(cases, folder);
   });
+  const options = ['--project=node', ...NOT_ON_BUN.map((name) => `--exclude=test/${name}.test.ts`)];
+  const { passed, failed } = vitest(bun, options);
+  cases.add('Bun: the behaviour suite', passed, failed);
 }
 
 /** @param {Cases} cases @param {string} folder @param {Host} host */
@@ -98,6 +122,9 @@ async function onHost(cases, folder, { name, command, args = [], reason, warns =
   await cases.check(`${name}: checks`, () => {
     const { stdout } = said('plain.mjs', ...(kind === 'native' ? [] : ['js']));
     assert.match(stdout, /^\d+ passed, 0 failed$/m);
+  });
+  await cases.check(`${name}: import and require get one copy`, () => {
+    assert.deepEqual(JSON.parse(said('both-ways.mjs').stdout), { kind, one: true });
   });
   await cases.check(`${name}: doctor`, () => {
     const { healthy, checks } = JSON.parse(said('node_modules/slabpool/dist/cli.js', 'doctor', '--json').stdout);
