@@ -171,6 +171,34 @@ describe.each(BACKENDS)('misuse of tracked leases on the %s core', (backend) => 
     }
   });
 
+  test('frames of the engine without a place are not taken for the program’s', () => {
+    const original = Error.prepareStackTrace;
+    // JavaScriptCore's.
+    Error.prepareStackTrace = (error, sites) =>
+      [error, ...sites.flatMap((site) => [site, 'unknown', 'native'])].join('\n    at ');
+    try {
+      const lease = acquireHere();
+      expect(pool.trackedLeases()).toMatchObject([{ site: expect.stringMatching(/^acquireHere /) }]);
+      lease.release();
+    } finally {
+      Error.prepareStackTrace = original;
+    }
+  });
+
+  test('stacks that cannot be captured cost the sites, no more', () => {
+    const original = Error.captureStackTrace;
+    Error.captureStackTrace = () => {
+      throw new Error('of the program');
+    };
+    try {
+      const lease = acquireHere();
+      expect(pool.trackedLeases()).toMatchObject([{ site: 'an unknown place' }]);
+      lease.release();
+    } finally {
+      Error.captureStackTrace = original;
+    }
+  });
+
   test("the program's Error.stackTraceLimit is left as it is", () => {
     const before = Error.stackTraceLimit;
     Error.stackTraceLimit = 3;
