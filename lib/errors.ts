@@ -88,9 +88,12 @@ export function internal(call: string, answer: number, evidence: Record<string, 
 
 /** An `ERR_SLABPOOL_INVALID_ARG` that says what was expected and what was given. */
 export function invalidArg(what: string, expected: string, given: unknown, pool?: string): SlabPoolError {
+  // Else it would read as if that were what is expected.
+  const words = expected.toLowerCase().split(' ');
+  const isNamesake = typeof given === 'object' && given !== null && words.includes(className(given).toLowerCase());
   return new SlabPoolError(
     'ERR_SLABPOOL_INVALID_ARG',
-    `${what}: expected ${expected}, got ${describe(given)}`,
+    `${what}: expected ${expected}, got ${describe(given)}${isNamesake ? ' that is not of this copy of slabpool' : ''}`,
     pool === undefined ? {} : { pool },
   );
 }
