@@ -133,7 +133,9 @@ function* wine(folder) {
     run([wine64, 'wineboot', '--init']);
     for (const { name, path } of nodes) {
       yield { name, run: (args, options) => run([wine64, path, ...args], options) };
-      // Electron's and other programs' that have Node in them are not called node.exe.
+    }
+    // Electron's and other programs' that have Node in them are not called node.exe.
+    for (const { name, path } of nodes.slice(-1)) {
       const renamed = 'myapp.exe';
       cpSync(path, join(folder, renamed));
       yield { name: `${name} as ${renamed}`, run: (args, options) => run([wine64, renamed, ...args], options) };
