@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { sourceHash, units } from '../native/source-hash.js';
 import { faultsOf } from './inspect.js';
+import { manifestPath, readManifest } from './manifest.js';
 import { bin, ensureDebian, ensureNpm, node, root, run } from './run.js';
 import { TARGETS } from './targets.js';
 
@@ -42,9 +43,7 @@ if (chosen.length === 0) {
   process.exit(2);
 }
 
-const manifestPath = join(root, 'prebuilds/manifest.json');
-/** @type {Record<string, { bytes: number, sha256: string, sourceHash: string }>} */
-const manifest = existsSync(manifestPath) ? JSON.parse(readFileSync(manifestPath, 'utf8')) : {};
+const manifest = readManifest();
 let failed = false;
 if (HERE === 'linux-x64') installTools();
 for (const target of chosen) {
