@@ -37,7 +37,7 @@ describe.each(BACKENDS)('tickets within one thread on the %s core', (backend) =>
     expect(pool.stats().transit).toEqual({ tickets: 0, oldestTicketMs: 0, senders: [], messages: 0 });
     const tickets = pool.acquireMany(64 * KiB, 3).map((lease) => lease.transfer());
     const since = performance.now();
-    while (performance.now() < since + 30);
+    while (performance.now() < since + 60);
     tickets.push(pool.acquire(KiB).transfer());
     const { transit } = pool.stats();
     const oldestMs = transit.oldestTicketMs;
@@ -47,7 +47,7 @@ describe.each(BACKENDS)('tickets within one thread on the %s core', (backend) =>
       senders: [{ thread: 0, here: true, tickets: 4, oldestMs }],
       messages: 0,
     });
-    expect(oldestMs).toBeGreaterThanOrEqual(20);
+    expect(oldestMs).toBeGreaterThanOrEqual(40); // Windows' clock advances by 16
     expect(oldestMs).toBeLessThan(10_000);
     expect(() => pool.assertNoLeaks()).toThrow(
       coded('ERR_SLABPOOL_LEAK', /4 are out: 4 in tickets of this thread \(the oldest for \d/, {
