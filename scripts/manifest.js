@@ -6,11 +6,21 @@ import { sourceHash } from '../native/source-hash.js';
 import { node, root } from './run.js';
 import { TARGETS } from './targets.js';
 
-export const manifestPath = join(root, 'prebuilds/manifest.json');
+/** @typedef {{ bytes: number, sha256: string, sourceHash?: string }} Made */
 
-/** @returns {Record<string, { bytes: number, sha256: string, sourceHash: string }>} */
-export function readManifest() {
-  return existsSync(manifestPath) ? JSON.parse(readFileSync(manifestPath, 'utf8')) : {};
+/** @param {string} folder of the package */
+export const manifestIn = (folder) => join(folder, 'prebuilds/manifest.json');
+
+/** @param {string} [folder] of the package @returns {Record<string, Made>} */
+export function readManifest(folder = root) {
+  const path = manifestIn(folder);
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : {};
+}
+
+/** @param {string} path of a binary @returns {Made} */
+export function describeBinary(path) {
+  const content = readFileSync(path);
+  return { bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') };
 }
 
 /** Those that are not to be published as they are, and why. @returns {{ name: string, fault: string }[]} */
@@ -22,8 +32,7 @@ export function unfitBinaries() {
     const known = manifest[name];
     if (known === undefined || !existsSync(path)) return [{ name, fault: 'missing' }];
     if (known.sourceHash !== current) return [{ name, fault: 'stale: its sources have changed since' }];
-    const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex');
-    return known.sha256 === sha256 ? [] : [{ name, fault: 'not the one that was made' }];
+    return known.sha256 === describeBinary(path).sha256 ? [] : [{ name, fault: 'not the one that was made' }];
   });
 }
 

@@ -1,9 +1,9 @@
 // The package as strangers get it, with the binary of this platform as it is now: for tests.
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { loadBinary } from '../dist/binary.js';
+import { describeBinary, manifestIn, readManifest } from './manifest.js';
 import { output } from './matrix/cases.js';
 import { root } from './run.js';
 
@@ -74,10 +74,8 @@ export function place(folder, binary) {
   const placed = join(platform, BINARY);
   if (binary === null) return placed;
   copyFileSync(binary, placed);
-  const content = readFileSync(binary);
-  const made = { bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') };
-  const path = join(folder, 'prebuilds/manifest.json');
-  writeFileSync(path, JSON.stringify({ ...known(path), [`${HERE}/${BINARY}`]: made }));
+  const manifest = { ...readManifest(folder), [`${HERE}/${BINARY}`]: describeBinary(placed) };
+  writeFileSync(manifestIn(folder), JSON.stringify(manifest));
   return placed;
 }
 
@@ -89,13 +87,4 @@ export function makeUnloadable(path) {
   const content = readFileSync(builtBinary(), 'latin1').replaceAll(/libc\.(so\.6|musl)/g, 'libZ.$1');
   writeFileSync(path, content, 'latin1');
   return path;
-}
-
-/** @param {string} manifest */
-function known(manifest) {
-  try {
-    return JSON.parse(readFileSync(manifest, 'utf8'));
-  } catch {
-    return {};
-  }
 }

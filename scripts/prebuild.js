@@ -1,12 +1,11 @@
 // npm run prebuild [-- --all | NAME ...]: makes the binaries of the package from the sources as they are now: those of this platform,
 // all, or those whose names begin with NAME. All can be made on a linux-x64. The same sources make the same bytes.
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { sourceHash, units } from '../native/source-hash.js';
 import { faultsOf } from './inspect.js';
-import { manifestPath, readManifest } from './manifest.js';
+import { describeBinary, manifestIn, readManifest } from './manifest.js';
 import { bin, ensureDebian, ensureNpm, node, root, run } from './run.js';
 import { TARGETS } from './targets.js';
 
@@ -58,12 +57,10 @@ for (const target of chosen) {
   const faults = faultsOf(path);
   for (const fault of faults) console.error(`prebuilds/${target.name}: ${fault}`);
   failed ||= faults.length > 0;
-  const bytes = readFileSync(path);
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  manifest[target.name] = { bytes: bytes.length, sha256, sourceHash: hash };
+  manifest[target.name] = { ...describeBinary(path), sourceHash: hash };
 }
 const sorted = Object.fromEntries(Object.entries(manifest).sort(([a], [b]) => (a < b ? -1 : 1)));
-writeFileSync(manifestPath, `${JSON.stringify(sorted, null, 2)}\n`);
+writeFileSync(manifestIn(root), `${JSON.stringify(sorted, null, 2)}\n`);
 process.exitCode = failed ? 1 : 0;
 
 function installTools() {

@@ -1,4 +1,6 @@
 // Package managers: how each is called, and what it can be told about the scripts of packages.
+import { BUN, nameOf } from './tools.js';
+
 /** What every manager can be told; some do a third thing if they are told nothing. */
 export const ALLOWED = 'scripts allowed';
 export const BLOCKED = 'scripts blocked';
@@ -88,8 +90,8 @@ export const MANAGERS = [
   yarn4('pnp'),
   {
     name: 'Bun',
-    spec: `@oven/bun-${HERE}@1.4.5`,
-    file: `@oven/bun-${HERE}/bin/bun`,
+    spec: BUN,
+    file: `${nameOf(BUN)}/bin/bun`,
     exec: ['x', '--no-install'],
     policies: {
       [BY_DEFAULT]: {},

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { unpackDebian } from '../debian.js';
 import { ensureNpm, root } from '../run.js';
 import { output } from './cases.js';
+import { BUN, versionOf } from './tools.js';
 
 /** @typedef {(args: readonly string[], options?: { env?: NodeJS.ProcessEnv, timeout?: number }) => string} Run */
 
@@ -79,7 +80,7 @@ function* oldGlibc(folder) {
 
 /** npm has no Node.js for musl, but it has Bun. @param {string} folder @returns {Iterable<Runtime>} */
 function* musl(folder) {
-  const version = '1.4.5';
+  const version = versionOf(BUN);
   const name = '@oven/bun-linux-x64-musl';
   const path = join(FOLDER, 'linux-x64-musl');
   ensureNpm(path, [`${name}@${version}`], [`${name}/bin/bun`], [], ['--force']);
