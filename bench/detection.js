@@ -21,7 +21,7 @@ const REMOVED = [
     '',
   ],
   [
-    'lease.js',
+    'lease/lease.js',
     `        const { magazine } = block;
         this.#block = null;
         const spent = magazine.put(block);

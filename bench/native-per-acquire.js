@@ -1,7 +1,7 @@
 // A native pool as one would first write it: into C++ for each acquire and each release. It shows why slabpool's magazines
 // are JavaScript.
-import { loadAddon } from '../dist/loader.js';
-import { NativeCore } from '../dist/native-core.js';
+import { loadAddon } from '../dist/core/loader.js';
+import { NativeCore } from '../dist/core/native.js';
 import { TIER_OF, TIERS } from './baseline/tiers.js';
 
 export class NativePerAcquire {

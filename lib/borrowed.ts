@@ -1,5 +1,5 @@
 import { SlabPoolError } from './errors.js';
-import type { Lease } from './lease.js';
+import type { Lease } from './lease/lease.js';
 
 /**
  * What the callback of `borrow()` returns, or its promise resolves to, unless it lies in the memory that was lent: the next owner

@@ -1,6 +1,6 @@
 import { type Channel, channel } from 'node:diagnostics_channel';
-import type { Cause } from './core.js';
-import type { Pressure } from './pressure.js';
+import type { Cause } from './core/core.js';
+import type { Pressure } from './core/pressure.js';
 
 /** This thread's refill found no block, and carved a slab: new address space, for one tier. */
 export interface SlabCreateEvent {

@@ -1,8 +1,8 @@
-import type { CoreAddress } from './core.js';
+import { Sleepers } from './channel/blocking.js';
+import type { CoreAddress } from './core/core.js';
+import { pageSizeOf } from './core/loader.js';
 import { invalidArg } from './errors.js';
-import { pageSizeOf } from './loader.js';
 import { type ResolvedOptions, resolveOptions } from './options.js';
-import { Sleepers } from './sleepers.js';
 
 /**
  * What another thread of this process attaches to a pool by: a plain object that travels in `workerData`, `postMessage` or

@@ -1,13 +1,16 @@
-import { Channel } from './channel.js';
-import { Lease } from './lease.js';
-import { Messages } from './messages.js';
+import { Channel } from './channel/channel.js';
+import { Messages } from './channel/messages.js';
+import { ReceivedLease } from './channel/received-lease.js';
+import { Lease } from './lease/lease.js';
 import { BufferPool } from './pool.js';
-import { ReceivedLease } from './received-lease.js';
-import { ownMethods } from './trail.js';
+import { ownMethods } from './tracking/trail.js';
 
-export type { ChannelOptions } from './channel.js';
-export { diagnose } from './diagnose.js';
-export type { Diagnosis, Finding, Severity } from './diagnosis.js';
+export type { WaitOptions } from './base/wait-options.js';
+export type { ChannelOptions } from './channel/channel.js';
+export type { BackendInfo } from './core/loader.js';
+export type { OnPressure, Pressure, PressureLevel } from './core/pressure.js';
+export { diagnose } from './diagnose/diagnose.js';
+export type { Diagnosis, Finding, Severity } from './diagnose/diagnosis.js';
 export { SlabPoolError, type SlabPoolErrorCode } from './errors.js';
 export type {
   ExhaustedEvent,
@@ -20,14 +23,10 @@ export type {
   UseAfterReleaseEvent,
 } from './events.js';
 export type { ChannelHandle, PoolHandle } from './handle.js';
-export type { Lease } from './lease.js';
-export type { BackendInfo } from './loader.js';
+export type { Lease } from './lease/lease.js';
 export type { Backend, BufferPoolOptions, DebugLevel } from './options.js';
-export type { OnPressure, Pressure, PressureLevel } from './pressure.js';
-
-export type { ClassStats, Hits, PoolStats, Sender, ThreadStats } from './stats.js';
-export type { TrackedLease, TrackedLeasesOptions } from './tracker.js';
-export type { WaitOptions } from './wait-options.js';
+export type { ClassStats, Hits, PoolStats, Sender, ThreadStats } from './stats/stats.js';
+export type { TrackedLease, TrackedLeasesOptions } from './tracking/tracker.js';
 export { BufferPool, Channel, type ReceivedLease };
 
 ownMethods(BufferPool, Channel, Lease, Messages, ReceivedLease);

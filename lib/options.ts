@@ -1,7 +1,7 @@
-import { checkOptions } from './check.js';
+import { checkOptions } from './base/check-options.js';
+import type { OnPressure } from './core/pressure.js';
+import { defaultTiers } from './core/size-classes.js';
 import { invalidArg } from './errors.js';
-import type { OnPressure } from './pressure.js';
-import { defaultTiers } from './size-classes.js';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;

@@ -1,19 +1,19 @@
-import { throwIfAborted } from './abort.js';
-import type { Block } from './block.js';
+import { throwIfAborted } from './base/abort.js';
+import { checkOptions } from './base/check-options.js';
+import { checkWaitOptions, type WaitOptions } from './base/wait-options.js';
 import { notBorrowed } from './borrowed.js';
-import { checkOptions } from './check.js';
-import { diagnose } from './diagnose.js';
-import type { Diagnosis } from './diagnosis.js';
+import { type BackendInfo, joinCore, type OpenedCore, openCore, pageSizeOf } from './core/loader.js';
+import { diagnose } from './diagnose/diagnose.js';
+import type { Diagnosis } from './diagnose/diagnosis.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import { makeHandle, type PoolHandle, readHandle } from './handle.js';
-import { Heap } from './heap.js';
-import { outOf } from './leaks.js';
-import { Lease } from './lease.js';
-import { type BackendInfo, joinCore, type OpenedCore, openCore, pageSizeOf } from './loader.js';
+import { Heap } from './heap/heap.js';
+import { outOf } from './heap/still-out.js';
+import type { Block } from './lease/block.js';
+import { Lease } from './lease/lease.js';
 import { type BufferPoolOptions, type ResolvedOptions, resolveOptions } from './options.js';
-import { type PoolStats, takeStats } from './stats.js';
-import type { TrackedLease, TrackedLeasesOptions } from './tracker.js';
-import { checkWaitOptions, type WaitOptions } from './wait-options.js';
+import { type PoolStats, takeStats } from './stats/stats.js';
+import type { TrackedLease, TrackedLeasesOptions } from './tracking/tracker.js';
 
 /**
  * A pool of buffers in tiers, within a hard byte budget; private to the thread that made it, until others attach to it.

@@ -2,7 +2,7 @@
 // For tools with a `require` of their own, like bundlers, and like Jest's, which may know no ES modules. Node takes dist/ itself, for
 // import and require alike ("module-sync" in package.json), and this ends there as well: a thread has one copy of the package.
 try {
-  module.exports = require('../dist/opentelemetry.js');
+  module.exports = require('../dist/metrics/opentelemetry.js');
 } catch {
-  module.exports = require('./node.cjs')('../dist/opentelemetry.js');
+  module.exports = require('./node.cjs')('../dist/metrics/opentelemetry.js');
 }

@@ -1,4 +1,4 @@
-import type * as slabpool from '../dist/opentelemetry.js' with { 'resolution-mode': 'import' };
+import type * as slabpool from '../dist/metrics/opentelemetry.js' with { 'resolution-mode': 'import' };
 
-export type * from '../dist/opentelemetry.js' with { 'resolution-mode': 'import' };
+export type * from '../dist/metrics/opentelemetry.js' with { 'resolution-mode': 'import' };
 export declare const observePoolMetrics: typeof slabpool.observePoolMetrics;

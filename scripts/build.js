@@ -6,7 +6,7 @@ import { bin, buildLibrary, node, root } from './run.js';
 
 /** In a process of its own: a file that is loaded cannot be replaced on Windows. */
 function isFresh() {
-  const binary = new URL('dist/binary.js', pathToFileURL(root));
+  const binary = new URL('dist/core/binary.js', pathToFileURL(root));
   const script = `process.stdout.write((await import('${binary}')).loadBinary().addon?.sourceHash ?? 'none')`;
   const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
   return stdout === sourceHash();

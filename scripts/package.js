@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { loadBinary } from '../dist/binary.js';
+import { loadBinary } from '../dist/core/binary.js';
 import { describeBinary, manifestIn, readManifest } from './manifest.js';
 import { output } from './matrix/cases.js';
 import { root } from './run.js';

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
-import { abortReason, isAbortSignal, onAbort } from '../dist/abort.js';
+import { abortReason, isAbortSignal, onAbort } from '../dist/base/abort.js';
 
 /** What polyfills were before `reason` and `throwIfAborted()`. */
 class OldSignal extends EventTarget {

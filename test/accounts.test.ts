@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { BufferPool, type Lease } from 'slabpool';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Magazine } from '../dist/magazine.js';
+import type { Magazine } from '../dist/lease/magazine.js';
 import { BACKENDS, checkBooks, detach, heapOf, KiB, MiB } from './backends.js';
 import { Member, terminateAll } from './member.js';
 

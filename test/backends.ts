@@ -1,6 +1,6 @@
 import type { BufferPool, Lease, SlabPoolErrorCode } from 'slabpool';
 import { expect, vi } from 'vitest';
-import { Heap } from '../dist/heap.js';
+import { Heap } from '../dist/heap/heap.js';
 
 export const KiB = 1024;
 export const MiB = 1024 * KiB;

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { run } from './child.js';
 
-const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 
 describe('usage', () => {
   test.each([[['--help']], [['-h']], [['doctor', '--help']], [['top', '-h']]])('%j', async (args) => {

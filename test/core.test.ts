@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { type Core, EXHAUSTED, NOT_HELD } from '../dist/core.js';
-import { JsCore } from '../dist/js-core.js';
-import { loadAddon } from '../dist/loader.js';
-import { NativeCore } from '../dist/native-core.js';
+import { type Core, EXHAUSTED, NOT_HELD } from '../dist/core/core.js';
+import { JsCore } from '../dist/core/js.js';
+import { loadAddon } from '../dist/core/loader.js';
+import { NativeCore } from '../dist/core/native.js';
 import { BACKENDS, KiB } from './backends.js';
 
 const TIERS = [4 * KiB, 64 * KiB];

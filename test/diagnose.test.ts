@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { BufferPool, diagnose, type PoolStats } from 'slabpool';
 import { describe, expect, test } from 'vitest';
 import { BACKENDS, detach, KiB, MiB } from './backends.js';
@@ -261,9 +261,10 @@ test('the worst comes first, and the report has a line for each', () => {
 });
 
 test('docs/diagnose.md has all findings that there can be', () => {
-  const lib = new URL('../lib/', import.meta.url);
-  const rules = readdirSync(lib).filter((name) => name.startsWith('diagnose-'));
-  const ids = rules.flatMap((name) => [...readFileSync(new URL(name, lib), 'utf8').matchAll(/ id: '([a-z-]+)'/g)]);
+  const lib = new URL('../lib/diagnose/', import.meta.url);
+  const ids = ['memory.ts', 'use.ts'].flatMap((name) => [
+    ...readFileSync(new URL(name, lib), 'utf8').matchAll(/ id: '([a-z-]+)'/g),
+  ]);
   const page = readFileSync(new URL('../docs/diagnose.md', import.meta.url), 'utf8');
   const rows = [...page.matchAll(/^\| `([a-z-]+)` \|/gm)];
   const set = (matches: RegExpMatchArray[]) => new Set(matches.map(([, id]) => id));

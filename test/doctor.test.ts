@@ -8,7 +8,7 @@ import { BINARY, builtBinary, HERE, install, makeUnloadable, pack, place } from 
 import { root } from '../scripts/run.js';
 import { run } from './child.js';
 
-const CLI = join(root, 'dist/cli.js');
+const CLI = join(root, 'dist/cli/main.js');
 const PERMISSION = process.allowedNodeEnvironmentFlags.has('--permission')
   ? '--permission'
   : '--experimental-permission';
@@ -97,7 +97,7 @@ describe('doctor', () => {
       const alone = mkdtempSync(join(folder, 'alone-'));
       for (const part of ['dist', 'package.json']) cpSync(join(root, part), join(alone, part), { recursive: true });
       place(alone, binary);
-      return join(alone, 'dist/cli.js');
+      return join(alone, 'dist/cli/main.js');
     }
     const linux = process.platform === 'linux';
 
@@ -161,7 +161,7 @@ describe('doctor', () => {
     const broken = join(folder, 'broken');
     for (const part of ['dist', 'package.json']) cpSync(join(root, part), join(broken, part), { recursive: true });
     writeFileSync(place(broken, builtBinary()), 'this is no shared library');
-    const { healthy, of } = await doctor(join(broken, 'dist/cli.js'));
+    const { healthy, of } = await doctor(join(broken, 'dist/cli/main.js'));
     expect(healthy).toBe(false);
     expect(of('backend')).toMatchObject({
       status: 'problem',
@@ -169,7 +169,7 @@ describe('doctor', () => {
     });
     expect(of('runtime')?.status).toBe('ok');
     expect(of('leases')).toBeUndefined();
-    const { code, stdout } = await run(join(broken, 'dist/cli.js'), ['doctor']);
+    const { code, stdout } = await run(join(broken, 'dist/cli/main.js'), ['doctor']);
     expect(code).toBe(1);
     expect(stdout).toMatch(/\nProblems: 1\. /);
   });

@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { validateMetricName } from 'prom-client';
 import { BufferPool } from 'slabpool';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Collection } from '../dist/collection.js';
-import { type Metric, POOL_METRICS, prometheusName, TIER_METRICS } from '../dist/metrics.js';
+import { type Metric, POOL_METRICS, prometheusName, TIER_METRICS } from '../dist/metrics/catalogue.js';
+import { Collection } from '../dist/metrics/collection.js';
 import { BACKENDS, KiB } from './backends.js';
 import { run } from './child.js';
 

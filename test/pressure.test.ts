@@ -6,8 +6,8 @@ import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { BufferPool, type Pressure, type PressureLevel } from 'slabpool';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { loadAddon } from '../dist/loader.js';
-import type { LoadedAddon } from '../dist/native-core.js';
+import { loadAddon } from '../dist/core/loader.js';
+import type { LoadedAddon } from '../dist/core/native.js';
 import { BACKENDS, checkBooks, coded, KiB, MiB } from './backends.js';
 import { run } from './child.js';
 import { Member, terminateAll } from './member.js';
@@ -188,7 +188,7 @@ describe.each(BACKENDS)('memory pressure on the %s core', (backend) => {
     memoryIs('critical');
     const script = `
       import { BufferPool } from 'slabpool';
-      import { loadAddon } from './dist/loader.js';
+      import { loadAddon } from './dist/core/loader.js';
       loadAddon().setMemoryRoot(${JSON.stringify(folder)});
       process.constrainedMemory = () => 100;
       process.availableMemory = () => 5;

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { BufferPool } from 'slabpool';
 import { describe, expect, test } from 'vitest';
-import { Heap } from '../dist/heap.js';
-import { JsCore } from '../dist/js-core.js';
+import { JsCore } from '../dist/core/js.js';
+import { BUCKETS, bucketOf, defaultTiers, firstOfBucket } from '../dist/core/size-classes.js';
+import { Heap } from '../dist/heap/heap.js';
 import { resolveOptions } from '../dist/options.js';
-import { BUCKETS, bucketOf, defaultTiers, firstOfBucket } from '../dist/size-classes.js';
 import { BACKENDS, KiB, MiB } from './backends.js';
 
 const GiB = 1024 * MiB;

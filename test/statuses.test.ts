@@ -1,6 +1,6 @@
 import { BufferPool } from 'slabpool';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { NOT_HELD } from '../dist/core.js';
+import { NOT_HELD } from '../dist/core/core.js';
 import { BACKENDS, checkBooks, coded, detach, heapOf, KiB } from './backends.js';
 
 describe.each(BACKENDS)('C: an answer of the %s core that cannot be is an error with its evidence:', (backend) => {

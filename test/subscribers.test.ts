@@ -1,7 +1,7 @@
 import diagnostics from 'node:diagnostics_channel';
 import { BufferPool, type Lease } from 'slabpool';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Lease as LeaseClass } from '../dist/lease.js';
+import { Lease as LeaseClass } from '../dist/lease/lease.js';
 import { BACKENDS, checkBooks, heapOf, KiB } from './backends.js';
 
 const THROWN = 'from a callback';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { bestTiers, type Histogram, totalWaste, wasteByTier } from '../dist/tier-table.js';
+import { bestTiers, type Histogram, totalWaste, wasteByTier } from '../dist/diagnose/tier-table.js';
 
 const size = fc.integer({ min: 1, max: 2 ** 21 });
 const ascending = (numbers: readonly number[]) => [...numbers].sort((a, b) => a - b);

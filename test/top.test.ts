@@ -11,7 +11,7 @@ import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { fixture, Running, run } from './child.js';
 import { sampleStats } from './sample-stats.js';
 
-const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 
 const folder = mkdtempSync(join(tmpdir(), 'slabpool-top-'));
 afterAll(() => rmSync(folder, { recursive: true }));

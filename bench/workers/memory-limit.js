@@ -2,7 +2,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { BufferPool } from 'slabpool';
-import { loadAddon } from '../../dist/loader.js';
+import { loadAddon } from '../../dist/core/loader.js';
 
 const SIZE = 64 * 1024;
 const FULL = 0.95;

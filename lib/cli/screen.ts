@@ -1,6 +1,6 @@
-import { diagnose } from '../diagnose.js';
-import { formatBytes, formatCount, formatDuration, formatShare } from '../format.js';
-import type { PoolStats } from '../stats.js';
+import { formatBytes, formatCount, formatDuration, formatShare } from '../base/format.js';
+import { diagnose } from '../diagnose/diagnose.js';
+import type { PoolStats } from '../stats/stats.js';
 import { printable } from './printable.js';
 import type { TableWriter } from './table.js';
 

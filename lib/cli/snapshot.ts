@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { PoolStats } from '../stats.js';
+import type { PoolStats } from '../stats/stats.js';
 import { Failure } from './failure.js';
 import { printable } from './printable.js';
 

@@ -4,10 +4,10 @@ import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { getHeapStatistics } from 'node:v8';
 import { Script } from 'node:vm';
-import { formatBytes, formatShare } from '../format.js';
-import { type BackendInfo, load, pageSizeOf } from '../loader.js';
+import { formatBytes, formatShare } from '../base/format.js';
+import { type BackendInfo, load, pageSizeOf } from '../core/loader.js';
+import { HIGH } from '../core/pressure.js';
 import { resolveOptions } from '../options.js';
-import { HIGH } from '../pressure.js';
 import { type Check, check } from './check.js';
 
 /** The key of the page size in the auxiliary vector of a process (getauxval(3)). */

@@ -1,6 +1,6 @@
 import { clearScreenDown, cursorTo } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
-import type { PoolStats } from '../stats.js';
+import type { PoolStats } from '../stats/stats.js';
 import { Failure } from './failure.js';
 import { render } from './screen.js';
 import type { Source } from './snapshot.js';

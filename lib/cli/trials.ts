@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { formatBytes } from '../format.js';
+import { formatBytes } from '../base/format.js';
 import { BufferPool } from '../pool.js';
 import { type Check, check } from './check.js';
 import { handOver } from './hand-over.js';

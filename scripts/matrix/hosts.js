@@ -127,7 +127,7 @@ async function onHost(cases, folder, { name, command, args = [], reason, warns =
     assert.deepEqual(JSON.parse(said('both-ways.mjs').stdout), { kind, one: true });
   });
   await cases.check(`${name}: doctor`, () => {
-    const { healthy, checks } = JSON.parse(said('node_modules/slabpool/dist/cli.js', 'doctor', '--json').stdout);
+    const { healthy, checks } = JSON.parse(said('node_modules/slabpool/dist/cli/main.js', 'doctor', '--json').stdout);
     const of = (/** @type {string} */ id) => checks.find((/** @type {{ id: string }} */ check) => check.id === id);
     assert.equal(healthy, true);
     assert.ok(of('runtime').text.startsWith(`${runtime ?? `Node ${process.version}`}, `), of('runtime').text);

@@ -1,0 +1,65 @@
+import { clearTimeout, setTimeout } from 'node:timers';
+import { invalidArg } from '../errors.js';
+import { abortReason, isAbortSignal, onAbort } from './abort.js';
+import { checkOptions } from './check-options.js';
+
+/** What `setTimeout` takes, in milliseconds. */
+const LONGEST_TIMEOUT = 2 ** 31 - 1;
+
+export interface WaitOptions {
+  /** Ends the waiting; the promise rejects with `signal.reason`. */
+  signal?: AbortSignal;
+  /**
+   * Milliseconds, at most 2^31 - 1; then the promise rejects with `ERR_SLABPOOL_TIMEOUT`. 0: does not wait at all. Default: `Infinity`.
+   */
+  timeout?: number;
+}
+
+/** {@link WaitOptions} that were checked. */
+export interface Limits {
+  readonly signal: AbortSignal | undefined;
+  readonly timeout: number;
+}
+
+const FOREVER: Limits = Object.freeze({ signal: undefined, timeout: Infinity });
+
+/**
+ * @param what the public function that was called
+ * @throws `ERR_SLABPOOL_INVALID_ARG`
+ */
+export function checkWaitOptions(what: string, given: WaitOptions | undefined, pool: string): Limits {
+  if (given === undefined) return FOREVER;
+  const { signal, timeout = Infinity } = checkOptions(what, given, ['signal', 'timeout'], pool);
+  if (signal !== undefined && !isAbortSignal(signal)) {
+    throw invalidArg(`${what}, option 'signal'`, 'an AbortSignal', signal, pool);
+  }
+  if (typeof timeout !== 'number' || !(timeout >= 0) || (timeout > LONGEST_TIMEOUT && timeout !== Infinity)) {
+    const expected = `a number of 0 to ${LONGEST_TIMEOUT} (milliseconds), or Infinity`;
+    throw invalidArg(`${what}, option 'timeout'`, expected, timeout, pool);
+  }
+  return { signal, timeout };
+}
+
+/** The watch over one wait: see {@link watchLimits}. */
+export interface LimitWatch {
+  readonly timer: NodeJS.Timeout | undefined;
+  /** The wait is over: nothing is called any more. */
+  end(): void;
+}
+
+/** Calls `expired` or `aborted` when a wait that begins now, with a signal that is not aborted, has reached one of its limits. */
+export function watchLimits(
+  { signal, timeout }: Limits,
+  expired: () => void,
+  aborted: (reason: unknown) => void,
+): LimitWatch {
+  const timer = timeout === Infinity ? undefined : setTimeout(expired, timeout);
+  const forget = signal && onAbort(signal, () => aborted(abortReason(signal)));
+  return {
+    timer,
+    end() {
+      clearTimeout(timer);
+      forget?.();
+    },
+  };
+}

@@ -1,0 +1,138 @@
+import { CLASSES, MAX_BATCH, SIZES } from '../core/core.js';
+import { internal, SlabPoolError } from '../errors.js';
+import type { Heap } from '../heap/heap.js';
+import type { Block } from '../lease/block.js';
+import { Lease } from '../lease/lease.js';
+import { ReceivedLease } from './received-lease.js';
+import type { Endpoint } from './waiters.js';
+
+/** The core's `Result`, as -1 - Result. */
+const WOULD_BLOCK = -2;
+const CLOSED = -3;
+const ALONE = -4;
+
+export interface Several {
+  readonly leases: readonly Lease[];
+  /** One for each; 0 unless given. */
+  readonly metas: readonly number[] | undefined;
+}
+
+/** How leases come from a thread into a channel, and out of it. */
+export class Crossing {
+  readonly #heap: Heap;
+  readonly #endpoint: Endpoint;
+  /** Carry messages to the core and back: blocks with their classes and sizes, and the two numbers of each. */
+  readonly #exchange: Uint32Array;
+  readonly #meta: Float64Array;
+
+  constructor(heap: Heap, endpoint: Endpoint) {
+    this.#heap = heap;
+    this.#endpoint = endpoint;
+    this.#exchange = heap.core.exchange;
+    this.#meta = heap.meta;
+  }
+
+  /** False when there is no room. */
+  send(lease: Lease, meta: number, meta2: number): boolean {
+    this.#endpoint.assertOpen();
+    const block = Lease.blockOf(lease, this.#heap);
+    this.#put(0, this.#heap.movable(block), lease, meta, meta2);
+    const blocked = this.#endpoint.channel.trySend();
+    if (blocked < 0) {
+      if (blocked !== WOULD_BLOCK) this.#refuse('trySend', blocked);
+      return false;
+    }
+    Lease.resume(lease, this.#heap.left(block));
+    this.#endpoint.wake(blocked);
+    return true;
+  }
+
+  /** Hands over those from index `from` on, as far as there is room: how many. */
+  sendMany({ leases, metas }: Several, from: number): number {
+    this.#endpoint.assertOpen();
+    const heap = this.#heap;
+    const blocks: Block[] = [];
+    const moved: Block[] = [];
+    let sent = 0;
+    try {
+      for (let i = from; i < leases.length; i++) {
+        moved.push(heap.movable(Lease.blockOf(leases[i] as Lease, heap)));
+        blocks.push(Lease.end(leases[i] as Lease, heap)); // one that is there twice is noticed
+      }
+      while (sent < blocks.length) {
+        const count = Math.min(MAX_BATCH, blocks.length - sent);
+        for (let i = 0; i < count; i++) {
+          const at = from + sent + i;
+          this.#put(i, moved[sent + i] as Block, leases[at] as Lease, metas?.[at] ?? 0, 0);
+        }
+        const result = this.#endpoint.channel.trySendMany(count);
+        // After some have gone, the next call says why no more have.
+        if (result < 0 && result !== WOULD_BLOCK && sent === 0) this.#refuse('trySendMany', result);
+        if (result <= 0) break;
+        sent += result;
+        for (let i = 0; i < result; i++) this.#endpoint.wake(this.#exchange[CLASSES + i] as number);
+        if (result < count) break;
+      }
+    } finally {
+      for (const [i, block] of blocks.entries()) {
+        Lease.resume(leases[from + i] as Lease, i < sent ? heap.left(block) : block);
+      }
+    }
+    return sent;
+  }
+
+  /** The block of a lease is number `at` of those that are to leave this thread. */
+  #put(at: number, { index, magazine }: Block, { size }: Lease, meta: number, meta2: number): void {
+    const exchange = this.#exchange;
+    exchange[at] = index;
+    exchange[CLASSES + at] = magazine.sizeClass;
+    exchange[SIZES + at] = size;
+    this.#meta[2 * at] = meta;
+    this.#meta[2 * at + 1] = meta2;
+  }
+
+  /** Undefined when there is none now, null when there never will be. */
+  receive(): ReceivedLease | null | undefined {
+    this.#endpoint.assertOpen();
+    const result = this.#endpoint.channel.tryReceive();
+    if (result === 0) return this.#arrived(0);
+    if (result === WOULD_BLOCK) return undefined;
+    return result === CLOSED ? null : this.#refuse('tryReceive', result);
+  }
+
+  #arrived(at: number): ReceivedLease {
+    const meta = this.#meta;
+    const size = this.#exchange[SIZES + at] as number;
+    return new ReceivedLease(this.#heap.received(at), size, meta[2 * at] as number, meta[2 * at + 1] as number);
+  }
+
+  /** Up to `most` that are there now. Null when there never will be any more. */
+  receiveMany(most: number): ReceivedLease[] | null {
+    this.#endpoint.assertOpen();
+    const leases: ReceivedLease[] = [];
+    while (leases.length < most) {
+      const wanted = Math.min(MAX_BATCH, most - leases.length);
+      const count = this.#endpoint.channel.tryReceiveMany(wanted);
+      if (count < 0 && leases.length === 0) {
+        if (count === CLOSED) return null;
+        if (count !== WOULD_BLOCK) this.#refuse('tryReceiveMany', count);
+      }
+      for (let i = 0; i < count; i++) leases.push(this.#arrived(i));
+      if (count < wanted) break;
+    }
+    return leases;
+  }
+
+  /** What a negative answer of the core means. */
+  #refuse(call: string, answer: number): never {
+    if (answer === CLOSED) throw this.#endpoint.closed();
+    if (answer !== ALONE) {
+      const [block, sizeClass] = [this.#exchange[0] as number, this.#exchange[CLASSES] as number];
+      throw internal(call, answer, { endpoint: this.#endpoint.channel.endpoint, block, sizeClass }, this.#heap.name);
+    }
+    // Waiting for somebody who is no more would last for ever.
+    throw new SlabPoolError('ERR_SLABPOOL_PEER_GONE', 'every other thread that had the channel has left it, or died', {
+      pool: this.#heap.name,
+    });
+  }
+}

@@ -1,0 +1,258 @@
+import { throwIfAborted } from '../base/abort.js';
+import { type Limits, watchLimits } from '../base/wait-options.js';
+import { type CoreChannel, MailSlot } from '../core/native.js';
+import { SlabPoolError } from '../errors.js';
+import type { ChannelHandle } from '../handle.js';
+import type { Heap } from '../heap/heap.js';
+import { Sleepers } from './blocking.js';
+
+/** How long a blocking receiver sleeps before it looks whether its peers are alive: a thread that dies wakes no such sleeper. */
+const LOOK_MS = 1000;
+
+/** One call that waits, for a message or for room. */
+interface Waiter<T = unknown> {
+  readonly owner: object | undefined;
+  /** Tries once more; null when it still has to wait. */
+  attempt(): { value: T } | null;
+  resolve(value: T): void;
+  reject(reason: unknown): void;
+  readonly timer: NodeJS.Timeout | undefined;
+}
+
+/** Who waits for what. First come, first served. */
+export type Queue = 'receivers' | 'senders';
+
+/** This thread's end of a channel: who waits at it, and how it sleeps and is woken. */
+export class Endpoint {
+  readonly channel: CoreChannel;
+  open = true;
+  readonly #heap: Heap;
+  readonly #sleepers: Sleepers;
+  readonly #queues: Readonly<Record<Queue, Waiter[]>> = { receivers: [], senders: [] };
+  readonly #holdsOpen: boolean;
+  readonly #mail = new MailSlot();
+  #refed = true;
+  #keepsAlive = false;
+
+  constructor(heap: Heap, at: { capacity: number; holdOpen: boolean } | ChannelHandle) {
+    this.#heap = heap;
+    this.#holdsOpen = 'capacity' in at && at.holdOpen;
+    this.#sleepers = new Sleepers('capacity' in at ? undefined : at.sleepers);
+    this.#mail.listener = new WeakRef(this);
+    this.channel = heap.openChannel(this.#mail, at);
+    heap.endpoints.add(this);
+    this.#keep();
+  }
+
+  get handle(): ChannelHandle {
+    this.assertOpen();
+    const { slot, serial } = this.channel;
+    const copyId = this.#heap.core.address?.copyId as string;
+    return { slabpool: 'channel', address: { copyId, slot, serial }, sleepers: this.#sleepers.memory };
+  }
+
+  /**
+   * What `attempt` comes to, at once or later.
+   * @param owner by which the waiting can be ended: {@link end}
+   */
+  wait<T>(queue: Queue, limits: Limits, attempt: Waiter<T>['attempt'], owner?: object): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const { signal, timeout } = limits;
+      throwIfAborted(signal);
+      const waiters = this.#queues[queue];
+      // Only who is alone may try at once.
+      const now = waiters.length === 0 ? attempt() : null;
+      if (now !== null) {
+        resolve(now.value);
+        return;
+      }
+      if (timeout === 0) throw this.#timeout(queue, timeout);
+      const waiter = { owner, attempt, resolve, reject, timer: undefined };
+      const limited = signal !== undefined || timeout !== Infinity;
+      waiters.push((limited ? this.#limited(queue, limits, waiter) : waiter) as Waiter);
+      this.pump();
+    });
+  }
+
+  /** The same, but it gives up when its time has come. */
+  #limited<T>(queue: Queue, limits: Limits, { owner, attempt, resolve, reject }: Waiter<T>): Waiter<T> {
+    const giveUp = (reason: () => unknown) => {
+      if (this.#withdraw(queue, waiter as Waiter)) waiter.reject(reason());
+    };
+    const expired = () => giveUp(() => this.#timeout(queue, limits.timeout));
+    const limit = watchLimits(limits, expired, (reason) => giveUp(() => reason));
+    if (!this.#refed) limit.timer?.unref();
+    const waiter: Waiter<T> = {
+      owner,
+      attempt,
+      resolve(value) {
+        limit.end();
+        resolve(value);
+      },
+      reject(reason) {
+        limit.end();
+        reject(reason);
+      },
+      timer: limit.timer,
+    };
+    return waiter;
+  }
+
+  /** Ends those calls of {@link wait} with `value` that are of this owner, and still wait. */
+  end<T>(queue: Queue, owner: object, value: T): void {
+    for (const waiter of this.#queues[queue].filter((one) => one.owner === owner)) {
+      if (this.#withdraw(queue, waiter)) waiter.resolve(value);
+    }
+  }
+
+  /** Takes a waiter out of its queue, so that it will not be served. False when it is not there any more. */
+  #withdraw(queue: Queue, waiter: Waiter): boolean {
+    const waiters = this.#queues[queue];
+    const at = waiters.indexOf(waiter);
+    if (at < 0) return false;
+    waiters.splice(at, 1);
+    if (waiters.length === 0) this.#disarm(queue);
+    this.#keep();
+    return true;
+  }
+
+  /** The bell has rung. */
+  mail(): void {
+    this.pump();
+    this.passOn();
+  }
+
+  /** Who was woken wakes another if there is more than it took: one wake-up may stand for two changes. */
+  passOn(): void {
+    if (!this.open) return;
+    const { receivers, senders } = this.#queues;
+    this.wake(this.channel.passOn(receivers.length === 0, senders.length === 0));
+  }
+
+  /** By who has changed the channel, with what the core has answered: an endpoint that blocks, + 1, or 0. */
+  wake(blocked: number): void {
+    if (blocked > 0) this.#sleepers.wake(blocked - 1);
+  }
+
+  /** Serves those who wait, as far as it goes. Called when they come, and at each wake-up. */
+  pump(): void {
+    if (this.#serve('receivers', () => this.channel.armReceiver(false))) this.#disarm('receivers');
+    if (this.#serve('senders', () => this.channel.armSender())) this.#disarm('senders');
+    this.#keep();
+  }
+
+  /**
+   * Tries for each waiter in turn. Before the last try it arms the bell: what changes after that try rings it, what changed
+   * before is seen by it.
+   * @returns whether the bell was armed for nobody, since that try served the last waiter
+   */
+  #serve(queue: Queue, arm: () => void): boolean {
+    const waiters = this.#queues[queue];
+    let armed = false;
+    for (let first = waiters[0]; first !== undefined; first = waiters[0]) {
+      try {
+        const served = first.attempt();
+        if (served !== null) {
+          waiters.shift();
+          first.resolve(served.value);
+          continue;
+        }
+      } catch (error) {
+        waiters.shift();
+        first.reject(error);
+        continue;
+      }
+      if (armed) return false;
+      arm();
+      armed = true;
+    }
+    return armed;
+  }
+
+  /** Nobody waits here any more. If the bell was rung meanwhile, {@link mail} will be called and pass that on. */
+  #disarm(queue: Queue): void {
+    if (!this.open) return;
+    if (queue === 'receivers') this.channel.disarmReceiver();
+    else this.channel.disarmSender();
+  }
+
+  /** Blocks until this endpoint is woken, for so long at most, unless a second look at what `attempt` finds is worth it. */
+  sleep<T>(ms: number, attempt: () => T | undefined): T | undefined {
+    const { endpoint } = this.channel;
+    this.#sleepers.prepare(endpoint);
+    this.channel.armReceiver(true);
+    try {
+      const found = attempt();
+      if (found === undefined && !this.#sleepers.sleep(endpoint, Math.min(ms, LOOK_MS))) this.#heap.blocked();
+      return found;
+    } finally {
+      this.#sleepers.done(endpoint);
+      this.#disarm('receivers');
+    }
+  }
+
+  close(): void {
+    this.assertOpen();
+    this.channel.close();
+    this.#sleepers.wakeAll();
+    this.pump();
+  }
+
+  leave(): void {
+    if (!this.open) return;
+    this.open = false;
+    this.#heap.endpoints.delete(this);
+    this.channel.leave();
+    this.#sleepers.wakeAll();
+    const { receivers, senders } = this.#queues;
+    for (const waiter of [...receivers.splice(0), ...senders.splice(0)]) waiter.reject(this.closed());
+    this.#keep();
+  }
+
+  ref(): void {
+    this.#setRefed(true);
+  }
+
+  unref(): void {
+    this.#setRefed(false);
+  }
+
+  #setRefed(refed: boolean): void {
+    this.#refed = refed;
+    for (const { timer } of [...this.#queues.receivers, ...this.#queues.senders]) {
+      if (refed) timer?.ref();
+      else timer?.unref();
+    }
+    this.#keep();
+  }
+
+  /** Whoever waits keeps the process alive. Meanwhile this endpoint is not collected, nor while it holds the channel open. */
+  #keep(): void {
+    const awaited = this.#queues.receivers.length + this.#queues.senders.length > 0;
+    this.#mail.kept = this.open && (awaited || this.#holdsOpen) ? this : undefined;
+    const alive = this.#refed && awaited;
+    if (!this.open || alive === this.#keepsAlive) return;
+    this.#keepsAlive = alive;
+    if (alive) this.channel.ref();
+    else this.channel.unref();
+  }
+
+  assertOpen(): void {
+    if (!this.open) throw this.closed();
+    this.#heap.assertOpen();
+  }
+
+  closed(): SlabPoolError {
+    return new SlabPoolError('ERR_SLABPOOL_CHANNEL_CLOSED', 'the channel was closed, or this thread has left it', {
+      pool: this.#heap.name,
+    });
+  }
+
+  #timeout(queue: Queue, timeoutMs: number): SlabPoolError {
+    const missed = queue === 'receivers' ? 'no message came' : 'the channel stayed full';
+    return new SlabPoolError('ERR_SLABPOOL_TIMEOUT', `${missed} for ${timeoutMs} ms`, {
+      pool: this.#heap.name,
+      details: { timeoutMs },
+    });
+  }
+}

@@ -1,0 +1,115 @@
+import { invalidArg, SlabPoolError } from '../errors.js';
+import type { Backend, ResolvedOptions } from '../options.js';
+import { type Binary, loadBinary, type NoBinary } from './binary.js';
+import { atFarewell } from './clean-exit.js';
+import type { Core, CoreAddress } from './core.js';
+import { failure } from './failures.js';
+import { JsCore } from './js.js';
+import { type LoadedAddon, NativeCore } from './native.js';
+
+/** Which core a pool runs on, and why it is that one. */
+export interface BackendInfo {
+  readonly kind: Backend;
+  readonly reason: string;
+}
+
+let loaded: Binary | NoBinary | undefined;
+
+/** Looks for the addon once in each thread, at its first pool. @throws `ERR_SLABPOOL_BACKEND` */
+export function load(): Binary | NoBinary {
+  if (loaded !== undefined) return loaded;
+  loaded = loadBinary();
+  if ('addon' in loaded) atFarewell(loaded.addon.sayFarewell);
+  return loaded;
+}
+
+/** The addon of this thread, or the reason why it has none. @throws `ERR_SLABPOOL_BACKEND` */
+export function loadAddon(): LoadedAddon | string {
+  const found = load();
+  return 'addon' in found ? found.addon : why(found);
+}
+
+function why({ reason, remedy }: NoBinary): string {
+  return `${reason}. ${remedy}`;
+}
+
+/** What the TypeScript core's budget is made of: as fine as on most systems, since V8 does not say. */
+const JS_PAGE = 4096;
+
+/** Bytes of a page of the core that such a backend is: the budget of the native core is charged by the system's. */
+export function pageSizeOf(backend: 'auto' | Backend): number {
+  const addon = backend === 'js' ? 'not wanted' : loadAddon();
+  return typeof addon === 'string' ? JS_PAGE : addon.pageSize();
+}
+
+let warned = false;
+
+/** The TypeScript core is slower, and nobody asked for it. */
+function warn({ reason, remedy, refused }: NoBinary): void {
+  if (!refused || warned) return;
+  warned = true;
+  process.emitWarning(`${reason}. Pools run on the TypeScript core instead. ${remedy}`, {
+    type: 'SlabPoolWarning',
+    code: 'SLABPOOL_BACKEND',
+  });
+}
+
+export interface OpenedCore {
+  readonly core: Core;
+  readonly backend: BackendInfo;
+}
+
+/** The core for a pool with these options. */
+export function openCore(options: ResolvedOptions): OpenedCore {
+  const { backend, name } = options;
+  if (backend === 'js') {
+    return { core: new JsCore(options), backend: { kind: 'js', reason: "asked for by { backend: 'js' }" } };
+  }
+  const found = load();
+  if ('addon' in found) {
+    return {
+      core: createNative(found.addon, options),
+      backend: { kind: 'native', reason: 'the native addon is loaded' },
+    };
+  }
+  if (backend === 'native') {
+    throw new SlabPoolError('ERR_SLABPOOL_BACKEND', `{ backend: 'native' } cannot be had: ${why(found)}`, {
+      pool: name,
+    });
+  }
+  warn(found);
+  return { core: new JsCore(options), backend: { kind: 'js', reason: why(found) } };
+}
+
+function createNative(addon: LoadedAddon, options: ResolvedOptions): NativeCore {
+  const { maxBytes, name } = options;
+  try {
+    return NativeCore.create(addon, options);
+  } catch (cause) {
+    throw failure(cause, name, { maxBytes });
+  }
+}
+
+/** The core of a pool that another thread made. */
+export function joinCore(address: CoreAddress, { name, tiers, maxBytes }: ResolvedOptions): OpenedCore {
+  const addon = loadAddon();
+  if (typeof addon === 'string' || addon.copyId !== address.copyId) {
+    const why =
+      typeof addon === 'string'
+        ? addon
+        : 'it was made by another copy of the addon in this process, or by another process';
+    throw new SlabPoolError('ERR_SLABPOOL_BACKEND', `cannot attach: ${why}`, { pool: name });
+  }
+  let core: NativeCore | null;
+  try {
+    core = NativeCore.join(addon, address, tiers, maxBytes);
+  } catch (cause) {
+    throw failure(cause, name);
+  }
+  if (core?.draining) {
+    core.close();
+    throw new SlabPoolError('ERR_SLABPOOL_CLOSED', 'cannot attach: it is being drained', { pool: name });
+  }
+  if (core === null) throw invalidArg('attach(handle)', 'a handle with the options of the pool', 'others', name);
+  return { core, backend: { kind: 'native', reason: 'the native addon is loaded' } };
+}

@@ -1,0 +1,225 @@
+import { throwIfAborted } from '../base/abort.js';
+import { now } from '../base/clock.js';
+import { type Limits, watchLimits } from '../base/wait-options.js';
+import { type Core, DRAINING, QUEUE_FULL } from '../core/core.js';
+import { SlabPoolError } from '../errors.js';
+import type { Block } from '../lease/block.js';
+import { Lease } from '../lease/lease.js';
+import type { Magazine } from '../lease/magazine.js';
+import type { ResolvedOptions } from '../options.js';
+import type { Heap } from './heap.js';
+import { unwatch, type Watched, watch } from './keep-alive.js';
+
+interface Waiter {
+  readonly size: number;
+  serve(block: Block): void;
+  /** Whoever waits gives up, or is given up. */
+  fail(reason: unknown): void;
+}
+
+/**
+ * Those of this thread that wait: for budget in the core's queue, with the other threads', or for room for an oversize buffer, which
+ * is each thread's own.
+ */
+export class Waiting implements Watched {
+  readonly #heap: Heap;
+  readonly #core: Core;
+  /** By the core's number. */
+  readonly #inCore = new Map<number, Waiter>();
+  readonly #forOversize = new Set<Waiter>();
+  readonly #most: number;
+  timedOut = 0;
+  aborted = 0;
+  /** Those that waited for room for an oversize buffer. */
+  oversize = 0;
+  /** Milliseconds that those who were served have waited. */
+  totalMs = 0;
+
+  constructor(heap: Heap, core: Core, { maxWaiting }: ResolvedOptions) {
+    this.#heap = heap;
+    this.#core = core;
+    this.#most = maxWaiting;
+  }
+
+  /** Of this thread. */
+  get size(): number {
+    return this.#inCore.size + this.#forOversize.size;
+  }
+
+  get forOversize(): number {
+    return this.#forOversize.size;
+  }
+
+  /** A lease of a block of the magazine's tier, once it is this request's turn. */
+  forBudget(magazine: Magazine, size: number, limits: Limits): Promise<Lease> {
+    let number = 0;
+    const withdraw = () => {
+      this.#inCore.delete(number);
+      // If it was served meanwhile, the block goes back at once.
+      if (!this.#core.cancel(number)) this.collect();
+      this.#watch();
+    };
+    return this.#wait(size, limits, withdraw, (waiter) => {
+      this.#heap.noteExhausted(magazine.capacity, true);
+      number = this.#core.wait(magazine.sizeClass, this.#most);
+      if (number > 0) {
+        this.#inCore.set(number, waiter);
+        this.#watch();
+      } else {
+        waiter.fail(this.#refusal(number, size));
+      }
+      this.#heap.mail();
+    });
+  }
+
+  /** A lease of an oversize buffer, once there is room for it and all that came before. */
+  async forRoom(size: number, limits: Limits): Promise<Lease> {
+    if (this.forOversize >= this.#most) throw this.#full(size, this.forOversize);
+    this.oversize++;
+    let joined: Waiter;
+    const withdraw = () => {
+      this.#forOversize.delete(joined);
+      this.serveOversize(); // it may have been the one that all others waited for
+    };
+    return this.#wait(size, limits, withdraw, (waiter) => {
+      joined = waiter;
+      this.#forOversize.add(waiter);
+      this.#watch();
+    });
+  }
+
+  #wait(size: number, limits: Limits, withdraw: () => void, join: (waiter: Waiter) => void): Promise<Lease> {
+    return new Promise((resolve, reject) => {
+      // Subscribers may have aborted it on the way here.
+      throwIfAborted(limits.signal);
+      const since = now();
+      const waiter: Waiter = {
+        size,
+        serve: (block) => {
+          limit.end();
+          this.totalMs += now() - since;
+          resolve(new Lease(block, size));
+        },
+        fail(reason) {
+          limit.end();
+          reject(reason);
+        },
+      };
+      const giveUp = (reason: unknown) => {
+        withdraw();
+        waiter.fail(reason);
+        this.#heap.outbox.publish();
+      };
+      const expired = () => {
+        this.timedOut++;
+        giveUp(this.timeout(size, limits.timeout));
+      };
+      const aborted = (reason: unknown) => {
+        this.aborted++;
+        giveUp(reason);
+      };
+      const limit = watchLimits(limits, expired, aborted);
+      join(waiter);
+    });
+  }
+
+  /** Hands out what the core has granted. */
+  collect(): void {
+    for (let number = this.#core.collect(); number !== 0; number = this.#core.collect()) {
+      const waiter = this.#inCore.get(Math.abs(number));
+      this.#inCore.delete(Math.abs(number));
+      if (number < 0) {
+        waiter?.fail(this.#outOfMemory(waiter.size));
+        continue;
+      }
+      let block: Block;
+      try {
+        block = this.#heap.granted(waiter?.size ?? 0);
+      } catch (error) {
+        waiter?.fail(error);
+        continue;
+      }
+      if (waiter === undefined) this.#heap.keep(block);
+      else waiter.serve(block);
+    }
+    this.#watch();
+  }
+
+  /** An oversize buffer was dropped. */
+  serveOversize(): void {
+    for (const waiter of this.#forOversize) {
+      if (!this.#heap.oversize.fits(waiter.size)) break;
+      this.#forOversize.delete(waiter);
+      try {
+        waiter.serve(this.#heap.oversize.make(waiter.size));
+      } catch (error) {
+        waiter.fail(error);
+      }
+    }
+    this.#watch();
+  }
+
+  /** The pool is about to be closed. */
+  failAll(reason: () => SlabPoolError): void {
+    const all = [...this.#inCore.values(), ...this.#forOversize];
+    const numbers = [...this.#inCore.keys()];
+    this.#inCore.clear();
+    this.#forOversize.clear();
+    // The last one first: as long as the first one waits, nobody behind it is served in vain.
+    for (const number of numbers.reverse()) this.#core.cancel(number);
+    this.collect();
+    for (const { fail } of all) fail(reason());
+  }
+
+  timeout(size: number, timeoutMs: number): SlabPoolError {
+    const { waiting } = this.#core;
+    const outstanding = this.#heap.outstanding();
+    const own = outstanding === 0 ? '' : `. The thread that waits holds ${outstanding} leases itself`;
+    return new SlabPoolError(
+      'ERR_SLABPOOL_TIMEOUT',
+      `no room for ${size} bytes within ${timeoutMs} ms. Release leases sooner, wait longer, or raise maxBytes${own}`,
+      { pool: this.#heap.name, details: { sizeBytes: size, timeoutMs, waiting, outstanding } },
+    );
+  }
+
+  /** Why the core gives no place in its queue. */
+  #refusal(status: number, size: number): SlabPoolError {
+    if (status === DRAINING) return this.#heap.ended();
+    return status === QUEUE_FULL ? this.#full(size, this.#core.waiting) : this.#outOfMemory(size);
+  }
+
+  #full(size: number, waiting: number): SlabPoolError {
+    return new SlabPoolError(
+      'ERR_SLABPOOL_QUEUE_FULL',
+      `${size} bytes cannot be waited for: ${waiting} requests wait already, and maxWaiting is ${this.#most}. ` +
+        'Take less work on at once, or raise maxWaiting or maxBytes',
+      { pool: this.#heap.name, details: { sizeBytes: size, waiting, maxWaiting: this.#most } },
+    );
+  }
+
+  #outOfMemory(size: number): SlabPoolError {
+    return new SlabPoolError('ERR_SLABPOOL_OUT_OF_MEMORY', `the system has no memory for ${size} bytes`, {
+      pool: this.#heap.name,
+      details: { sizeBytes: size },
+    });
+  }
+
+  #watch(): void {
+    if (this.size > 0) watch(this);
+    else unwatch(this);
+  }
+
+  get othersMayServe(): boolean {
+    return this.#inCore.size > 0 && this.#core.othersMayServe;
+  }
+
+  get description(): string {
+    const { name, oversize } = this.#heap;
+    const sizes = [...this.#inCore.values(), ...this.#forOversize].map(({ size }) => size);
+    const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
+    return (
+      `pool '${name}', ${sizes.length} requests of up to ${largest} bytes, while the thread itself holds ` +
+      `${this.#heap.outstanding()} leases (${oversize.count} of them oversize)`
+    );
+  }
+}

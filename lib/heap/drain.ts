@@ -1,0 +1,81 @@
+import { type Limits, watchLimits } from '../base/wait-options.js';
+import { SlabPoolError } from '../errors.js';
+import type { Heap } from './heap.js';
+import { unwatch, type Watched, watch } from './keep-alive.js';
+import { outOf } from './still-out.js';
+
+/** One that waits for the end. */
+interface Waiter {
+  done(): void;
+  fail(reason: unknown): void;
+}
+
+/** Those of this thread that wait until the last lease, ticket and message of the pool is back. */
+export class Drain implements Watched {
+  readonly #heap: Heap;
+  readonly #waiters = new Set<Waiter>();
+
+  constructor(heap: Heap) {
+    this.#heap = heap;
+  }
+
+  /** From now on the pool gives nothing out, in any thread. Resolves when nothing is out any more. */
+  begin(limits: Limits): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        this.#waiters.delete(waiter);
+        if (this.#waiters.size === 0) unwatch(this);
+        limit.end();
+      };
+      const waiter: Waiter = {
+        done() {
+          settle();
+          resolve();
+        },
+        fail(reason) {
+          settle();
+          reject(reason);
+        },
+      };
+      const expired = () => waiter.fail(this.#stillOut(limits.timeout));
+      const limit = watchLimits(limits, expired, waiter.fail);
+      this.#waiters.add(waiter);
+      watch(this);
+      this.#heap.drain();
+      if (limits.timeout === 0 && this.#waiters.has(waiter)) expired();
+    });
+  }
+
+  /** Something came back. */
+  check(): void {
+    if (this.#waiters.size === 0 || !this.#heap.drained) return;
+    for (const { done } of this.#waiters) done();
+  }
+
+  /** The pool is about to be closed. */
+  failAll(): void {
+    if (this.#waiters.size === 0) return;
+    const { list, sites, details } = outOf(this.#heap);
+    const message = `it was closed before it was drained: still out are ${list}${sites}`;
+    const reason = () => new SlabPoolError('ERR_SLABPOOL_CLOSED', message, { pool: this.#heap.name, details });
+    for (const { fail } of this.#waiters) fail(reason());
+  }
+
+  #stillOut(timeoutMs: number): SlabPoolError {
+    const { list, sites, details } = outOf(this.#heap);
+    return new SlabPoolError(
+      'ERR_SLABPOOL_TIMEOUT',
+      `not drained within ${timeoutMs} ms: still out are ${list}${sites}. Nothing is given out any more: have them released, ` +
+        'received or adopted, and drain() again, or close()',
+      { pool: this.#heap.name, details: { timeoutMs, ...details } },
+    );
+  }
+
+  get othersMayServe(): boolean {
+    return this.#heap.core.othersMayServe;
+  }
+
+  get description(): string {
+    return `pool '${this.#heap.name}', drain(), while still out are ${outOf(this.#heap).list}`;
+  }
+}

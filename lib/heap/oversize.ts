@@ -1,0 +1,119 @@
+import type { Bytes } from '../base/bytes.js';
+import { ownMemory, takeBack } from '../core/runtime-memory.js';
+import { SlabPoolError } from '../errors.js';
+import { events, type OversizeEvent } from '../events.js';
+import { Block } from '../lease/block.js';
+import { Magazine } from '../lease/magazine.js';
+import type { ResolvedOptions } from '../options.js';
+import type { Heap } from './heap.js';
+
+/** In the place of the size class of their magazine; what stands for other blocks has less. */
+export const OVERSIZE = -1;
+
+/**
+ * Requests above `maxPooledSize`: ordinary buffers of the runtime behind the same lease, counted, capped, and dropped to the
+ * garbage collector on release. Go's, .NET's and Netty's pools do the same with what is too large to keep.
+ *
+ * Identity: `outBytes` == sum of the sizes of oversize leases that are out, and `outBytes` <= `maxOversizeBytes`.
+ */
+export class Oversize {
+  /** Keeps nothing: with its limit of 0, each release comes back to {@link drop}. */
+  readonly magazine: Magazine;
+  readonly #heap: Heap;
+  readonly #maxBytes: number;
+  readonly #zero: ResolvedOptions['zero'];
+  /** What becomes of a lease that is forgotten: its memory comes back to the runtime, so its charge comes back as well. */
+  readonly #forgotten = new FinalizationRegistry<number>((size) => this.#discharge(size));
+  /** Leases that are out. */
+  count = 0;
+  /** Leases that were released or forgotten. */
+  dropped = 0;
+  outBytes = 0;
+  peakBytes = 0;
+  refused = 0;
+
+  constructor(heap: Heap, { maxOversizeBytes, zero }: ResolvedOptions) {
+    this.#heap = heap;
+    this.#maxBytes = maxOversizeBytes;
+    this.#zero = zero;
+    this.magazine = new Magazine(heap, OVERSIZE, 0, 0, false);
+  }
+
+  fits(size: number): boolean {
+    return size <= this.#maxBytes - this.outBytes;
+  }
+
+  /** Whether it would fit if nothing else were out. */
+  everFits(size: number): boolean {
+    return size <= this.#maxBytes;
+  }
+
+  make(size: number): Block {
+    if (!this.fits(size)) {
+      this.refused++;
+      this.#note(size, false);
+      throw new SlabPoolError(
+        'ERR_SLABPOOL_OVERSIZE',
+        `${size} bytes are above the largest tier and do not fit: of maxOversizeBytes ${this.#maxBytes}, ` +
+          `${this.outBytes} are out in ${this.count} leases. Release them sooner, or raise maxOversizeBytes or maxPooledSize`,
+        {
+          pool: this.#heap.name,
+          details: { sizeBytes: size, maxOversizeBytes: this.#maxBytes, outBytes: this.outBytes },
+        },
+      );
+    }
+    const block = this.#watched(ownMemory(this.#allocate(size)));
+    this.count++;
+    this.outBytes += size;
+    this.peakBytes = Math.max(this.peakBytes, this.outBytes);
+    const leased = --this.magazine.untilSample === 0 ? this.#heap.tracker.sample(this.magazine, block, size) : block;
+    this.#note(size, true);
+    return leased;
+  }
+
+  #watched(bytes: Bytes): Block {
+    const block = new Block(bytes, -1, this.magazine);
+    // The ArrayBuffer, not the lease: somebody may still have a view, and with it the memory.
+    this.#forgotten.register(block.buffer, block.capacity, block);
+    return block;
+  }
+
+  /** The bytes of a leased block are in these now, as its holder says: the block to go on with, or null if they are not. */
+  reclaim(block: Block, bytes: Bytes): Block | null {
+    if (!takeBack(bytes, block.capacity)) return null;
+    this.#forgotten.unregister(block);
+    return this.#watched(bytes);
+  }
+
+  #note(size: number, served: boolean): void {
+    const { name: pool, outbox } = this.#heap;
+    outbox.add(events.oversize, { pool, size, outBytes: this.outBytes, served } satisfies OversizeEvent);
+  }
+
+  #allocate(size: number): Bytes {
+    try {
+      return this.#zero === 'acquire' ? Buffer.from(new ArrayBuffer(size)) : Buffer.allocUnsafeSlow(size);
+    } catch (cause) {
+      throw new SlabPoolError('ERR_SLABPOOL_OUT_OF_MEMORY', `the runtime cannot allocate ${size} bytes`, {
+        pool: this.#heap.name,
+        details: { sizeBytes: size },
+        cause,
+      });
+    }
+  }
+
+  drop(block: Block): void {
+    if (this.#zero === 'release' && block.bytes.length > 0) block.bytes.fill(0);
+    this.#forgotten.unregister(block);
+    this.#discharge(block.capacity);
+  }
+
+  #discharge(size: number): void {
+    this.count--;
+    this.outBytes -= size;
+    this.dropped++;
+    this.#heap.waiting.serveOversize();
+    this.#heap.drains.check();
+    this.#heap.endIfEmpty();
+  }
+}

@@ -1,0 +1,49 @@
+import { formatDuration } from '../base/format.js';
+import type { Heap } from './heap.js';
+
+/** What of a pool is not free. */
+export interface Out {
+  /** As a part of a sentence; empty if nothing is out. */
+  readonly list: string;
+  /** Where this thread's leases were acquired, as far as they are tracked; as a part of a sentence. */
+  readonly sites: string;
+  readonly details: {
+    /** Leases of this thread. */
+    readonly outstanding: number;
+    /** Blocks that other threads have: leased, or in magazines that they have not emptied yet. */
+    readonly elsewhere: number;
+    /** Tickets that this thread has sent and nobody has adopted. */
+    readonly tickets: number;
+    /** Blocks in tickets and messages, of all threads. */
+    readonly transit: number;
+  };
+}
+
+export function outOf(heap: Heap): Out {
+  const outstanding = heap.outstanding();
+  const { core, oversize, magazines } = heap;
+  const list: string[] = [];
+  for (const { held, count, capacity } of magazines) {
+    const leased = held - count;
+    if (leased > 0) list.push(`${leased} of ${capacity} bytes`);
+  }
+  if (oversize.count > 0) list.push(`${oversize.count} oversize`);
+  const elsewhere = core.threads().reduce((sum, { here, out }) => sum + (here ? 0 : out), 0);
+  const sent = core.inTransit();
+  const transit = sent.reduce((sum, { count }) => sum + count, 0);
+  const own = sent.find(({ here }) => here);
+  const tickets = own?.count ?? 0;
+  if (own !== undefined)
+    list.push(`${tickets} in tickets of this thread (the oldest for ${formatDuration(own.oldestMs)})`);
+  if (elsewhere > 0) list.push(`${elsewhere} with other threads`);
+  if (transit > tickets) list.push(`${transit - tickets} in channels, grants and tickets of other threads`);
+  return { list: list.join(', '), sites: sitesOf(heap), details: { outstanding, tickets, elsewhere, transit } };
+}
+
+function sitesOf({ tracker }: Heap): string {
+  const counts = new Map<string, number>();
+  for (const { site } of tracker.leases(0)) counts.set(site, (counts.get(site) ?? 0) + 1);
+  for (const { site, count } of tracker.leaks.values()) counts.set(site, (counts.get(site) ?? 0) + count);
+  if (counts.size === 0) return '';
+  return `. Of those that are tracked: ${[...counts].map(([site, count]) => `${count} acquired at ${site}`).join('; ')}`;
+}

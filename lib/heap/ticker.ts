@@ -1,0 +1,99 @@
+import { clearTimeout, setTimeout } from 'node:timers';
+import { now } from '../base/clock.js';
+import { outside } from '../base/outside.js';
+import type { Core } from '../core/core.js';
+import { PressureGauge, type PressureLevel } from '../core/pressure.js';
+import type { ResolvedOptions } from '../options.js';
+import type { Heap } from './heap.js';
+
+/** Timers may be early by less than this, in milliseconds. */
+const TIMER_SLACK = 1;
+/** How often this thread asks how short memory is, in milliseconds. */
+const LOOK_MS = 1000;
+/** Between two parts of the table of blocks that are looked through, in milliseconds. */
+const SWEEP_MS = 10;
+
+/**
+ * When a thread looks after a pool that it has blocks of: at the end of an epoch, and once a second for how short memory is. By a
+ * timer that keeps neither the process nor the pool alive.
+ */
+export class Epochs {
+  readonly #heap: Heap;
+  readonly #gauge: PressureGauge;
+  readonly #ms: number;
+  #timer: NodeJS.Timeout | null = null;
+  #began = 0;
+  #tickDue = 0;
+
+  constructor(heap: Heap, core: Core, { name, epochMs, onPressure }: ResolvedOptions) {
+    this.#heap = heap;
+    this.#gauge = new PressureGauge(core, name, heap.outbox, onPressure);
+    this.#ms = epochMs;
+  }
+
+  /** There are blocks to look after. */
+  start(): void {
+    if (this.#timer !== null || this.#ms === 0) return;
+    this.#began = now();
+    this.#gauge.begin();
+    this.#arm('none');
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  /** For a thread that blocks, whose timers do not run. */
+  catchUp(): void {
+    if (this.#timer === null || now() < this.#tickDue) return;
+    clearTimeout(this.#timer);
+    this.tick();
+  }
+
+  /** The next tick is at the end of the epoch, or in a second; or very soon, if the last one left something to do. */
+  #arm(level: PressureLevel): void {
+    const at = now();
+    // Below 0 if the level has just made the epoch shorter.
+    const ends = Math.max(0, Math.ceil(this.#began + this.#length(level) - at));
+    const ms = this.#heap.sweeping ? SWEEP_MS : Math.min(ends, LOOK_MS);
+    this.#tickDue = at + ms;
+    // A pool that was dropped with a lease out is not to be kept by its own timer.
+    const epochs = new WeakRef(this);
+    this.#timer = outside(() => setTimeout(() => epochs.deref()?.tick(), ms).unref());
+  }
+
+  #length(level: PressureLevel): number {
+    return level === 'none' ? this.#ms : this.#ms / 4;
+  }
+
+  tick(): void {
+    this.#timer = null;
+    const heap = this.#heap;
+    if (heap.closed) return;
+    if (heap.sweeping) {
+      heap.sweep();
+      this.#arm('none');
+      return;
+    }
+    const level = this.#gauge.look();
+    // It may have called the user's function.
+    if (!heap.closed) this.#turn(level);
+    heap.outbox.publish();
+  }
+
+  #turn(level: PressureLevel): void {
+    const heap = this.#heap;
+    const critical = level === 'critical';
+    const ends = critical || now() >= this.#began + this.#length(level) - TIMER_SLACK;
+    if (ends) heap.flushQuiet(critical);
+    heap.tell();
+    this.#gauge.decide(level);
+    if (ends) {
+      this.#began = now();
+      heap.age(critical);
+    }
+    if (this.#timer !== null) return; // The user's function acquired.
+    if (heap.isWarm(this.#gauge.decides)) this.#arm(level);
+    else this.#gauge.end();
+  }
+}

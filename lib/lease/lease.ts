@@ -1,0 +1,193 @@
+import type { Bytes } from '../base/bytes.js';
+import { invalidArg, SlabPoolError } from '../errors.js';
+import type { Heap } from '../heap/heap.js';
+import { Spent } from '../tracking/trail.js';
+import type { Block } from './block.js';
+
+/**
+ * The right to use one buffer until it is released. Each acquire makes a fresh lease, so that a second release is noticed
+ * for certain, also when the buffer has a new owner by then; the buffer itself is reused.
+ *
+ * An asynchronous operation (`socket.write`, `fs.write`, zlib) uses the buffer until its callback: release after that.
+ */
+export class Lease {
+  /** Bytes that were asked for. */
+  readonly size: number;
+  /** Null once it has ended; if it was tracked, what tells where. */
+  #block: Block | Spent | null;
+
+  /** @internal */
+  constructor(block: Block, size: number) {
+    this.#block = block;
+    this.size = size;
+  }
+
+  /** Whether it has ended: released, or handed over. Never throws. */
+  get released(): boolean {
+    const block = Lease.#of(this, 'released');
+    return block === null || block instanceof Spent;
+  }
+
+  /** A Buffer over all `capacity` bytes; the same object whenever this block is leased. */
+  // The two getters are kept below 28 bytes of bytecode: V8 inlines such small functions always, but larger getters last,
+  // when the caller's inlining budget may be used up.
+  get bytes(): Bytes {
+    return (this.#block ?? released()).bytes;
+  }
+
+  /** The ArrayBuffer, of exactly `capacity` bytes: no other block is reachable through it. */
+  get buffer(): ArrayBuffer {
+    return (this.#block ?? released()).buffer;
+  }
+
+  /** Bytes of the tier, at least `size`. */
+  get capacity(): number {
+    return this.bytes.length;
+  }
+
+  /** A Buffer of exactly `size` bytes. A fresh object each time: keep it off the hot path. */
+  view(): Bytes {
+    const block = Lease.#of(this, 'view()') ?? released();
+    return block.bytes.subarray(0, this.size);
+  }
+
+  /**
+   * Gives the buffer back, also when the pool was closed meanwhile.
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED` the second time
+   */
+  release(): void {
+    // Both comparisons strict: a loose one makes the lease escape, and V8 create it, where it would leave it out.
+    if (this === undefined || this === null || !(#block in this)) lost('release()');
+    const block = this.#block ?? released();
+    const { magazine } = block;
+    this.#block = null;
+    const spent = magazine.put(block as Block);
+    if (spent !== null) this.#block = spent;
+  }
+
+  /**
+   * Another lease of the same buffer, for another reader, such as the sockets of a broadcast: the buffer goes back when the last of them is
+   * released. Each is released once, like any lease. While there are several, none can be handed over or reclaimed.
+   * (Netty's `retain()`, with a release that is checked for each.)
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`
+   */
+  retain(): Lease {
+    const block = Lease.#of(this, 'retain()') ?? released();
+    const shared = block.magazine.heap.readers.retain(block as Block);
+    this.#block = shared;
+    return new Lease(shared, this.size);
+  }
+
+  /**
+   * Adds to the trail of this lease if it is tracked: how far the program came with it, for `trackedLeases()` and the reports of
+   * leaks. The latest 8 are kept. (Netty's `touch()`.)
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`
+   */
+  touch(hint = ''): void {
+    const block = Lease.#of(this, 'touch()') ?? released();
+    const { heap } = block.magazine;
+    if (typeof hint !== 'string') throw invalidArg('touch(hint)', 'a string', hint, heap.name);
+    heap.tracker.touch(heap.readers.blockOf(block as Block), hint);
+  }
+
+  /**
+   * For byte streams: `reader.read(lease.bytes)` moves the lease's memory to a new ArrayBuffer, so that `bytes` has a length of 0,
+   * and this takes it back: `lease.reclaim(value)`. The lease then goes on with that ArrayBuffer, and `value` stays what it is.
+   * Where nothing comes back (the stream is cancelled, or fails), the memory is lost to the pool when the lease is released.
+   *
+   * Whether it is the very memory is told by its address on the native core. The TypeScript core, and oversize leases, have its length
+   * alone to go by, and that it was no lease's `buffer` before.
+   * @param memory the ArrayBuffer over the lease's memory, or a view of it
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_FOREIGN_BUFFER`,
+   * `ERR_SLABPOOL_SHARED`
+   */
+  reclaim(memory: ArrayBuffer | ArrayBufferView): void {
+    const block = Lease.#of(this, 'reclaim()') ?? released();
+    const { heap } = block.magazine;
+    this.#block = heap.reclaim(block as Block, memory);
+  }
+
+  /**
+   * Hands the buffer over: this lease is released, and whoever calls `pool.adopt(ticket)` first, in any thread, has the next
+   * one, and sees every byte that was written before. The ticket is a number, so it travels in a message, a
+   * SharedArrayBuffer, anywhere; the next lease has the `size` of this one.
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_OVERSIZE`, `ERR_SLABPOOL_DETACHED`, `ERR_SLABPOOL_CLOSED`
+   */
+  transfer(): number {
+    const block = Lease.#of(this, 'transfer()') ?? released();
+    const { heap } = block.magazine;
+    const ticket = heap.transfer(block as Block, this.size);
+    this.#block = heap.left(block as Block);
+    return ticket;
+  }
+
+  /** `using`: releases unless that has happened, or the pool is closed. */
+  [Symbol.dispose](): void {
+    if (this === undefined || this === null || !(#block in this)) lost('[Symbol.dispose]()');
+    const block = this.#block;
+    if (block === null || block instanceof Spent) return;
+    this.#block = null;
+    const spent = block.magazine.put(block);
+    if (spent !== null) this.#block = spent;
+  }
+
+  /** What `self`, on which `member` was called, has of its block. */
+  static #of(self: Lease, member: string): Block | Spent | null {
+    if (typeof self !== 'object' || self === null || !(#block in self)) lost(member);
+    return self.#block;
+  }
+
+  /**
+   * Ends a lease of `heap`: its block, which the caller now has to put back.
+   * @internal
+   */
+  static end(lease: Lease, heap: Heap): Block {
+    const block = Lease.blockOf(lease, heap);
+    lease.#block = null;
+    return block;
+  }
+
+  /**
+   * After {@link end}, which it undoes; or what is left of the lease, as {@link Magazine.put} and {@link Heap.left} tell.
+   * @internal
+   */
+  static resume(lease: Lease, block: Block | Spent | null): void {
+    lease.#block = block;
+  }
+
+  /**
+   * The block of a lease of `heap` that is not released.
+   * @internal
+   */
+  static blockOf(lease: Lease, heap: Heap): Block {
+    if (typeof lease !== 'object' || lease === null || !(#block in lease)) {
+      throw invalidArg('release(lease)', 'a lease that acquire() returned', lease, heap.name);
+    }
+    const block = lease.#block ?? released();
+    if (block.magazine.heap !== heap) {
+      throw new SlabPoolError(
+        'ERR_SLABPOOL_FOREIGN_LEASE',
+        `the lease belongs to pool '${block.magazine.heap.name}'; release it there, or call lease.release()`,
+        { pool: heap.name },
+      );
+    }
+    return block as Block;
+  }
+}
+
+/** `this` is no lease, so nothing was done to any: whoever has it can still release it. */
+function lost(member: string): never {
+  throw new SlabPoolError(
+    'ERR_SLABPOOL_INVALID_THIS',
+    `lease.${member} was called on something that is no lease; the lease is still out. A method that is passed as a callback loses its lease: pass ` +
+      `() => lease.${member}. Of a lease behind a Proxy, call it on the lease itself`,
+  );
+}
+
+function released(): never {
+  throw new SlabPoolError(
+    'ERR_SLABPOOL_LEASE_RELEASED',
+    'this lease was released before; its buffer may belong to somebody else by now. Release each lease once, and use ' +
+      'nothing of it afterwards',
+  );
+}

@@ -1,0 +1,119 @@
+import type { Heap } from '../heap/heap.js';
+import type { Spent } from '../tracking/trail.js';
+import type { Block } from './block.js';
+
+/**
+ * This thread's freelist of one class (J. Bonwick, "Magazines and Vmem", USENIX 2001): the only thing that acquire and
+ * release touch as long as it is neither empty nor full. Two batches long: a full one flushes its cold half. In a thread that
+ * only releases, one batch, and a full one flushes it all.
+ *
+ * Identity: `held` (blocks that the core counts as out with this thread) == `count` + blocks that are leased.
+ */
+export class Magazine {
+  readonly capacity: number;
+  /** Index of the class in the core. */
+  readonly sizeClass: number;
+  readonly heap: Heap;
+  /** The next larger tier. */
+  next: Magazine | null = null;
+  /** A stack: the first `count` elements; the last one was released last and is the warmest. */
+  readonly blocks: Block[] = [];
+  count = 0;
+  held = 0;
+  /** Blocks in a full batch. */
+  readonly batch: number;
+  /** Blocks that there is room for: two batches, or one while this thread only releases. */
+  size: number;
+  /** How far {@link put} fills the stack by itself: its size, or 0 where each release needs the slow path. */
+  limit: number;
+  readonly #byItself: boolean;
+  #suspended = false;
+  /** Leases that the core has been told of. */
+  reported = -0;
+  /** Acquires up to the one that the tracker looks at next. Counting these down is all that statistics cost each acquire. */
+  untilSample = 0;
+  /** Acquires from the sample before to the next one. */
+  interval = 1;
+  /** Those up to the next sample. Minus zero is a double: counting on from 2^31 then changes no representation, so deoptimises nothing. */
+  #acquiresAtSample = -0;
+  #acquiresBefore = -0;
+  #acquiresAtTick = -0;
+
+  constructor(heap: Heap, sizeClass: number, capacity: number, batch: number, byItself: boolean) {
+    this.heap = heap;
+    this.sizeClass = sizeClass;
+    this.capacity = capacity;
+    this.batch = batch;
+    this.size = 2 * batch;
+    this.limit = byItself ? this.size : 0;
+    this.#byItself = byItself;
+    this.sampleAfter(1);
+  }
+
+  /** Leases taken. */
+  get acquires(): number {
+    return this.#acquiresAtSample - this.untilSample;
+  }
+
+  /** The next sample is the acquire that comes so many after the last one. */
+  sampleAfter(interval: number): void {
+    this.interval = interval;
+    this.#acquiresAtSample += interval - this.untilSample;
+    this.untilSample = interval;
+  }
+
+  /** The next sample is the acquire that comes so many after the last one, if it would come later. */
+  hasten(after: number): void {
+    const less = this.untilSample - after;
+    if (less <= 0) return;
+    this.interval -= less;
+    this.#acquiresAtSample -= less;
+    this.untilSample = after;
+  }
+
+  /** The last acquire was refused. */
+  uncount(): void {
+    this.#acquiresAtSample--;
+  }
+
+  /** This thread acquires: room for two batches. */
+  grow(): void {
+    this.#resize(2 * this.batch);
+  }
+
+  /** When it is full: whether nothing was acquired since it was full before. Then it has room for one batch from now on. */
+  shrinks(): boolean {
+    const unused = this.acquires === this.#acquiresBefore;
+    this.#acquiresBefore = this.acquires;
+    if (unused) this.#resize(this.batch);
+    return unused;
+  }
+
+  /** Once an epoch: whether nothing was acquired since the last time. */
+  quiet(): boolean {
+    const quiet = this.acquires === this.#acquiresAtTick;
+    this.#acquiresAtTick = this.acquires;
+    return quiet;
+  }
+
+  /** While it is suspended, each release takes the slow path. */
+  suspend(suspended: boolean): void {
+    this.#suspended = suspended;
+    this.#resize(this.size);
+  }
+
+  #resize(size: number): void {
+    this.size = size;
+    this.limit = this.#byItself && !this.#suspended ? size : 0;
+  }
+
+  /** What the lease of the block has to remember, or null. */
+  put(block: Block): Spent | null {
+    // A detached ArrayBuffer shows as a length of 0.
+    if (this.count < this.limit && block.bytes.length === this.capacity) {
+      this.blocks[this.count++] = block;
+      return null;
+    }
+    return this.heap.putSlow(this, block);
+  }
+}

@@ -1,0 +1,125 @@
+import { invalidArg, SlabPoolError } from '../errors.js';
+import { BufferPool } from '../pool.js';
+import type { PoolStats } from '../stats/stats.js';
+import { type Metric, POOL_METRICS, TIER_METRICS } from './catalogue.js';
+
+/** One value of one series. */
+export interface Sample {
+  /** Its name. */
+  readonly pool: string;
+  readonly value: number;
+  /** Values of the metric's labels, in their order. */
+  readonly labels: readonly (string | number)[];
+}
+
+export type Samples = ReadonlyMap<Metric, readonly Sample[]>;
+
+interface Member {
+  readonly pool: WeakRef<BufferPool>;
+  readonly metrics: readonly Metric[];
+  /** By series, the highest value of each counter so far. */
+  readonly counted: Map<string, number>;
+}
+
+export interface MetricsOptions {
+  /** Whether to export each tier as well, 17 series for each of up to 128. Default: false. */
+  perTier?: boolean;
+}
+
+export function metricsOf(perTier = false): readonly Metric[] {
+  return perTier ? [...POOL_METRICS, ...TIER_METRICS] : POOL_METRICS;
+}
+
+/**
+ * The pools that are exported to one place, one of each name. It keeps none of them alive; those that were closed or collected
+ * drop out by themselves.
+ */
+export class Collection {
+  readonly #members = new Map<string, Member>();
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  has(name: string): boolean {
+    return this.#members.has(name);
+  }
+
+  /**
+   * Whether `pool` can be added.
+   * @param what the public function that was called
+   * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`
+   */
+  check(pool: BufferPool, what: string, perTier: boolean | undefined): void {
+    if (!(pool instanceof BufferPool)) throw invalidArg(`${what}, pool`, 'a BufferPool', pool);
+    if (!['boolean', 'undefined'].includes(typeof perTier)) {
+      throw invalidArg(`${what}, option 'perTier'`, 'true or false', perTier);
+    }
+    pool.outstanding();
+    this.#dropEnded();
+    if (!this.has(pool.name)) return;
+    throw new SlabPoolError(
+      'ERR_SLABPOOL_INVALID_ARG',
+      `${what}: a pool of this name is exported to the same place already. Call what the first call returned, close that pool, or ` +
+        'give each pool a name of its own',
+      { pool: pool.name },
+    );
+  }
+
+  /** @returns what takes it out again; calling that twice does nothing */
+  add(pool: BufferPool, metrics: readonly Metric[]): () => void {
+    const { name } = pool;
+    const member: Member = { pool: new WeakRef(pool), metrics, counted: new Map() };
+    this.#members.set(name, member);
+    return () => {
+      if (this.#members.get(name) === member) this.#members.delete(name);
+      this.#dropEnded();
+    };
+  }
+
+  #dropEnded(): void {
+    for (const [name, { pool }] of this.#members) if (statsOf(pool) === null) this.#members.delete(name);
+  }
+
+  /** All values of all pools, with one look at each pool. */
+  read(): Samples {
+    const samples = new Map<Metric, Sample[]>();
+    for (const [pool, member] of this.#members) {
+      const stats = statsOf(member.pool);
+      if (stats === null) {
+        this.#members.delete(pool);
+        continue;
+      }
+      for (const metric of member.metrics) {
+        const found = samples.get(metric) ?? [];
+        samples.set(metric, found);
+        for (const [now, ...labels] of metric.read(stats)) {
+          const value = metric.kind === 'counter' ? highest(member.counted, `${metric.name} ${labels}`, now) : now;
+          found.push({ pool, value, labels });
+        }
+      }
+    }
+    return samples;
+  }
+}
+
+/**
+ * A snapshot meets other threads between two of their counters, so that a difference of counters, such as the hits of magazines,
+ * may step back for a moment. What reads counters would take that for a restart from zero, and count everything again. Real
+ * restarts there are none: the core's counters outlive the threads that count.
+ */
+function highest(counted: Map<string, number>, series: string, now: number): number {
+  const value = Math.max(now, counted.get(series) ?? 0);
+  counted.set(series, value);
+  return value;
+}
+
+/** Null when the pool was closed, or dropped and collected. */
+function statsOf(pool: WeakRef<BufferPool>): PoolStats | null {
+  try {
+    return pool.deref()?.stats() ?? null;
+  } catch (error) {
+    if (error instanceof SlabPoolError && error.code === 'ERR_SLABPOOL_CLOSED') return null;
+    throw error;
+  }
+}

@@ -1,0 +1,135 @@
+import { threadId } from 'node:worker_threads';
+import { events, type Outbox, type UseAfterReleaseEvent } from '../events.js';
+import type { Block } from '../lease/block.js';
+import type { ResolvedOptions } from '../options.js';
+import type { Spent } from './trail.js';
+
+const POISON = 0xde;
+const CHUNK = 64 * 1024;
+const poison = Buffer.alloc(CHUNK, POISON);
+const zeros = Buffer.alloc(CHUNK);
+/** The smallest that the system gives pages back by, which are zeros when they come again. */
+const PAGE = 4096;
+
+/**
+ * Released blocks are filled with a pattern; a block to be leased must still be full of it, or be zeros: from the system, or since
+ * `zero: 'release'` wipes it.
+ *
+ * In a pool that threads share, blocks come back as they were left by a thread that died: there, only those are looked at that
+ * have not left this thread's magazine.
+ */
+export class Poison {
+  /** Blocks that were found to be written to. */
+  writes = 0;
+  readonly #pool: string;
+  readonly #outbox: Outbox;
+  readonly #wiped: boolean;
+  /** By block number: filled, and what the last lease has left if that was tracked. */
+  readonly #filled = new Map<number, Spent | null>();
+  /** Of the last leases, those that a warning was given for. */
+  readonly #warned = new Set<string>();
+  #shared = false;
+
+  constructor({ name, zero }: ResolvedOptions, outbox: Outbox) {
+    this.#pool = name;
+    this.#outbox = outbox;
+    this.#wiped = zero === 'release';
+  }
+
+  /** The block was released, and wiped if it is to be. */
+  fill({ index, bytes }: Block): void {
+    if (!this.#wiped) bytes.fill(POISON);
+    this.#filled.set(index, null);
+  }
+
+  /** What the last lease of a block has left. */
+  remember({ index }: Block, spent: Spent): void {
+    if (!this.#filled.has(index)) return;
+    void spent.trail.acquired.frames;
+    void spent.ended.frames;
+    this.#filled.set(index, spent);
+  }
+
+  /** Other threads may use the pool's blocks from now on. */
+  share(): void {
+    this.#shared = true;
+    this.#filled.clear();
+  }
+
+  /** The block went to the core. */
+  flushed(index: number): void {
+    if (this.#shared) this.#filled.delete(index);
+  }
+
+  /** The block is about to be leased. */
+  check({ index, bytes }: Block): void {
+    const last = this.#filled.get(index);
+    this.#filled.delete(index);
+    if (last === undefined && this.#shared) return;
+    const [from, to] = written(bytes);
+    if (from === to) return;
+    this.writes++;
+    const event: UseAfterReleaseEvent = {
+      pool: this.#pool,
+      offset: from,
+      length: to - from,
+      capacity: bytes.length,
+      acquiredAt: last?.trail.acquired.site,
+      releasedAt: last?.ended.site,
+      thread: threadId,
+    };
+    if (events.useAfterRelease.hasSubscribers) {
+      this.#outbox.add(events.useAfterRelease, event);
+      return;
+    }
+    const { acquiredAt, releasedAt } = event;
+    const site = `${releasedAt}`;
+    if (this.#warned.has(site)) return;
+    this.#warned.add(site);
+    const who =
+      releasedAt === undefined
+        ? "To learn whose it was, set leakDetection: 'full'"
+        : `Its last lease was acquired at ${acquiredAt} and released at ${releasedAt}`;
+    process.emitWarning(
+      `pool '${this.#pool}': ${event.length} bytes at offset ${from} of a block of ${bytes.length} were written to after its ` +
+        `release, through a view that was kept. ${who}`,
+      { type: 'SlabPoolWarning', code: 'SLABPOOL_USE_AFTER_RELEASE' },
+    );
+  }
+}
+
+/** The range that is neither poison nor zeros: from the first such byte to behind the last one. Empty if there is none. */
+function written(bytes: Buffer): [from: number, to: number] {
+  let from = 0;
+  let to = 0;
+  for (let at = 0; at < bytes.length; at += CHUNK) {
+    const end = Math.min(at + CHUNK, bytes.length);
+    if (same(bytes, at, end, poison) || same(bytes, at, end, zeros)) continue;
+    for (let page = at; page < end; page += PAGE) {
+      const behind = Math.min(page + PAGE, end);
+      if (same(bytes, page, behind, poison) || same(bytes, page, behind, zeros)) continue;
+      const expected = mostly(bytes.subarray(page, behind));
+      for (let i = page; i < behind; i++) {
+        if (bytes[i] === expected) continue;
+        if (to === 0) from = i;
+        to = i + 1;
+      }
+    }
+  }
+  return [from, to];
+}
+
+function same(bytes: Buffer, from: number, to: number, reference: Buffer): boolean {
+  return bytes.compare(reference, 0, to - from, from, to) === 0;
+}
+
+/** What the rest of a page tells about what all of it was. */
+function mostly(page: Buffer): number {
+  let poisoned = 0;
+  let zero = 0;
+  for (const byte of page) {
+    if (byte === POISON) poisoned++;
+    else if (byte === 0) zero++;
+  }
+  return poisoned >= zero ? POISON : 0;
+}

@@ -1,0 +1,334 @@
+import { setImmediate } from 'node:timers';
+import { now } from '../base/clock.js';
+import { events, type LeakEvent, type Touch } from '../events.js';
+import type { Heap } from '../heap/heap.js';
+import { Block } from '../lease/block.js';
+import { Magazine } from '../lease/magazine.js';
+import type { ResolvedOptions } from '../options.js';
+import { RequestSizes } from './request-sizes.js';
+import { Spent, Stack, Trail } from './trail.js';
+
+/** Acquires of a tier of which each is sampled. */
+const COUNTED = 64;
+/** From then on the intervals between samples grow to the longest, as a share of what was acquired so far. */
+const SHARE = 16;
+const LONGEST_INTERVAL = 4096;
+/**
+ * A sampled lease takes some 5 µs, most of it for stacks. One in 4096 is nothing beside what a program does with 4096 buffers; a
+ * thread that does nothing else tracks fewer: this many in a burst, and then so many a millisecond, 1 % of its time.
+ */
+const BURST = 64;
+const PER_MS = 1;
+/**
+ * Of the budget: when more is out, some of each batch that is taken from the core are tracked, the more of them the less is left. Who
+ * holds what is out then is what somebody will want to know, and a lease that is forgotten gives its block back if it is tracked.
+ */
+const CROWDED = 1 / 4;
+/** One in so many, or fewer, are tracked at the least possible cost: {@link Tracker.magazineOf}. */
+const SELDOM = 1024;
+/** Leases that may end before somebody looks after them. */
+const QUEUE = 8;
+/** In the place of the size class of a magazine for stand-ins. */
+const STAND_INS = -2;
+/** Numbers of tracked leases stay integers of 31 bits. */
+const IDS = 2 ** 30;
+
+interface Tracked {
+  readonly block: Block;
+  readonly trail: Trail;
+  /** Of the tier, up to and including this one. */
+  readonly acquires: number;
+}
+
+/** Whether the block stands for another one, since its lease is tracked. */
+export function isStandIn({ magazine }: Block): boolean {
+  return magazine.sizeClass === STAND_INS;
+}
+
+export interface TrackedLeasesOptions {
+  /** Only those that are out for as long: milliseconds from 0. Default: 0. */
+  olderThanMs?: number;
+}
+
+/** A lease that is out, and tracked. */
+export interface TrackedLease {
+  /** Where it was acquired: the innermost frame that is not of this package. */
+  readonly site: string;
+  /** The frames from there on, one a line. */
+  readonly stack: string;
+  /** Bytes that were asked for. */
+  readonly size: number;
+  readonly capacity: number;
+  /** Milliseconds since it was acquired. */
+  readonly ageMs: number;
+  /** `threadId` of the worker, 0 for the main thread. */
+  readonly thread: number;
+  /** The latest calls of `touch()`, at most 8. */
+  readonly touches: readonly Touch[];
+}
+
+/**
+ * Looks at some of this thread's leases: what they asked for, how long they are out, and, for those that it tracks, where they
+ * come from. (Netty's `ResourceLeakDetector` has the levels; its hints are `touch()`.)
+ *
+ * A tracked lease is an ordinary one, over a stand-in for its block that nothing else refers to: what the lease dies with. It is
+ * told from a block by its magazine, so that the release of a block costs nothing more. It is registered for finalization once
+ * it has outlived a turn of the event loop; most do not, and so cost no more than their stacks.
+ */
+export class Tracker {
+  readonly requests = new RequestSizes();
+  readonly holds = { samples: 0, totalMs: 0 };
+  /** Tracked leases that were collected without a release. */
+  collected = 0;
+  /** By site. */
+  readonly leaks = new Map<string, LeakEvent & { count: number }>();
+  readonly #published = new Set<string>();
+  readonly #heap: Heap;
+  readonly #detection: ResolvedOptions['leakDetection'];
+  readonly #rate: number;
+  readonly #longest: number;
+  readonly #seldom: boolean;
+  /** Of stand-ins, by the magazine of their blocks: {@link magazineOf}. */
+  readonly #magazines = new Map<Magazine, Magazine>();
+  /** By the stand-in's index: the block that it stands for. */
+  readonly #tracked = new Map<number, Tracked>();
+  /** Stand-ins of this turn of the event loop, which are not registered yet. */
+  readonly #fresh = new Map<number, Block>();
+  /** {@link #settle} will be called at the end of this turn. */
+  #settles = false;
+  readonly #registry = new FinalizationRegistry<number>((id) => this.#lost(id));
+  #lastId = 0;
+  /** Blocks from other threads up to the one that is looked at next. */
+  untilReceived: number;
+  #affordable = BURST;
+  #affordableAt = 0;
+  /** Magazines whose next sample is to be tracked. */
+  readonly #crowded = new Set<Magazine>();
+
+  constructor(heap: Heap, { leakDetection, leakSampleRate, zero, debug }: ResolvedOptions, byItself: boolean) {
+    this.#heap = heap;
+    this.#detection = leakDetection;
+    this.#rate = leakSampleRate;
+    const each = leakDetection === 'full' || zero === 'acquire' || debug !== 'off';
+    this.#longest = each ? 1 : Math.min(leakSampleRate, LONGEST_INTERVAL);
+    this.untilReceived = this.#receivedInterval();
+    this.#seldom = leakDetection === 'sampled' && leakSampleRate >= SELDOM && byItself;
+  }
+
+  /** The acquire that ends an interval of `magazine`: its block, or a stand-in. */
+  sample(magazine: Magazine, block: Block, size: number): Block {
+    this.drain();
+    const { interval, acquires } = magazine;
+    this.requests.add(size, interval);
+    const most = acquires < COUNTED || magazine.sizeClass < 0 ? 1 : Math.min(this.#longest, acquires / SHARE);
+    // Drawn, so that no pattern in the program keeps step with it.
+    magazine.sampleAfter(Math.max(1, Math.round(most * (1 + Math.random()) * 0.5) | 0));
+    if (this.#detection === 'off') return block;
+    if (this.#detection === 'full') return this.#track(block, size, now());
+    if (this.#crowded.delete(magazine)) return this.#trackIfAffordable(block, size);
+    // Little that is done behaves the same each time it is done.
+    if (this.#seldom && acquires <= COUNTED) return block;
+    // Each other acquire has the same chance, however long its interval.
+    return Math.random() * this.#rate < interval ? this.#trackIfAffordable(block, size) : block;
+  }
+
+  /** A magazine was filled from the core; `shareOut` of the budget is out. */
+  refilled(magazine: Magazine, shareOut: number): void {
+    if (shareOut < CROWDED || this.#detection !== 'sampled' || !this.#canAfford(now())) return;
+    magazine.hasten(Math.max(1, Math.round((1 - shareOut) * magazine.batch * Math.random())));
+    this.#crowded.add(magazine);
+  }
+
+  /** A block that no acquire counts, when {@link untilReceived} is down to 0: the block itself, or a stand-in. */
+  received(block: Block, size: number): Block {
+    this.untilReceived = this.#receivedInterval();
+    if (this.#detection === 'off') return block;
+    if (this.#detection === 'full') {
+      return this.#track(block, size, now());
+    }
+    return this.#trackIfAffordable(block, size);
+  }
+
+  #receivedInterval(): number {
+    if (this.#detection === 'off') return IDS;
+    return this.#detection === 'full'
+      ? 1
+      : Math.max(1, Math.round(Math.min(this.#rate, IDS) * (0.5 + Math.random())) | 0);
+  }
+
+  #trackIfAffordable(block: Block, size: number): Block {
+    const at = now();
+    if (!this.#seldom) return this.#track(block, size, at);
+    if (!this.#canAfford(at)) return block;
+    this.#affordable--;
+    return this.#track(block, size, at);
+  }
+
+  #canAfford(at: number): boolean {
+    this.#affordable = Math.min(BURST, this.#affordable + (at - this.#affordableAt) * PER_MS);
+    this.#affordableAt = at;
+    return this.#affordable >= 1;
+  }
+
+  #track(block: Block, size: number, since: number): Block {
+    do {
+      this.#lastId = (this.#lastId + 1) % IDS;
+    } while (this.#tracked.has(this.#lastId));
+    const id = this.#lastId;
+    const standIn = new Block(block.bytes, id, this.#magazineOf(block));
+    const trail = new Trail(this.#heap.name, size, block.capacity, since, new Stack());
+    this.#tracked.set(id, { block, trail, acquires: block.magazine.acquires });
+    if (!this.#settles) setImmediate(() => this.#settle()).unref();
+    this.#settles = true;
+    this.#fresh.set(id, standIn);
+    return standIn;
+  }
+
+  /**
+   * The magazine of a stand-in. A release that V8 sees to call anything makes V8 create each lease, where it would leave most of them
+   * out (a frame keeps its `this`, for stack traces). So where few are tracked, one that ends in the turn of its acquire is put into
+   * this magazine as into any other, from which it is taken when somebody looks ({@link drain}). Where its release was is not
+   * known then. Otherwise, and from the end of the turn on, the limit is 0, so that each release comes to {@link end}.
+   */
+  #magazineOf(block: Block): Magazine {
+    let magazine = this.#magazines.get(block.magazine);
+    if (magazine === undefined) {
+      magazine = new Magazine(this.#heap, STAND_INS, block.magazine.capacity, QUEUE / 2, this.#seldom);
+      // In full, since V8 makes slower code of a store that has once been seen to grow an array.
+      for (let i = QUEUE; i-- > 0; ) magazine.blocks[i] = block;
+      this.#magazines.set(block.magazine, magazine);
+    }
+    return magazine;
+  }
+
+  /** Blocks of leases that have ended go where they belong. */
+  drain(): void {
+    if (this.#fresh.size === 0) return;
+    for (const [magazine, standIns] of this.#magazines) {
+      while (standIns.count > 0) {
+        const standIn = standIns.blocks[--standIns.count] as Block;
+        const { block, trail, acquires } = this.#forget(standIn);
+        // Nobody looked at the clock when it ended: it is taken to have been out for as long as one acquire took since.
+        this.holds.totalMs += (now() - trail.since) / Math.max(1, magazine.acquires - acquires);
+        this.#heap.keep(block);
+      }
+    }
+  }
+
+  /** Those that are still out are watched from now on. Their stacks turn to text: what a frame refers to may be who has the lease. */
+  #settle(): void {
+    this.#settles = false;
+    this.drain();
+    this.#closeMagazines();
+    for (const [id, standIn] of this.#fresh) {
+      void this.#tracked.get(id)?.trail.acquired.frames;
+      this.#registry.register(standIn, id, standIn);
+    }
+    this.#fresh.clear();
+    this.#heap.outbox.publish();
+  }
+
+  #closeMagazines(): void {
+    for (const magazine of this.#magazines.values()) {
+      magazine.limit = 0;
+      magazine.blocks.length = 0;
+    }
+    this.#magazines.clear();
+  }
+
+  /** The block of a lease: the one that a stand-in stands for, or itself. */
+  blockOf(block: Block): Block {
+    return isStandIn(block) ? (this.#tracked.get(block.index) as Tracked).block : block;
+  }
+
+  /** The lease of a stand-in goes on with another block: the stand-in for that. */
+  replace(standIn: Block, block: Block): Block {
+    const id = standIn.index;
+    const next = new Block(block.bytes, id, standIn.magazine);
+    this.#tracked.set(id, { ...(this.#tracked.get(id) as Tracked), block });
+    if (this.#fresh.has(id)) {
+      this.#fresh.set(id, next);
+    } else {
+      this.#registry.unregister(standIn);
+      this.#registry.register(next, id, next);
+    }
+    return next;
+  }
+
+  touch(block: Block, hint: string): void {
+    const trail = isStandIn(block) ? this.#tracked.get(block.index)?.trail : undefined;
+    trail?.touch(hint, this.#detection === 'full' ? new Stack() : undefined);
+  }
+
+  /** The lease of a stand-in ends: what it has instead from now on. */
+  end(standIn: Block, how: 'released' | 'handed over'): Spent {
+    const { trail } = this.#forget(standIn);
+    this.holds.totalMs += now() - trail.since;
+    return new Spent(trail, new Stack(), how);
+  }
+
+  #forget(standIn: Block): Tracked {
+    const id = standIn.index;
+    const tracked = this.#tracked.get(id) as Tracked;
+    this.#tracked.delete(id);
+    if (!this.#fresh.delete(id)) this.#registry.unregister(standIn);
+    this.holds.samples++;
+    return tracked;
+  }
+
+  /** A stand-in was collected, so its lease was, unreleased. */
+  #lost(id: number): void {
+    const tracked = this.#tracked.get(id);
+    if (tracked === undefined) return; // The pool was closed meanwhile.
+    this.#tracked.delete(id);
+    this.collected++;
+    const { block, trail } = tracked;
+    this.#heap.abandoned(block);
+    const { site } = trail.acquired;
+    let leak = this.leaks.get(site);
+    if (leak === undefined) {
+      leak = { ...this.#describe(trail, now()), pool: trail.pool, count: 0 };
+      this.leaks.set(site, leak);
+    }
+    leak.count++;
+    if (!this.#published.has(site) && events.leak.hasSubscribers) {
+      this.#published.add(site);
+      this.#heap.outbox.add(events.leak, leak);
+    }
+    this.#heap.outbox.publish();
+  }
+
+  /** Leases that are out and tracked. */
+  get count(): number {
+    this.drain();
+    return this.#tracked.size;
+  }
+
+  /** Oldest first. */
+  leases(olderThanMs: number): TrackedLease[] {
+    this.drain();
+    const at = now();
+    return [...this.#tracked.values()]
+      .filter(({ trail }) => at - trail.since >= olderThanMs)
+      .map(({ trail }) => this.#describe(trail, at));
+  }
+
+  #describe({ acquired, size, capacity, since, thread, touches }: Trail, at: number): TrackedLease {
+    return {
+      site: acquired.site,
+      stack: acquired.text,
+      size,
+      capacity,
+      ageMs: at - since,
+      thread,
+      touches,
+    };
+  }
+
+  /** Nothing is reported any more. */
+  close(): void {
+    this.#closeMagazines();
+    this.#tracked.clear();
+    this.#fresh.clear();
+  }
+}

@@ -1,0 +1,182 @@
+import { threadId } from 'node:worker_threads';
+import { now } from '../base/clock.js';
+import { SlabPoolError } from '../errors.js';
+import type { Touch } from '../events.js';
+import type { Magazine } from '../lease/magazine.js';
+
+/** Of the program and of our own, which call each other up to nine deep. */
+const FRAMES = 16;
+/** {@link Trail.touch}: the latest are kept. */
+const MOST_TOUCHES = 8;
+/** What the program can call, by name: {@link ownMethods}. */
+const METHODS = new Set<string>();
+
+/** Stacks begin below the methods of these classes, wherever a bundler has put them. */
+export function ownMethods(...classes: readonly { prototype: object }[]): void {
+  for (const { prototype } of classes) {
+    for (const key of Reflect.ownKeys(prototype)) {
+      METHODS.add(typeof key === 'string' ? key : `[${key.description}]`);
+    }
+  }
+}
+
+/**
+ * Who called us. Takes 2 to 5 µs, and as much again for the text, so that is made when it is asked for. Until then V8 keeps
+ * the functions of the frames and their `this` alive.
+ */
+export class Stack {
+  #captured: { stack?: unknown } | null = {};
+  #frames: readonly string[] = [];
+
+  constructor() {
+    const limit = Error.stackTraceLimit;
+    // Not writable under --frozen-intrinsics.
+    const limited = Reflect.set(Error, 'stackTraceLimit', FRAMES);
+    try {
+      Error.captureStackTrace(this.#captured as object);
+    } catch {
+      // JavaScriptCore makes the text now, by the program's `Error.prepareStackTrace`.
+    }
+    if (limited) Error.stackTraceLimit = limit;
+  }
+
+  /** Makes the text, and lets go of everything else. */
+  get frames(): readonly string[] {
+    if (this.#captured === null) return this.#frames;
+    const captured = this.#captured;
+    this.#captured = null;
+    const lines = textOf(captured)
+      .split('\n')
+      // JavaScriptCore has frames of its own in between, of which it says no more.
+      .filter((line) => /^\s+at (?!(unknown|native)$)/.test(line))
+      .map((line) => line.trim().slice('at '.length));
+    this.#frames = lines.slice(ownFrames(lines));
+    return this.#frames;
+  }
+
+  /** The innermost frame that is not of this package. */
+  get site(): string {
+    return this.frames[0] ?? 'an unknown place';
+  }
+
+  /** Ready to be printed. */
+  get text(): string {
+    return this.frames.map((frame) => `    at ${frame}`).join('\n');
+  }
+}
+
+/** The program may have an `Error.prepareStackTrace` of its own, which may return anything, or throw. */
+function textOf(captured: { stack?: unknown }): string {
+  try {
+    const { stack } = captured;
+    return Array.isArray(stack) ? stack.map((frame) => `    at ${frame}`).join('\n') : String(stack);
+  } catch {
+    return '';
+  }
+}
+
+/**
+ * How many of the lines are ours. They begin with this file and the one that captures stacks, whatever is said of where these lie: in
+ * a room of the package, whose folder is the one above.
+ * If that is one file, the program's code is in it as well, bundled: then the frames of our methods are ours, and what is between.
+ */
+function ownFrames(lines: readonly string[]): number {
+  const [here, next] = lines.map(fileOf);
+  if (here === undefined || here !== next) {
+    const folder = here?.slice(0, here.search(/[^/\\]*[/\\][^/\\]*$/)) ?? '';
+    const others = lines.findIndex((line) => !fileOf(line).startsWith(folder));
+    return others === -1 ? 0 : others;
+  }
+  let ours = 0;
+  for (const [i, line] of lines.entries()) {
+    if (fileOf(line) === here && METHODS.has(methodOf(line))) ours = i + 1;
+    else if (ours > 0 && !/^(async )?#|\(<anonymous>\)$/.test(line)) break;
+  }
+  return ours;
+}
+
+/** `async Type.method [as other] (file:1:2)`, or `async file:1:2`. */
+const FRAME = /^(?:async )?(?:(.*?) \()?(.*?)(?::\d+:\d+)?\)?$/;
+
+function fileOf(line: string): string {
+  return line.match(FRAME)?.[2] ?? '';
+}
+
+function methodOf(line: string): string {
+  const name = line.match(FRAME)?.[1]?.replace(/ \[as .*\]$/, '') ?? '';
+  return name.match(/(?:\[.*\]|[^. ]+)$/)?.[0] ?? '';
+}
+
+/** What is known of one tracked lease, from its acquire to its end. */
+export class Trail {
+  readonly pool: string;
+  readonly size: number;
+  readonly capacity: number;
+  readonly thread = threadId;
+  readonly acquired: Stack;
+  /** {@link now} of the acquire. */
+  readonly since: number;
+  readonly #touches: { hint: string; atMs: number; stack: Stack | undefined }[] = [];
+
+  constructor(pool: string, size: number, capacity: number, since: number, acquired: Stack) {
+    this.acquired = acquired;
+    this.pool = pool;
+    this.size = size;
+    this.capacity = capacity;
+    this.since = since;
+  }
+
+  touch(hint: string, stack: Stack | undefined): void {
+    if (this.#touches.length === MOST_TOUCHES) this.#touches.shift();
+    // Nothing it captured may keep the lease alive.
+    void stack?.frames;
+    this.#touches.push({ hint, atMs: now() - this.since, stack });
+  }
+
+  get touches(): Touch[] {
+    return this.#touches.map(({ hint, atMs, stack }) => ({
+      hint,
+      atMs,
+      ...(stack === undefined ? {} : { stack: stack.text }),
+    }));
+  }
+}
+
+/** What a tracked lease has in the place of its block once it ended: whoever uses it is told where that was. */
+export class Spent {
+  readonly trail: Trail;
+  readonly ended: Stack;
+  readonly #how: 'released' | 'handed over';
+
+  constructor(trail: Trail, ended: Stack, how: 'released' | 'handed over') {
+    this.trail = trail;
+    this.ended = ended;
+    this.#how = how;
+  }
+
+  get bytes(): never {
+    throw this.#misuse();
+  }
+
+  get buffer(): never {
+    throw this.#misuse();
+  }
+
+  get magazine(): Magazine {
+    throw this.#misuse();
+  }
+
+  #misuse(): SlabPoolError {
+    const { acquired, pool, size, capacity } = this.trail;
+    const { ended } = this;
+    return new SlabPoolError(
+      'ERR_SLABPOOL_LEASE_RELEASED',
+      `this lease was released before: it was acquired at ${acquired.site} and ${this.#how} at ${ended.site}. Its buffer ` +
+        'may belong to somebody else by now. Release each lease once, and use nothing of it afterwards',
+      {
+        pool,
+        details: { sizeBytes: size, capacityBytes: capacity, acquiredAt: acquired.text, releasedAt: ended.text },
+      },
+    );
+  }
+}
