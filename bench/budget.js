@@ -26,7 +26,7 @@ export async function run({ effort, progress, facts }) {
   }
   const work = await answers;
   await Promise.all(threads.map((thread) => thread.end()));
-  const { outBytes, transitBytes } = pool.stats();
+  const { leasedBytes, inFlightBytes } = pool.stats();
   pool.close();
   facts({
     seconds,
@@ -34,6 +34,6 @@ export async function run({ effort, progress, facts }) {
     'leases taken': work.reduce((sum, { taken }) => sum + taken, 0),
     refused: work.reduce((sum, { refused }) => sum + refused, 0),
     'most resident over maxBytes': most / MAX_BYTES,
-    'out or in transit at the end, bytes': outBytes + transitBytes,
+    'leased or in flight at the end, bytes': leasedBytes + inFlightBytes,
   });
 }

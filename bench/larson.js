@@ -22,8 +22,8 @@ export async function run({ effort, progress, report, facts }) {
   ];
   report('log-normal sizes, median 2 KiB', await takeTurns(ways, Math.ceil(effort.rounds / 2), progress));
   await endAll(ways);
-  const { residentBytes, outBytes } = pool.stats();
-  facts({ 'resident at the end, MiB': residentBytes / 2 ** 20, 'of which out, MiB': outBytes / 2 ** 20 });
+  const { residentBytes, leasedBytes } = pool.stats();
+  facts({ 'resident at the end, MiB': residentBytes / 2 ** 20, 'of which out, MiB': leasedBytes / 2 ** 20 });
 }
 
 /** @param {number} count @param {object} data */

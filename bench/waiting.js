@@ -33,7 +33,7 @@ export async function run({ effort, progress, facts }) {
     work = await answers;
   });
   await Promise.all(threads.map((thread) => thread.end()));
-  const { waits, outBytes, transitBytes } = pool.stats();
+  const { waits, leasedBytes, inFlightBytes } = pool.stats();
   pool.close();
   const served = work.reduce((sum, thread) => sum + thread.served, 0);
   facts({
@@ -41,7 +41,7 @@ export async function run({ effort, progress, facts }) {
     'served, of those that waited': served / waiters,
     'served before one that had asked earlier in the same thread': work.reduce((sum, { early }) => sum + early, 0),
     'still waiting': waits.waiting,
-    'out or in transit at the end, bytes': outBytes + transitBytes,
+    'leased or in flight at the end, bytes': leasedBytes + inFlightBytes,
     'share of a CPU while they wait and nobody releases': (user + system) / 1000 / QUIET_MS,
     'microseconds for each to be served': ns / 1000 / waiters,
   });

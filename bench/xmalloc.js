@@ -54,13 +54,13 @@ function slabpool(pairs) {
     async books() {
       const answers = await handOver(acquirers, releasers, 100_000, true);
       // All is released: what counts as out is in the magazines of the workers.
-      const { residentBytes, outBytes, cachedBytes } = pool.stats();
+      const { residentBytes, leasedBytes, cachedBytes } = pool.stats();
       const live = Math.max(...answers.map(({ peak }) => peak));
       return {
         'hit rate': Math.min(...answers.map(({ hitRate }) => hitRate)),
         'live set, MiB at its peak': live / 2 ** 20,
         'resident, MiB': residentBytes / 2 ** 20,
-        'of which in magazines': outBytes / 2 ** 20,
+        'of which in magazines': leasedBytes / 2 ** 20,
         'of which in depots': cachedBytes / 2 ** 20,
         'resident over live set': residentBytes / live,
       };

@@ -31,7 +31,7 @@ export interface OversizeEvent {
   readonly pool: string;
   readonly size: number;
   /** Oversize bytes of this thread that are out then. */
-  readonly outBytes: number;
+  readonly leasedBytes: number;
   /** Whether there was room below `maxOversizeBytes`. */
   readonly served: boolean;
 }

@@ -23,7 +23,7 @@ function touch(leases: readonly Lease[]): void {
 }
 
 test.skipIf(process.platform !== 'linux')(
-  'resident bytes are what the kernel says, wherever the blocks are: out, in transit, cached, retired, cold',
+  'resident bytes are what the kernel says, wherever the blocks are: out, in flight, cached, retired, cold',
   async () => {
     const pool = new BufferPool({
       backend: 'native',
@@ -42,7 +42,7 @@ test.skipIf(process.platform !== 'linux')(
     const start = rss();
     const agrees = (what: string) => {
       const stats = pool.stats();
-      const parts = stats.outBytes + stats.transitBytes + stats.cachedBytes + stats.restingBytes + stats.retiredBytes;
+      const parts = stats.leasedBytes + stats.inFlightBytes + stats.cachedBytes + stats.quarantinedBytes + stats.retiredBytes;
       expect(stats.residentBytes, what).toBe(parts);
       expect(Math.abs(rss() - start - stats.residentBytes), what).toBeLessThan(NOISE);
       checkBooks(pool);
@@ -54,10 +54,10 @@ test.skipIf(process.platform !== 'linux')(
       ...pool.acquireMany(4 * KiB, 8192),
     ];
     touch(leases);
-    expect(agrees('out').outBytes).toBe(160 * MiB);
+    expect(agrees('out').leasedBytes).toBe(160 * MiB);
 
     const tickets = leases.splice(0, 16).map((lease) => lease.transfer());
-    expect(agrees('in transit').transitBytes).toBe(16 * MiB);
+    expect(agrees('in flight').inFlightBytes).toBe(16 * MiB);
     for (const ticket of tickets) leases.push(pool.adopt(ticket));
 
     const lost = leases.splice(0, 8);
@@ -80,7 +80,7 @@ test('what a dead worker held is resident, and rests', async () => {
   const member = await Member.start(pool);
   await member.call('acquire', MiB, 32);
   await member.terminate();
-  expect(pool.stats()).toMatchObject({ residentBytes: 32 * MiB, restingBytes: 32 * MiB, outBytes: 0 });
+  expect(pool.stats()).toMatchObject({ residentBytes: 32 * MiB, quarantinedBytes: 32 * MiB, leasedBytes: 0 });
   checkBooks(pool);
   pool.close();
 });

@@ -27,10 +27,10 @@ export function heapOf(pool: BufferPool): Heap {
 
 const PARTS = [
   'residentBytes',
-  'outBytes',
-  'transitBytes',
+  'leasedBytes',
+  'inFlightBytes',
   'cachedBytes',
-  'restingBytes',
+  'quarantinedBytes',
   'retiredBytes',
   'pinnedBytes',
   'coldBytes',
@@ -41,8 +41,8 @@ export function checkBooks(pool: BufferPool): void {
   const stats = pool.stats();
   expect(heapOf(pool).core.checkInvariants()).toBeNull();
   for (const part of [stats, ...stats.classes]) {
-    const { residentBytes, outBytes, transitBytes, cachedBytes, restingBytes, retiredBytes, pinnedBytes } = part;
-    expect(residentBytes).toBe(outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes + pinnedBytes);
+    const { residentBytes, leasedBytes, inFlightBytes, cachedBytes, quarantinedBytes, retiredBytes, pinnedBytes } = part;
+    expect(residentBytes).toBe(leasedBytes + inFlightBytes + cachedBytes + quarantinedBytes + retiredBytes + pinnedBytes);
     for (const key of PARTS) expect(part[key], key).toBeGreaterThanOrEqual(0);
   }
   for (const key of PARTS) {
@@ -50,7 +50,7 @@ export function checkBooks(pool: BufferPool): void {
   }
   expect(stats.residentBytes).toBeLessThanOrEqual(stats.maxBytes);
   for (const k of stats.classes) {
-    expect(k.outBytes).toBe(k.outstanding * k.blockBytes);
+    expect(k.leasedBytes).toBe(k.outstanding * k.blockBytes);
     expect(k.cachedBytes).toBeGreaterThanOrEqual(k.magazineBytes + k.victimBytes);
     expect(k.peakResidentBytes).toBeGreaterThanOrEqual(k.residentBytes);
   }
@@ -61,7 +61,7 @@ export function checkBooks(pool: BufferPool): void {
   const here = stats.threads.filter((thread) => thread.here);
   expect(here).toHaveLength(1);
   expect(pool.outstanding()).toBe((here[0]?.outstanding as number) + stats.oversize.outstanding);
-  for (const key of ['outstanding', 'outBytes', 'magazineBytes'] as const) {
+  for (const key of ['outstanding', 'leasedBytes', 'magazineBytes'] as const) {
     const all = stats.threads.reduce((sum, thread) => sum + thread[key], 0);
     expect(all, key).toBe(stats[key] - (key === 'outstanding' ? stats.oversize.outstanding : 0));
   }

@@ -19,10 +19,10 @@ describe.each(BACKENDS)('the budget on the %s core', (backend) => {
           details: {
             capacityBytes: 512 * KiB,
             maxBytes: 4 * MiB,
-            outBytes: 2 * MiB + 768 * KiB,
-            transitBytes: 0,
+            leasedBytes: 2 * MiB + 768 * KiB,
+            inFlightBytes: 0,
             cachedBytes: 0,
-            restingBytes: 0,
+            quarantinedBytes: 0,
             retiredBytes: MiB,
             pinnedBytes: 0,
             waiting: 0,
@@ -50,9 +50,9 @@ describe.each(BACKENDS)('the budget on the %s core', (backend) => {
       throw new Error('expected a refusal');
     };
     const [first, second] = [refused(), refused()];
-    expect(first.details).toMatchObject({ outBytes: 128 * KiB, cachedBytes: 0 });
+    expect(first.details).toMatchObject({ leasedBytes: 128 * KiB, cachedBytes: 0 });
     pool.releaseMany(leases);
-    expect(first.details).toMatchObject({ outBytes: 128 * KiB, cachedBytes: 0 });
+    expect(first.details).toMatchObject({ leasedBytes: 128 * KiB, cachedBytes: 0 });
     pool.close();
     expect(second.details).toEqual({ capacityBytes: 64 * KiB, maxBytes: 128 * KiB });
     expect(JSON.stringify(second)).toContain('ERR_SLABPOOL_EXHAUSTED');
@@ -175,7 +175,7 @@ function run(pool: BufferPool, walk: readonly Step[]): Refusal[] {
   let pattern = 0;
   let exhausted = 0;
 
-  const outBytes = () =>
+  const leasedBytes = () =>
     [...live.keys()].reduce((sum, { capacity }) => sum + bytesOf(capacity), 0) +
     [...detached.values()].reduce((sum, capacity) => sum + bytesOf(capacity), 0);
   const own = (lease: Lease, size: number) => {
@@ -192,7 +192,7 @@ function run(pool: BufferPool, walk: readonly Step[]): Refusal[] {
     release();
   };
   const attempt = (size: number, count: number, take: () => void) => {
-    const before = outBytes() + retiredBytes;
+    const before = leasedBytes() + retiredBytes;
     try {
       take();
     } catch (error) {
@@ -248,7 +248,7 @@ function run(pool: BufferPool, walk: readonly Step[]): Refusal[] {
       void detach(picked[0].bytes);
     }
     expect(pool.outstanding()).toBe(live.size + detached.size);
-    expect(pool.stats()).toMatchObject({ outBytes: outBytes(), retiredBytes, exhausted });
+    expect(pool.stats()).toMatchObject({ leasedBytes: leasedBytes(), retiredBytes, exhausted });
     checkBooks(pool);
   }
   for (const [lease, written] of live) expect(holdsPattern(lease, written)).toBe(true);

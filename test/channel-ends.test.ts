@@ -17,7 +17,7 @@ afterEach(() => {
   channel.leave();
   pool.assertNoLeaks();
   pool.trim();
-  expect(pool.stats()).toMatchObject({ residentBytes: 0, transitBytes: 0 });
+  expect(pool.stats()).toMatchObject({ residentBytes: 0, inFlightBytes: 0 });
   checkBooks(pool);
   pool.close();
 });
@@ -137,9 +137,9 @@ describe('leave', () => {
     const { handle } = channel;
     for (const seed of [1, 2, 3]) send(seed);
     other.leave();
-    expect(pool.stats().transitBytes).toBe(3 * 4 * KiB);
+    expect(pool.stats().inFlightBytes).toBe(3 * 4 * KiB);
     channel.leave();
-    expect(pool.stats()).toMatchObject({ transitBytes: 0, outBytes: 0, cachedBytes: pool.stats().residentBytes });
+    expect(pool.stats()).toMatchObject({ inFlightBytes: 0, leasedBytes: 0, cachedBytes: pool.stats().residentBytes });
     expect(() => Channel.attach(pool, handle)).toThrow(coded('ERR_SLABPOOL_CHANNEL_CLOSED', /no such channel/));
   });
 
@@ -169,7 +169,7 @@ describe('leave', () => {
     await failing;
     for (const one of channels) expect(() => one.tryReceive()).toThrow(channelClosed);
     expect(() => new Channel(member)).toThrow(coded('ERR_SLABPOOL_CLOSED'));
-    expect(pool.stats()).toMatchObject({ transitBytes: 0, outBytes: 0 });
+    expect(pool.stats()).toMatchObject({ inFlightBytes: 0, leasedBytes: 0 });
     expect(heapOf(pool).core.checkInvariants()).toBeNull();
   });
 

@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   pool.assertNoLeaks();
-  expect(pool.stats().transitBytes).toBe(0);
+  expect(pool.stats().inFlightBytes).toBe(0);
   checkBooks(pool);
   pool.close();
 });

@@ -14,7 +14,7 @@ afterEach(() => {
   pool.assertNoLeaks();
   pool.trim();
   const { retiredBytes } = pool.stats();
-  expect(pool.stats()).toMatchObject({ residentBytes: retiredBytes, transitBytes: 0, outBytes: 0, restingBytes: 0 });
+  expect(pool.stats()).toMatchObject({ residentBytes: retiredBytes, inFlightBytes: 0, leasedBytes: 0, quarantinedBytes: 0 });
   checkBooks(pool);
   pool.close();
 });

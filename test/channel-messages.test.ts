@@ -20,7 +20,7 @@ afterEach(() => {
   channel.leave();
   other.leave();
   pool.assertNoLeaks();
-  expect(pool.stats().transitBytes).toBe(0);
+  expect(pool.stats().inFlightBytes).toBe(0);
   checkBooks(pool);
   pool.close();
 });

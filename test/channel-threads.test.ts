@@ -21,7 +21,7 @@ describe('channels between workers', () => {
     await Promise.all(workers.map((worker) => worker.terminate()));
     channel.leave();
     pool.trim();
-    expect(pool.stats()).toMatchObject({ residentBytes: 0, transitBytes: 0, outBytes: 0, restingBytes: 0 });
+    expect(pool.stats()).toMatchObject({ residentBytes: 0, inFlightBytes: 0, leasedBytes: 0, quarantinedBytes: 0 });
     checkBooks(pool);
     pool.close();
   });
@@ -117,9 +117,9 @@ describe('channels between workers', () => {
     const worker = await started('stay, event loop turning');
     for (const lease of pool.acquireMany(1, 8)) channel.trySend(lease);
     await worker.terminate();
-    expect(pool.stats()).toMatchObject({ transitBytes: 8 * 4 * KiB, restingBytes: 0 });
+    expect(pool.stats()).toMatchObject({ inFlightBytes: 8 * 4 * KiB, quarantinedBytes: 0 });
     channel.leave();
-    expect(pool.stats()).toMatchObject({ transitBytes: 0, outBytes: 0 });
+    expect(pool.stats()).toMatchObject({ inFlightBytes: 0, leasedBytes: 0 });
   });
 
   test('what a worker that died had sent is received all the same', async () => {
@@ -139,9 +139,9 @@ describe('channels between workers', () => {
     for (const lease of pool.acquireMany(1, 8)) channel.trySend(lease);
     const { handle } = channel;
     channel.leave();
-    expect(pool.stats().transitBytes).toBe(8 * 4 * KiB);
+    expect(pool.stats().inFlightBytes).toBe(8 * 4 * KiB);
     await worker.terminate();
-    expect(pool.stats().transitBytes).toBe(0);
+    expect(pool.stats().inFlightBytes).toBe(0);
     expect(() => Channel.attach(pool, handle)).toThrow(coded('ERR_SLABPOOL_CHANNEL_CLOSED'));
   });
 });

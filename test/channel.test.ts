@@ -17,7 +17,7 @@ afterEach(() => {
   channel.leave();
   pool.assertNoLeaks();
   pool.trim();
-  expect(pool.stats()).toMatchObject({ residentBytes: 0, transitBytes: 0, outBytes: 0, restingBytes: 0 });
+  expect(pool.stats()).toMatchObject({ residentBytes: 0, inFlightBytes: 0, leasedBytes: 0, quarantinedBytes: 0 });
   checkBooks(pool);
   pool.close();
 });
@@ -130,9 +130,9 @@ describe('messages', () => {
     third[Symbol.dispose]();
   });
 
-  test('are in transit while they are in the channel, and nobody gets them meanwhile', () => {
+  test('are in flight while they are in the channel, and nobody gets them meanwhile', () => {
     for (let i = 0; i < 4; i++) channel.trySend(lease(i, 64 * KiB), i);
-    expect(pool.stats()).toMatchObject({ transitBytes: 4 * 64 * KiB, outBytes: 0, outstanding: 0 });
+    expect(pool.stats()).toMatchObject({ inFlightBytes: 4 * 64 * KiB, leasedBytes: 0, outstanding: 0 });
     checkBooks(pool);
     const others = pool.acquireMany(64 * KiB, 20);
     for (const { bytes } of others) bytes.fill(0xff);
@@ -166,7 +166,7 @@ describe('capacity', () => {
     const kept = lease(99);
     for (let i = 0; i < 3; i++) expect(channel.trySend(kept, 99)).toBe(false);
     check(kept.bytes, 99);
-    expect(pool.stats()).toMatchObject({ transitBytes: 4 * 4 * KiB, outstanding: 1 });
+    expect(pool.stats()).toMatchObject({ inFlightBytes: 4 * 4 * KiB, outstanding: 1 });
     receive(0);
     expect(channel.trySend(kept, 99)).toBe(true);
     for (const seed of [1, 2, 3, 99]) receive(seed);

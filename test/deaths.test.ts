@@ -38,14 +38,14 @@ test.each(['its natural end', 'process.exit()', 'an uncaught error', 'terminate(
     if (way === 'terminate()') await worker.terminate();
     await gone;
     // What it held is back after its rest, in any case.
-    for (let tries = 0; tries < 500 && pool.stats().restingBytes > 0; tries++) {
+    for (let tries = 0; tries < 500 && pool.stats().quarantinedBytes > 0; tries++) {
       await setTimeout(10);
       pool.trim();
     }
     await setTimeout(100);
     pool.trim();
-    expect(pool.stats()).toMatchObject({ outBytes: 0, restingBytes: 0, cachedBytes: 0 });
-    expect(pool.stats().transitBytes).toBe(way === 'terminate()' ? 0 : 8 * KiB);
+    expect(pool.stats()).toMatchObject({ leasedBytes: 0, quarantinedBytes: 0, cachedBytes: 0 });
+    expect(pool.stats().inFlightBytes).toBe(way === 'terminate()' ? 0 : 8 * KiB);
     if (way === 'terminate()') {
       expect(() => pool.adopt(ticket)).toThrow(coded('ERR_SLABPOOL_STALE_TICKET'));
     } else {
@@ -59,7 +59,7 @@ test.each(['its natural end', 'process.exit()', 'an uncaught error', 'terminate(
 );
 
 describe('what a dead thread had', () => {
-  const REST = { restingBytes: 16 * 64 * KiB, outBytes: 0, transitBytes: 0, residentBytes: MiB };
+  const REST = { quarantinedBytes: 16 * 64 * KiB, leasedBytes: 0, inFlightBytes: 0, residentBytes: MiB };
   const make = (epochMs: number) =>
     new BufferPool({ tiers: [4 * KiB, 64 * KiB], maxBytes: MiB, epochMs, backend: 'native' });
 
@@ -85,7 +85,7 @@ describe('what a dead thread had', () => {
     expect(pool.stats()).toMatchObject(REST);
     await setTimeout(60);
     const leases = pool.acquireMany(64 * KiB, 16);
-    expect(pool.stats()).toMatchObject({ restingBytes: 0, outBytes: MiB });
+    expect(pool.stats()).toMatchObject({ quarantinedBytes: 0, leasedBytes: MiB });
     pool.releaseMany(leases);
     pool.releaseMany(pool.acquireMany(4 * KiB, 128));
     checkBooks(pool);
@@ -97,9 +97,9 @@ describe('what a dead thread had', () => {
     const member = await Member.start(pool);
     await member.call('release', await member.call('acquire', 64 * KiB, 2));
     await member.terminate();
-    expect(pool.stats()).toMatchObject({ restingBytes: 2 * 64 * KiB, residentBytes: 2 * 64 * KiB });
+    expect(pool.stats()).toMatchObject({ quarantinedBytes: 2 * 64 * KiB, residentBytes: 2 * 64 * KiB });
     pool.trim();
-    expect(pool.stats()).toMatchObject({ restingBytes: 0, residentBytes: 0 });
+    expect(pool.stats()).toMatchObject({ quarantinedBytes: 0, residentBytes: 0 });
     checkBooks(pool);
     pool.close();
   });
@@ -110,7 +110,7 @@ describe('what a dead thread had', () => {
     const tickets = await dead.call('transfer', await dead.call('acquire', 64 * KiB, 8, 40));
     await dead.terminate();
     pool.trim();
-    expect(pool.stats()).toMatchObject({ transitBytes: 8 * 64 * KiB });
+    expect(pool.stats()).toMatchObject({ inFlightBytes: 8 * 64 * KiB });
     const others = pool.acquireMany(64 * KiB, 8);
     for (const { bytes } of others) bytes.fill(0xff);
     await alive.call('check', await alive.call('adopt', tickets.slice(0, 4)), 40);
@@ -127,7 +127,7 @@ describe('what a dead thread had', () => {
     await dead.terminate();
     check(pool.adopt(tickets[1]).bytes, 41);
     pool.trim();
-    expect(pool.stats()).toMatchObject({ transitBytes: 0, restingBytes: 0, outBytes: 2 * 64 * KiB });
+    expect(pool.stats()).toMatchObject({ inFlightBytes: 0, quarantinedBytes: 0, leasedBytes: 2 * 64 * KiB });
     for (const ticket of tickets.slice(2)) expect(() => pool.adopt(ticket)).toThrow(coded('ERR_SLABPOOL_STALE_TICKET'));
     checkBooks(pool);
     pool.close();
@@ -157,7 +157,7 @@ describe('what a dead thread had', () => {
       expect(() => pool.adopt(ticket)).toThrow(coded('ERR_SLABPOOL_STALE_TICKET'));
     }
     for (const [i, ticket] of tickets.slice(2).entries()) check(pool.adopt(ticket).bytes, 2 + i);
-    expect(pool.stats()).toMatchObject({ transitBytes: 0, restingBytes: 2 * 64 * KiB, outBytes: 2 * 64 * KiB });
+    expect(pool.stats()).toMatchObject({ inFlightBytes: 0, quarantinedBytes: 2 * 64 * KiB, leasedBytes: 2 * 64 * KiB });
     checkBooks(pool);
     pool.close();
   });
@@ -199,7 +199,7 @@ describe('many members', () => {
     const adopted = tickets.map((ticket, i) => members[i].adopt(ticket));
     for (const [i, { bytes }] of adopted.entries()) check(bytes, 10_300 + i);
     for (const [i, { bytes }] of held.entries()) check(bytes, i);
-    expect(pool.stats().transitBytes).toBe(0);
+    expect(pool.stats().inFlightBytes).toBe(0);
     expect(heapOf(pool).core.checkInvariants()).toBeNull();
     for (const [i, member] of members.entries()) {
       if (i % 2 === 0) held[i].release();
@@ -209,7 +209,7 @@ describe('many members', () => {
     for (const member of members) member.close();
     for (const lease of [...held, ...adopted]) lease[Symbol.dispose]();
     pool.trim();
-    expect(pool.stats()).toMatchObject({ residentBytes: 0, outBytes: 0, restingBytes: 0 });
+    expect(pool.stats()).toMatchObject({ residentBytes: 0, leasedBytes: 0, quarantinedBytes: 0 });
     checkBooks(pool);
     pool.close();
   });

@@ -214,7 +214,7 @@ test('what a thread that died left behind is not taken for a write after release
   const member = await Member.start(pool);
   await member.call('acquire', 1, 8, 1);
   await member.terminate();
-  for (let i = 0; i < 200 && pool.stats().restingBytes > 0; i++) await setTimeout(10);
+  for (let i = 0; i < 200 && pool.stats().quarantinedBytes > 0; i++) await setTimeout(10);
   pool.releaseMany(pool.acquireMany(1, 16));
   expect(events).toEqual([]);
   const view = released();

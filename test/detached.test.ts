@@ -196,7 +196,7 @@ describe.each(BACKENDS)('blocks whose ArrayBuffer is taken away, on the %s core'
       }),
     );
     expect(pool.trim()).toBe(0);
-    expect(pool.stats()).toMatchObject({ mappedBlocks: 0, outBytes: 0, cachedBytes: 0 });
+    expect(pool.stats()).toMatchObject({ mappedBlocks: 0, leasedBytes: 0, cachedBytes: 0 });
     for (const bytes of await Promise.all(taken)) expect(bytes.fill(1)).toHaveLength(SIZE);
   });
 });

@@ -35,8 +35,8 @@ test('a healthy pool: one finding, that it is', () => {
 });
 
 const tickets = (oldestMs: number): Given => ({
-  transitBytes: 64 * KiB,
-  transit: {
+  inFlightBytes: 64 * KiB,
+  inFlight: {
     tickets: 1,
     oldestTicketMs: oldestMs,
     senders: [{ thread: 3, here: true, tickets: 1, oldestMs }],

@@ -91,7 +91,7 @@ describe.each(BACKENDS)('A9: drain() on the %s core', (backend) => {
     const error = coded(
       'ERR_SLABPOOL_TIMEOUT',
       /^pool 'drained': not drained within 20 ms: still out are 2 of 1024 bytes, 1 oversize, 1 in tickets of this thread.*acquired at .*drain\.test/,
-      { pool: 'drained', details: { timeoutMs: 20, outstanding: 3, tickets: 1, elsewhere: 0, transit: 1 } },
+      { pool: 'drained', details: { timeoutMs: 20, outstanding: 3, tickets: 1, elsewhere: 0, inFlight: 1 } },
     );
     await expect(pool.drain({ timeout: 20 })).rejects.toMatchObject({ code: 'ERR_SLABPOOL_TIMEOUT' });
     await expect(pool.drain({ timeout: 20 })).rejects.toThrow(error);

@@ -46,8 +46,8 @@ describe.each(BACKENDS)('events of the %s core', (backend) => {
     using _large = pool.acquire(MiB);
     expect(() => pool.acquire(MiB)).toThrow();
     expect(seen.splice(0)).toEqual([
-      ['slabpool:oversize', { ...pooled, size: MiB, outBytes: MiB, served: true }],
-      ['slabpool:oversize', { ...pooled, size: MiB, outBytes: MiB, served: false }],
+      ['slabpool:oversize', { ...pooled, size: MiB, leasedBytes: MiB, served: true }],
+      ['slabpool:oversize', { ...pooled, size: MiB, leasedBytes: MiB, served: false }],
     ]);
     checkBooks(pool);
     pool.close();

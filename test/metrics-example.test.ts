@@ -64,7 +64,7 @@ function expectIdentity(scraped: Scraped): void {
   const usage = (state: string) => scraped.sum('slabpool_memory_usage_bytes', { state });
   const cached = usage('magazine') + usage('depot') + usage('victim');
   const resident = scraped.sum('slabpool_memory_resident_bytes');
-  expect(resident).toBe(usage('out') + usage('transit') + cached + usage('resting') + usage('retired'));
+  expect(resident).toBe(usage('leased') + usage('in_flight') + cached + usage('quarantined') + usage('retired'));
   expect(resident).toBeLessThanOrEqual(scraped.sum('slabpool_memory_limit_bytes'));
 }
 
@@ -102,7 +102,7 @@ test('what /metrics says is what the service did, and adds up at each scrape', a
   expect(last.sum('slabpool_acquires_total')).toBe(sizes.length);
   expect(last.sum('slabpool_oversize_acquires_total')).toBe(1);
   expect(last.sum('slabpool_outstanding_leases')).toBe(0);
-  expect(last.sum('slabpool_memory_usage_bytes', { state: 'out' })).toBe(0);
+  expect(last.sum('slabpool_memory_usage_bytes', { state: 'leased' })).toBe(0);
   expect(last.sum('slabpool_memory_resident_bytes')).toBeGreaterThan(0);
   expect(last.sum('slabpool_exhausted_total')).toBe(0);
   expect(last.sum('gzip_received_bytes_total')).toBe(sent + large.length);
@@ -118,7 +118,7 @@ test('a body that is on its way shows as out; with the budget full, others are r
   let scraped = await service.scrape();
   while (scraped.sum('slabpool_outstanding_leases') === 0) scraped = await service.scrape();
   expectIdentity(scraped);
-  expect(scraped.sum('slabpool_memory_usage_bytes', { state: 'out' })).toBe(128 * KiB);
+  expect(scraped.sum('slabpool_memory_usage_bytes', { state: 'leased' })).toBe(128 * KiB);
 
   const refused = await service.gzip(randomBytes(1000));
   expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);

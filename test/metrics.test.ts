@@ -98,7 +98,7 @@ describe('the table of metrics', () => {
       tracked_leases: stats.leaks.tracked,
       leaked_leases: stats.leaks.collected,
       'oversize.limit': stats.oversize.maxBytes,
-      'oversize.usage': stats.oversize.outBytes,
+      'oversize.usage': stats.oversize.leasedBytes,
       'oversize.peak': stats.peak.oversizeBytes,
       'oversize.acquires': stats.oversize.acquires,
       'oversize.refused': stats.oversize.refused,

@@ -17,7 +17,7 @@ afterEach(() => {
   expect(channel.size).toBe(0);
   channel.leave();
   pool.assertNoLeaks();
-  expect(pool.stats().transitBytes).toBe(0);
+  expect(pool.stats().inFlightBytes).toBe(0);
   checkBooks(pool);
   pool.close();
 });

@@ -51,7 +51,7 @@ describe.each(BACKENDS)('misuse of tickets on the %s core', (backend) => {
     const lease = pool.acquire(100);
     lease.release();
     expect(() => lease.transfer()).toThrow(coded('ERR_SLABPOOL_LEASE_RELEASED'));
-    expect(pool.stats().transitBytes).toBe(0);
+    expect(pool.stats().inFlightBytes).toBe(0);
   });
 
   test('of an oversize lease there is none: the error names the ways out, and the lease stays good', () => {
@@ -68,13 +68,13 @@ describe.each(BACKENDS)('misuse of tickets on the %s core', (backend) => {
     const lease = pool.acquire(64 * KiB);
     const taken = detach(lease.bytes);
     expect(() => lease.transfer()).toThrow(coded('ERR_SLABPOOL_DETACHED', /release it instead/));
-    expect(pool.stats()).toMatchObject({ transitBytes: 0, outstanding: 1 });
+    expect(pool.stats()).toMatchObject({ inFlightBytes: 0, outstanding: 1 });
     lease.release();
-    expect(pool.stats()).toMatchObject({ transitBytes: 0, outBytes: 0, retiredBytes: 64 * KiB });
+    expect(pool.stats()).toMatchObject({ inFlightBytes: 0, leasedBytes: 0, retiredBytes: 64 * KiB });
     await taken;
   });
 
-  test('a kept view that is detached in transit hurts nobody but its holder', async () => {
+  test('a kept view that is detached in flight hurts nobody but its holder', async () => {
     const lease = pool.acquire(64 * KiB);
     const kept = stamp(lease.bytes, 3);
     const ticket = lease.transfer();
@@ -87,7 +87,7 @@ describe.each(BACKENDS)('misuse of tickets on the %s core', (backend) => {
     } else {
       // The memory went with the view.
       expect(attempt).toThrow(coded('ERR_SLABPOOL_DETACHED'));
-      expect(pool.stats()).toMatchObject({ transitBytes: 0, retiredBytes: 64 * KiB });
+      expect(pool.stats()).toMatchObject({ inFlightBytes: 0, retiredBytes: 64 * KiB });
     }
     await taken;
   });

@@ -77,7 +77,7 @@ describe.each(BACKENDS)('a pool on the %s core', (backend) => {
     expect(sum('memory.limit')).toBe(8 * MiB);
     expect(sum('memory.resident')).toBe(stats.residentBytes);
     expect(sum('memory.usage')).toBe(stats.residentBytes);
-    expect(sum('memory.usage', { state: 'out' })).toBe(stats.outBytes);
+    expect(sum('memory.usage', { state: 'leased' })).toBe(stats.leasedBytes);
     expect(sum('memory.peak')).toBe(stats.peak.residentBytes);
     for (const [step, count] of Object.entries(stats.hits)) expect(sum('acquires', { step })).toBe(count);
     expect(sum('outstanding_leases')).toBe(44);

@@ -21,11 +21,11 @@ describe.each(BACKENDS)('oversize on the %s core', (backend) => {
       acquires: 1,
       outstanding: 1,
       hitRate: 0,
-      oversize: { outBytes: MiB + 1, outstanding: 1, acquires: 1, refused: 0 },
+      oversize: { leasedBytes: MiB + 1, outstanding: 1, acquires: 1, refused: 0 },
     });
     checkBooks(pool);
     lease.release();
-    expect(pool.stats().oversize).toMatchObject({ outBytes: 0, outstanding: 0, acquires: 1 });
+    expect(pool.stats().oversize).toMatchObject({ leasedBytes: 0, outstanding: 0, acquires: 1 });
     pool.assertNoLeaks();
     checkBooks(pool);
     pool.close();
@@ -48,17 +48,17 @@ describe.each(BACKENDS)('oversize on the %s core', (backend) => {
         /pool 'big': 2097152 bytes .*maxOversizeBytes 4194304, 4194304 are out in 2 leases/,
         {
           pool: 'big',
-          details: { sizeBytes: 2 * MiB, maxOversizeBytes: 4 * MiB, outBytes: 4 * MiB },
+          details: { sizeBytes: 2 * MiB, maxOversizeBytes: 4 * MiB, leasedBytes: 4 * MiB },
         },
       ),
     );
     leases[0].release();
     expect(() => pool.acquire(2 * MiB + 1)).toThrow(coded('ERR_SLABPOOL_OVERSIZE'));
     leases[0] = pool.acquire(2 * MiB);
-    expect(pool.stats().oversize).toMatchObject({ refused: 2, outBytes: 4 * MiB });
+    expect(pool.stats().oversize).toMatchObject({ refused: 2, leasedBytes: 4 * MiB });
     pool.releaseMany(leases);
     expect(() => pool.acquireMany(2 * MiB, 3)).toThrow(coded('ERR_SLABPOOL_OVERSIZE'));
-    expect(pool.stats().oversize).toMatchObject({ refused: 3, outBytes: 0, outstanding: 0 });
+    expect(pool.stats().oversize).toMatchObject({ refused: 3, leasedBytes: 0, outstanding: 0 });
     pool.close();
   });
 
@@ -72,7 +72,7 @@ describe.each(BACKENDS)('oversize on the %s core', (backend) => {
         coded('ERR_SLABPOOL_OUT_OF_MEMORY', /cannot allocate/, { details: { sizeBytes: size } }),
       );
     }
-    expect(pool.stats().oversize).toMatchObject({ outBytes: 0, outstanding: 0 });
+    expect(pool.stats().oversize).toMatchObject({ leasedBytes: 0, outstanding: 0 });
     pool.assertNoLeaks();
     pool.close();
   });
@@ -93,7 +93,7 @@ describe.each(BACKENDS)('oversize on the %s core', (backend) => {
       lease.release();
       expect((await taken).length).toBe(4 * MiB);
     }
-    expect(pool.stats()).toMatchObject({ retiredBytes: 0, oversize: { outBytes: 0, outstanding: 0 } });
+    expect(pool.stats()).toMatchObject({ retiredBytes: 0, oversize: { leasedBytes: 0, outstanding: 0 } });
     pool.close();
   });
 
@@ -117,7 +117,7 @@ describe.each(BACKENDS)('oversize on the %s core', (backend) => {
     expect(() => other.release(lease)).toThrow(coded('ERR_SLABPOOL_FOREIGN_LEASE'));
     lease.release();
     expect(() => lease.release()).toThrow(coded('ERR_SLABPOOL_LEASE_RELEASED'));
-    expect(pool.stats().oversize).toMatchObject({ outBytes: 0, outstanding: 0 });
+    expect(pool.stats().oversize).toMatchObject({ leasedBytes: 0, outstanding: 0 });
     const late = pool.acquire(2 * MiB);
     pool.close();
     late.release();
@@ -132,9 +132,9 @@ describe.each(BACKENDS)('oversize on the %s core', (backend) => {
       for (let i = 0; i < 31; i++) pool.acquire(2 * MiB);
       expect(() => pool.acquire(4 * MiB)).toThrow(coded('ERR_SLABPOOL_OVERSIZE'));
       await until(() => pool.outstanding() === 0);
-      expect(pool.stats().oversize).toMatchObject({ outBytes: 0, outstanding: 0, acquires: 31 });
+      expect(pool.stats().oversize).toMatchObject({ leasedBytes: 0, outstanding: 0, acquires: 31 });
       pool.acquire(4 * MiB).release();
-      expect(pool.stats().oversize).toMatchObject({ outBytes: 0, outstanding: 0, acquires: 32 });
+      expect(pool.stats().oversize).toMatchObject({ leasedBytes: 0, outstanding: 0, acquires: 32 });
       pool.close();
     },
   );
@@ -144,9 +144,9 @@ describe.each(BACKENDS)('oversize on the %s core', (backend) => {
     let view: Buffer | undefined = pool.acquire(4 * MiB).bytes.subarray(5);
     const waits = pool.acquireAsync(2 * MiB);
     await until(() => false, 5);
-    expect(pool.stats().oversize.outBytes).toBe(4 * MiB);
+    expect(pool.stats().oversize.leasedBytes).toBe(4 * MiB);
     view = undefined;
-    await until(() => pool.stats().oversize.outBytes === 2 * MiB);
+    await until(() => pool.stats().oversize.leasedBytes === 2 * MiB);
     (await waits).release();
     expect(view).toBeUndefined();
     pool.close();
@@ -157,10 +157,10 @@ describe.each(BACKENDS)('oversize on the %s core', (backend) => {
     const [held, other] = pool.acquireMany(2 * MiB, 2);
     other.release();
     await until(() => false, 5);
-    expect(pool.stats().oversize).toMatchObject({ outBytes: 2 * MiB, outstanding: 1 });
+    expect(pool.stats().oversize).toMatchObject({ leasedBytes: 2 * MiB, outstanding: 1 });
     held.release();
     await until(() => false, 5);
-    expect(pool.stats().oversize).toMatchObject({ outBytes: 0, outstanding: 0 });
+    expect(pool.stats().oversize).toMatchObject({ leasedBytes: 0, outstanding: 0 });
     pool.close();
   });
 });

@@ -290,7 +290,7 @@ describe('memory pressure with threads', () => {
     expect(resident(pool)).toBe(before);
     await worker.terminate();
     // What the dead thread held rests for an epoch.
-    await until(() => resident(pool) === pool.stats().restingBytes);
+    await until(() => resident(pool) === pool.stats().quarantinedBytes);
     pool.close();
   });
 });

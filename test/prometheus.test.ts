@@ -27,7 +27,7 @@ describe.each(BACKENDS)('a pool on the %s core', (backend) => {
     expect(sum('memory_limit_bytes')).toBe(8 * MiB);
     expect(sum('memory_resident_bytes')).toBe(stats.residentBytes);
     expect(sum('memory_usage_bytes')).toBe(stats.residentBytes);
-    expect(sum('memory_usage_bytes', { state: 'out' })).toBe(stats.outBytes);
+    expect(sum('memory_usage_bytes', { state: 'leased' })).toBe(stats.leasedBytes);
     expect(sum('memory_cold_bytes')).toBe(stats.coldBytes);
     expect(sum('acquires_total')).toBe(stats.acquires - stats.oversize.acquires);
     for (const [step, count] of Object.entries(stats.hits)) expect(sum('acquires_total', { step })).toBe(count);
@@ -36,9 +36,9 @@ describe.each(BACKENDS)('a pool on the %s core', (backend) => {
     expect(sum('oversize_usage_bytes')).toBe(2 * MiB);
     expect(sum('oversize_refused_total')).toBe(1);
     expect(sum('tier_usage_bytes')).toBe(stats.residentBytes);
-    for (const { capacity, outstanding, outBytes } of stats.classes) {
+    for (const { capacity, outstanding, leasedBytes } of stats.classes) {
       expect(sum('tier_outstanding_leases', { tier: `${capacity}` })).toBe(outstanding);
-      expect(sum('tier_usage_bytes', { tier: `${capacity}`, state: 'out' })).toBe(outBytes);
+      expect(sum('tier_usage_bytes', { tier: `${capacity}`, state: 'leased' })).toBe(leasedBytes);
     }
     pool.releaseMany(leases);
     pool.close();
@@ -104,7 +104,7 @@ test('several pools: a closed one leaves, the others stay, and the last one take
   expect(lease.capacity).toBe(64 * KiB);
   const names = async () => (await scrape(register)).series('slabpool_pools').map(({ labels: { pool } }) => pool);
   expect(await names()).toEqual(['a', 'b', 'c']);
-  expect((await scrape(register)).sum('slabpool_memory_usage_bytes', { pool: 'b', state: 'out' })).toBe(64 * KiB);
+  expect((await scrape(register)).sum('slabpool_memory_usage_bytes', { pool: 'b', state: 'leased' })).toBe(64 * KiB);
   a.close();
   expect(await names()).toEqual(['b', 'c']);
   stops[1]?.();
@@ -191,7 +191,7 @@ test('threads: what workers have out, and what they did, is in the figures of th
   expect(stats.residentBytes).toBeGreaterThanOrEqual(2 * 64 * KiB);
   expect(scraped.sum('slabpool_memory_resident_bytes')).toBe(stats.residentBytes);
   expect(scraped.sum('slabpool_memory_usage_bytes')).toBe(stats.residentBytes);
-  expect(scraped.sum('slabpool_memory_usage_bytes', { state: 'out' })).toBe(stats.outBytes);
+  expect(scraped.sum('slabpool_memory_usage_bytes', { state: 'leased' })).toBe(stats.leasedBytes);
   expect(scraped.sum('slabpool_threads')).toBe(stats.threads.length);
   const before = scraped.counters();
   await terminateAll();

@@ -75,7 +75,7 @@ describe.each(BACKENDS)('B11: reclaim() on the %s core', (backend) => {
         true,
       ]);
       lease.release();
-      expect(pool.stats()).toMatchObject({ mappedBlocks: 1, outBytes: 0, retiredBytes: 0 });
+      expect(pool.stats()).toMatchObject({ mappedBlocks: 1, leasedBytes: 0, retiredBytes: 0 });
     }
   });
 
@@ -231,7 +231,7 @@ describe.each(BACKENDS)('B11: reclaim() on the %s core', (backend) => {
     const lease = pool.acquire(3 * MiB);
     const value = await read(lease);
     lease.reclaim(value);
-    expect([lease.buffer === value.buffer, lease.capacity, pool.stats().oversize.outBytes]).toEqual([
+    expect([lease.buffer === value.buffer, lease.capacity, pool.stats().oversize.leasedBytes]).toEqual([
       true,
       3 * MiB,
       3 * MiB,
@@ -242,12 +242,12 @@ describe.each(BACKENDS)('B11: reclaim() on the %s core', (backend) => {
     other.reclaim(otherValue);
     lease.release();
     other.release();
-    expect(pool.stats().oversize).toMatchObject({ outBytes: 0, outstanding: 0 });
+    expect(pool.stats().oversize).toMatchObject({ leasedBytes: 0, outstanding: 0 });
     for (let i = 0; i < 3; i++) {
       gc();
       await setImmediate();
     }
-    expect(pool.stats().oversize).toMatchObject({ outBytes: 0, outstanding: 0 });
+    expect(pool.stats().oversize).toMatchObject({ leasedBytes: 0, outstanding: 0 });
   });
 
   describe('what it refuses leaves the lease as it is:', () => {
@@ -345,7 +345,7 @@ describe.each(BACKENDS)('B11: reclaim() on the %s core', (backend) => {
     reader.reclaim(value);
     expect(reader.bytes).toHaveLength(SIZE);
     reader.release();
-    expect(lost.stats()).toMatchObject({ outBytes: 0, retiredBytes: 0 });
+    expect(lost.stats()).toMatchObject({ leasedBytes: 0, retiredBytes: 0 });
     checkBooks(lost);
     lost.close();
     const whole = pool.acquire(SIZE);
@@ -407,7 +407,7 @@ describe.each(BACKENDS)('B11: reclaim() on the %s core', (backend) => {
       lease.release();
       expect(value).toHaveLength(0);
     }
-    expect(debug.stats()).toMatchObject({ retiredBytes: 0, outBytes: 0 });
+    expect(debug.stats()).toMatchObject({ retiredBytes: 0, leasedBytes: 0 });
     checkBooks(debug);
     debug.close();
   });

@@ -10,7 +10,7 @@ describe.each(BACKENDS)('stats on the %s core', (backend) => {
       backend,
       maxBytes: 8 * MiB,
       residentBytes: 0,
-      outBytes: 0,
+      leasedBytes: 0,
       cachedBytes: 0,
       retiredBytes: 0,
       coldBytes: 0,
@@ -19,7 +19,7 @@ describe.each(BACKENDS)('stats on the %s core', (backend) => {
       exhausted: 0,
       hits: { magazine: 0, depot: 0, steal: 0, victim: 0, cold: 0, slab: 0 },
       hitRate: 1,
-      oversize: { maxBytes: 9 * MiB, outBytes: 0, outstanding: 0, acquires: 0, refused: 0 },
+      oversize: { maxBytes: 9 * MiB, leasedBytes: 0, outstanding: 0, acquires: 0, refused: 0 },
       mappedBlocks: 0,
       overheadBytes: 0,
     });
@@ -32,14 +32,14 @@ describe.each(BACKENDS)('stats on the %s core', (backend) => {
     const pool = new BufferPool({ backend });
     const leases = pool.acquireMany(64 * KiB, 5);
     checkBooks(pool);
-    const { outBytes, residentBytes, outstanding, acquires, mappedBlocks, overheadBytes } = pool.stats();
-    expect(outBytes).toBe(5 * 64 * KiB);
-    expect(residentBytes).toBeGreaterThanOrEqual(outBytes);
+    const { leasedBytes, residentBytes, outstanding, acquires, mappedBlocks, overheadBytes } = pool.stats();
+    expect(leasedBytes).toBe(5 * 64 * KiB);
+    expect(residentBytes).toBeGreaterThanOrEqual(leasedBytes);
     expect([outstanding, acquires]).toEqual([5, 5]);
     expect(mappedBlocks).toBeGreaterThanOrEqual(5);
     expect(overheadBytes).toBeGreaterThan(0);
     pool.releaseMany(leases);
-    expect(pool.stats()).toMatchObject({ outBytes: 0, cachedBytes: residentBytes, residentBytes });
+    expect(pool.stats()).toMatchObject({ leasedBytes: 0, cachedBytes: residentBytes, residentBytes });
     checkBooks(pool);
     pool.close();
   });

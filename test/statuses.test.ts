@@ -42,7 +42,7 @@ describe.each(BACKENDS)('C: an answer of the %s core that cannot be is an error 
     });
     expect(() => pool.acquire(BLOCK)).toThrow('no memory');
     expect(pool.outstanding()).toBe(0);
-    expect(pool.stats()).toMatchObject({ outBytes: 0, magazineBytes: 0 });
+    expect(pool.stats()).toMatchObject({ leasedBytes: 0, magazineBytes: 0 });
     checkBooks(pool);
     pool.acquire(BLOCK).release();
   });

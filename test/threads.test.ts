@@ -106,7 +106,7 @@ describe('one budget', () => {
     ]) {
       await expect((async () => refused())()).rejects.toThrow(exhausted);
     }
-    expect(pool.stats()).toMatchObject({ residentBytes: MiB, outBytes: MiB, cachedBytes: 0, outstanding: 16 });
+    expect(pool.stats()).toMatchObject({ residentBytes: MiB, leasedBytes: MiB, cachedBytes: 0, outstanding: 16 });
 
     await two.call('release', more);
     await two.call('trim');
@@ -122,7 +122,7 @@ describe('one budget', () => {
     // One after the other: of two at the same time, one leaves it to the other.
     await one.call('trim');
     await two.call('trim');
-    expect(pool.stats()).toMatchObject({ residentBytes: 0, outBytes: 0 });
+    expect(pool.stats()).toMatchObject({ residentBytes: 0, leasedBytes: 0 });
     checkBooks(pool);
   });
 
@@ -143,7 +143,7 @@ describe('one budget', () => {
       }),
     );
     expect(got).toBe(16);
-    expect(pool.stats()).toMatchObject({ residentBytes: MiB, outBytes: MiB, outstanding: 16 });
+    expect(pool.stats()).toMatchObject({ residentBytes: MiB, leasedBytes: MiB, outstanding: 16 });
     expect(pool.outstanding()).toBe(0);
     expect(heapOf(pool).core.checkInvariants()).toBeNull();
   });
@@ -156,12 +156,12 @@ describe('stats', () => {
     const leases = pool.acquireMany(64 * KiB, 2);
     const [here, there] = [pool.stats(), await member.call('stats')];
     for (const stats of [here, there]) {
-      expect(stats).toMatchObject({ residentBytes: 7 * 64 * KiB, outBytes: 7 * 64 * KiB, maxBytes: MiB });
-      expect(stats.classes[1]).toMatchObject({ outBytes: 7 * 64 * KiB, blockBytes: 64 * KiB });
+      expect(stats).toMatchObject({ residentBytes: 7 * 64 * KiB, leasedBytes: 7 * 64 * KiB, maxBytes: MiB });
+      expect(stats.classes[1]).toMatchObject({ leasedBytes: 7 * 64 * KiB, blockBytes: 64 * KiB });
     }
     expect([here.mappedBlocks, there.mappedBlocks]).toEqual([2, 5]);
     const threads = (stats: typeof here) =>
-      stats.threads.map(({ here, acquires, outBytes }) => [here, acquires, outBytes]);
+      stats.threads.map(({ here, acquires, leasedBytes }) => [here, acquires, leasedBytes]);
     const [own, others] = [[2, 2 * 64 * KiB] as const, [5, 5 * 64 * KiB] as const];
     expect(threads(here)).toEqual([
       [true, ...own],
@@ -179,13 +179,13 @@ describe('stats', () => {
   test('what another thread put into its magazine is out here until it tells, which it does when asked', async () => {
     const member = await Member.start(pool);
     await member.call('release', await member.call('acquire', 64 * KiB, 2));
-    expect(pool.stats()).toMatchObject({ outBytes: 2 * 64 * KiB, cachedBytes: 0 });
+    expect(pool.stats()).toMatchObject({ leasedBytes: 2 * 64 * KiB, cachedBytes: 0 });
     checkBooks(pool);
-    expect(await member.call('stats')).toMatchObject({ outBytes: 0, magazineBytes: 2 * 64 * KiB });
-    expect(pool.stats()).toMatchObject({ outBytes: 0, magazineBytes: 2 * 64 * KiB, cachedBytes: 2 * 64 * KiB });
+    expect(await member.call('stats')).toMatchObject({ leasedBytes: 0, magazineBytes: 2 * 64 * KiB });
+    expect(pool.stats()).toMatchObject({ leasedBytes: 0, magazineBytes: 2 * 64 * KiB, cachedBytes: 2 * 64 * KiB });
     checkBooks(pool);
     await member.call('trim');
-    expect(pool.stats()).toMatchObject({ residentBytes: 0, outBytes: 0 });
+    expect(pool.stats()).toMatchObject({ residentBytes: 0, leasedBytes: 0 });
   });
 
   test('of a thread go on where those of the thread that had its number before ended', async () => {
@@ -254,10 +254,10 @@ describe('close', () => {
     const ids = await member.call('acquire', 64 * KiB, 8, 1);
     expect(views.every((view) => view.equals(Buffer.alloc(64 * KiB, 0xaa)))).toBe(true);
     await member.call('check', ids, 1);
-    expect(await member.call('stats')).toMatchObject({ restingBytes: 0, outBytes: MiB, residentBytes: MiB });
+    expect(await member.call('stats')).toMatchObject({ quarantinedBytes: 0, leasedBytes: MiB, residentBytes: MiB });
     for (const lease of leases) lease.release();
     expect(views.map(({ length }) => length)).toEqual(Array(8).fill(0));
-    expect(await member.call('stats')).toMatchObject({ restingBytes: 0, outBytes: MiB / 2, cachedBytes: MiB / 2 });
+    expect(await member.call('stats')).toMatchObject({ quarantinedBytes: 0, leasedBytes: MiB / 2, cachedBytes: MiB / 2 });
     expect((await member.call('stats')).threads).toHaveLength(1);
   });
 
@@ -266,12 +266,12 @@ describe('close', () => {
     const ids = await member.call('acquire', 64 * KiB, 3);
     await member.call('close');
     expect(await member.call('lengths', ids)).toEqual(Array(3).fill(64 * KiB));
-    expect(pool.stats()).toMatchObject({ outBytes: 3 * 64 * KiB, residentBytes: 3 * 64 * KiB });
+    expect(pool.stats()).toMatchObject({ leasedBytes: 3 * 64 * KiB, residentBytes: 3 * 64 * KiB });
     await member.call('release', ids);
     expect(await member.call('lengths', ids)).toEqual([0, 0, 0]);
-    expect(pool.stats()).toMatchObject({ outBytes: 0, residentBytes: 3 * 64 * KiB });
+    expect(pool.stats()).toMatchObject({ leasedBytes: 0, residentBytes: 3 * 64 * KiB });
     pool.trim();
-    expect(pool.stats()).toMatchObject({ restingBytes: 0, residentBytes: 0 });
+    expect(pool.stats()).toMatchObject({ quarantinedBytes: 0, residentBytes: 0 });
     checkBooks(pool);
   });
 
@@ -280,7 +280,7 @@ describe('close', () => {
     const member = BufferPool.attach(origin.handle);
     const theirs = origin.acquireMany(64 * KiB, 3);
     origin.close();
-    expect(member.stats()).toMatchObject({ restingBytes: 0, outBytes: 3 * 64 * KiB, residentBytes: 3 * 64 * KiB });
+    expect(member.stats()).toMatchObject({ quarantinedBytes: 0, leasedBytes: 3 * 64 * KiB, residentBytes: 3 * 64 * KiB });
     const lease = member.acquire(64 * KiB);
     expect(() => member.acquire(64 * KiB)).toThrow(exhausted);
     expect(member.trim()).toBe(0);
@@ -320,6 +320,6 @@ describe('close', () => {
     await expect(member.call('adopt', [0])).rejects.toThrow(closed);
     await member.call('attach', pool.handle);
     await member.call('acquire', 1);
-    expect(pool.stats().outBytes).toBeGreaterThan(0);
+    expect(pool.stats().leasedBytes).toBeGreaterThan(0);
   });
 });

@@ -34,14 +34,14 @@ describe.each(BACKENDS)('tickets within one thread on the %s core', (backend) =>
   });
 
   test('B3: tickets that nobody adopts are in the books: how many, since when, and who sent them', async () => {
-    expect(pool.stats().transit).toEqual({ tickets: 0, oldestTicketMs: 0, senders: [], messages: 0 });
+    expect(pool.stats().inFlight).toEqual({ tickets: 0, oldestTicketMs: 0, senders: [], messages: 0 });
     const tickets = pool.acquireMany(64 * KiB, 3).map((lease) => lease.transfer());
     const since = performance.now();
     while (performance.now() < since + 60);
     tickets.push(pool.acquire(KiB).transfer());
-    const { transit } = pool.stats();
-    const oldestMs = transit.oldestTicketMs;
-    expect(transit).toEqual({
+    const { inFlight } = pool.stats();
+    const oldestMs = inFlight.oldestTicketMs;
+    expect(inFlight).toEqual({
       tickets: 4,
       oldestTicketMs: oldestMs,
       senders: [{ thread: 0, here: true, tickets: 4, oldestMs }],
@@ -55,19 +55,19 @@ describe.each(BACKENDS)('tickets within one thread on the %s core', (backend) =>
       }),
     );
     for (const ticket of tickets) pool.adopt(ticket).release();
-    expect(pool.stats().transit.tickets).toBe(0);
+    expect(pool.stats().inFlight.tickets).toBe(0);
   });
 
-  test('a block in transit is accounted for as such, and nobody gets it meanwhile', () => {
+  test('a block in flight is accounted for as such, and nobody gets it meanwhile', () => {
     const leases = pool.acquireMany(64 * KiB, 10);
     for (const [i, { bytes }] of leases.entries()) stamp(bytes, i);
     const tickets = leases.map((lease) => lease.transfer());
     expect(new Set(tickets).size).toBe(10);
     expect(pool.outstanding()).toBe(0);
-    expect(pool.stats()).toMatchObject({ transitBytes: 10 * 64 * KiB, outBytes: 0 });
+    expect(pool.stats()).toMatchObject({ inFlightBytes: 10 * 64 * KiB, leasedBytes: 0 });
     checkBooks(pool);
     pool.trim();
-    expect(pool.stats()).toMatchObject({ transitBytes: 10 * 64 * KiB, residentBytes: 10 * 64 * KiB });
+    expect(pool.stats()).toMatchObject({ inFlightBytes: 10 * 64 * KiB, residentBytes: 10 * 64 * KiB });
     const others = pool.acquireMany(64 * KiB, 20);
     for (const { bytes } of others) bytes.fill(0xff);
     for (const [i, ticket] of tickets.entries()) {
@@ -75,7 +75,7 @@ describe.each(BACKENDS)('tickets within one thread on the %s core', (backend) =>
       check(lease.bytes, i);
       lease.release();
     }
-    expect(pool.stats()).toMatchObject({ transitBytes: 0, outBytes: 20 * 64 * KiB });
+    expect(pool.stats()).toMatchObject({ inFlightBytes: 0, leasedBytes: 20 * 64 * KiB });
     pool.releaseMany(others);
   });
 });
@@ -159,7 +159,7 @@ describe('tickets between threads', () => {
     await terminateAll();
     pool.trim();
     pool.assertNoLeaks();
-    expect(pool.stats()).toMatchObject({ residentBytes: 0, restingBytes: 0, transitBytes: 0, outBytes: 0 });
+    expect(pool.stats()).toMatchObject({ residentBytes: 0, quarantinedBytes: 0, inFlightBytes: 0, leasedBytes: 0 });
     checkBooks(pool);
     pool.close();
   });
@@ -237,7 +237,7 @@ describe('tickets between threads', () => {
     expect((await consumer.call('stats')).hits.steal).toBeGreaterThan(0);
     await consumer.call('release', again);
     await consumer.call('trim');
-    expect(small.stats()).toMatchObject({ residentBytes: 0, outBytes: 0 });
+    expect(small.stats()).toMatchObject({ residentBytes: 0, leasedBytes: 0 });
     small.releaseMany(small.acquireMany(64 * KiB, 16));
     small.close();
   });

@@ -49,7 +49,7 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
       for (const step of releaseFirst ? end : end.reverse()) step();
       await expect(asked).rejects.toThrow('aborted');
       pool.acquire(4 * BLOCK).release();
-      expect(pool.stats()).toMatchObject({ transitBytes: 0, outstanding: 0 });
+      expect(pool.stats()).toMatchObject({ inFlightBytes: 0, outstanding: 0 });
     }
     checkBooks(pool);
     pool.close();
@@ -85,15 +85,15 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     pool.close();
   });
 
-  test('what was granted is in transit until it is delivered', async () => {
+  test('what was granted is in flight until it is delivered', async () => {
     const pool = make();
     const leases = pool.acquireMany(BLOCK, 4);
     const asked = pool.acquireAsync(BLOCK);
     leases.pop()?.release();
-    expect(pool.stats()).toMatchObject({ transitBytes: BLOCK, outBytes: 3 * BLOCK, outstanding: 3 });
+    expect(pool.stats()).toMatchObject({ inFlightBytes: BLOCK, leasedBytes: 3 * BLOCK, outstanding: 3 });
     checkBooks(pool);
     leases.push(await asked);
-    expect(pool.stats()).toMatchObject({ transitBytes: 0, outBytes: 4 * BLOCK, outstanding: 4 });
+    expect(pool.stats()).toMatchObject({ inFlightBytes: 0, leasedBytes: 4 * BLOCK, outstanding: 4 });
     checkBooks(pool);
     pool.releaseMany(leases);
     pool.close();
@@ -188,7 +188,7 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     const pool = make();
     pool.releaseMany(pool.acquireMany(4 * KiB, 64));
     const lease = await pool.acquireAsync(4 * BLOCK);
-    expect(pool.stats()).toMatchObject({ residentBytes: 4 * BLOCK, outBytes: 4 * BLOCK });
+    expect(pool.stats()).toMatchObject({ residentBytes: 4 * BLOCK, leasedBytes: 4 * BLOCK });
     expect(pool.stats().drops.exhaustedBytes).toBe(4 * BLOCK);
     lease.release();
     checkBooks(pool);
@@ -369,7 +369,7 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     (await next).release();
     pool.releaseMany(leases.slice(1));
     expect(pool.outstanding()).toBe(0);
-    expect(pool.stats()).toMatchObject({ transitBytes: 0, outBytes: 0 });
+    expect(pool.stats()).toMatchObject({ inFlightBytes: 0, leasedBytes: 0 });
     checkBooks(pool);
     pool.close();
   });
@@ -440,7 +440,7 @@ describe.each(BACKENDS)('waiting for budget on the %s core', (backend) => {
     release('a');
     await Promise.all(asked);
     expect(served).toEqual(['a', 'b', 'c']);
-    expect(pool.stats().oversize).toMatchObject({ outstanding: 2, outBytes: 600 * KiB });
+    expect(pool.stats().oversize).toMatchObject({ outstanding: 2, leasedBytes: 600 * KiB });
     checkBooks(pool);
     pool.close();
   });
@@ -499,7 +499,7 @@ describe('waiting between threads', () => {
     expect(pool.stats().waits).toMatchObject({ waiting: 2 });
     pool.releaseMany(leases.slice(0, 2));
     expect(await asked).toEqual([0, 1]);
-    expect(pool.stats()).toMatchObject({ outBytes: 4 * BLOCK, transitBytes: 0 });
+    expect(pool.stats()).toMatchObject({ leasedBytes: 4 * BLOCK, inFlightBytes: 0 });
     checkBooks(pool);
     pool.close();
   });

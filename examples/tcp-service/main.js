@@ -73,8 +73,8 @@ function whole(name, text, min, max) {
  * @returns {string} what is not as it has to be when everything was given back
  */
 function left(pool) {
-  const { outBytes, transitBytes } = pool.stats();
-  const figures = { 'leases out': pool.outstanding(), 'bytes out': outBytes, 'bytes in transit': transitBytes };
+  const { leasedBytes, inFlightBytes } = pool.stats();
+  const figures = { 'leases out': pool.outstanding(), 'bytes leased': leasedBytes, 'bytes in flight': inFlightBytes };
   return Object.entries(figures)
     .filter(([, count]) => count !== 0)
     .map(([what, count]) => `${count} ${what}`)

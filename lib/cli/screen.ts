@@ -49,8 +49,8 @@ function memory(stats: PoolStats): string[] {
   const { maxBytes, residentBytes, peak } = stats;
   const filled = Math.max(0, Math.min(BAR, Math.round((BAR * residentBytes) / Math.max(1, maxBytes))));
   const bar = '#'.repeat(filled) + '.'.repeat(BAR - filled);
-  const parts = (['out', 'transit', 'cached', 'resting', 'retired', 'pinned', 'cold'] as const)
-    .map((part) => `${part} ${formatBytes(stats[`${part}Bytes`])}`)
+  const parts = (['leased', 'inFlight', 'cached', 'quarantined', 'retired', 'pinned', 'cold'] as const)
+    .map((part) => `${part === 'inFlight' ? 'in flight' : part} ${formatBytes(stats[`${part}Bytes`])}`)
     .join('  ');
   return [
     `[${bar}] ${formatBytes(residentBytes)} of ${formatBytes(maxBytes)}, peak ${formatBytes(peak.residentBytes)}`,
@@ -63,7 +63,7 @@ function traffic(stats: PoolStats, before: PoolStats | undefined): string[] {
   return [
     `${rate(stats, before)} acquires/s  hit rate ${formatShare(hitRate)}  leases out ${formatCount(outstanding)}`,
     `refused ${formatCount(exhausted)}  waiting ${formatCount(waits.waiting)} of ${formatCount(waits.total)} so far  ` +
-      `oversize ${formatCount(oversize.acquires)}, out ${formatBytes(oversize.outBytes)}`,
+      `oversize ${formatCount(oversize.acquires)}, out ${formatBytes(oversize.leasedBytes)}`,
   ];
 }
 
@@ -82,15 +82,15 @@ function tiers(stats: PoolStats, before: PoolStats | undefined, table: TableWrit
   if (shown.length === 0) return '';
   const rows = shown
     .slice(0, TIERS_SHOWN)
-    .map(({ capacity, residentBytes, outBytes, cachedBytes, c }) => [
+    .map(({ capacity, residentBytes, leasedBytes, cachedBytes, c }) => [
       formatBytes(capacity),
       formatBytes(residentBytes),
-      formatBytes(outBytes),
+      formatBytes(leasedBytes),
       formatBytes(cachedBytes),
       rate(stats, before, ({ classes }) => classes[c]?.acquires ?? 0),
     ]);
   const more = shown.length - rows.length;
-  return table([[more > 0 ? `tier (${more} more)` : 'tier', 'resident', 'out', 'cached', 'acquires/s'], ...rows]);
+  return table([[more > 0 ? `tier (${more} more)` : 'tier', 'resident', 'leased', 'cached', 'acquires/s'], ...rows]);
 }
 
 function threads(stats: PoolStats, before: PoolStats | undefined, table: TableWriter): string {
@@ -98,16 +98,16 @@ function threads(stats: PoolStats, before: PoolStats | undefined, table: TableWr
   const rows = [...stats.threads]
     .sort((a, b) => b.acquires - a.acquires)
     .slice(0, THREADS_SHOWN)
-    .map(({ thread, here, outstanding, outBytes, magazineBytes }) => [
+    .map(({ thread, here, outstanding, leasedBytes, magazineBytes }) => [
       here ? `${thread} (asked)` : String(thread),
       formatCount(outstanding),
-      formatBytes(outBytes),
+      formatBytes(leasedBytes),
       formatBytes(magazineBytes),
       rate(stats, before, (s) => s.threads.find((other) => other.thread === thread)?.acquires ?? 0),
     ]);
   const more = stats.threads.length - rows.length;
   return table([
-    [more > 0 ? `thread (${more} more)` : 'thread', 'leases out', 'out', 'in magazines', 'acquires/s'],
+    [more > 0 ? `thread (${more} more)` : 'thread', 'leases out', 'leased', 'in magazines', 'acquires/s'],
     ...rows,
   ]);
 }

@@ -28,9 +28,9 @@ export function leases(pool: BufferPool): Check {
       refused = true;
     }
     if (!refused) throw new Error('a second release was not refused');
-    const { residentBytes, outBytes, transitBytes, cachedBytes, restingBytes, retiredBytes, pinnedBytes } =
+    const { residentBytes, leasedBytes, inFlightBytes, cachedBytes, quarantinedBytes, retiredBytes, pinnedBytes } =
       pool.stats();
-    const sum = outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes + pinnedBytes;
+    const sum = leasedBytes + inFlightBytes + cachedBytes + quarantinedBytes + retiredBytes + pinnedBytes;
     if (sum !== residentBytes) throw new Error(`${residentBytes} bytes are resident, but ${sum} are accounted for`);
     pool.assertNoLeaks();
   } catch (error) {

@@ -52,18 +52,18 @@ export interface CoreClassStats {
   /** Of these, bytes of blocks without memory: their pages are resident because of neighbours. */
   pinnedBytes: number;
   /** Blocks that threads hold: leased or in a magazine. */
-  out: number;
+  held: number;
   /** Blocks that one thread has handed over and none has adopted. */
-  transit: number;
-  /** Blocks of dead threads that are not yet free again. */
-  resting: number;
+  inFlight: number;
+  /** Blocks of dead threads that are not free again before an epoch has passed. */
+  quarantined: number;
   retired: number;
   slabs: number;
   /** Blocks that are free, and unused for an epoch. */
   victim: number;
   /** The most bytes that were resident at once. */
   peakResidentBytes: number;
-  /** Of the blocks out, those in magazines, as far as reported. */
+  /** Of the blocks held, those in magazines, as far as reported. */
   cached: number;
   /** Leases, as far as reported. */
   acquires: number;
@@ -91,8 +91,8 @@ export interface CoreTotals {
 /** Figures of one thread, over all classes. */
 export interface CoreThreadStats {
   index: number;
-  out: number;
-  outBytes: number;
+  held: number;
+  heldBytes: number;
   /** Of these, in magazines, as far as reported. */
   cached: number;
   cachedBytes: number;
@@ -103,7 +103,7 @@ export interface CoreThreadStats {
 }
 
 /** What one thread has sent, and nobody has adopted; or what is in channels. */
-export interface CoreTransit {
+export interface CoreInFlight {
   /** The sender's index, or -1: what travels by channels, or was granted to those who wait. */
   sender: number;
   count: number;
@@ -223,7 +223,7 @@ export interface Core {
   totals(): CoreTotals;
   threads(): CoreThreadStats[];
   /** A walk through all blocks. */
-  inTransit(): CoreTransit[];
+  inFlight(): CoreInFlight[];
   /** `null`, or the first thing that is wrong with the core's books. */
   checkInvariants(): string | null;
   /**

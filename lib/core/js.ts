@@ -12,7 +12,7 @@ import {
   type CoreClassStats,
   type CoreThreadStats,
   type CoreTotals,
-  type CoreTransit,
+  type CoreInFlight,
   DRAINING,
   EXCHANGE_LENGTH,
   EXHAUSTED,
@@ -43,7 +43,7 @@ const TICKET_BLOCKS = 2 ** 25;
 const HAND_OVERS = 2 ** 28;
 
 /** Where a block is, as in native/core/block.h. */
-type State = 'cold' | 'free' | 'out' | 'transit' | 'retired';
+type State = 'cold' | 'free' | 'held' | 'in flight' | 'retired';
 
 interface JsBlock {
   readonly sizeClass: number;
@@ -68,8 +68,8 @@ class JsClass {
   cold: number[] = [];
   carved = 0;
   resident = 0;
-  out = 0;
-  transit = 0;
+  held = 0;
+  inFlight = 0;
   retired = 0;
   /** As reported. */
   cached = 0;
@@ -214,8 +214,8 @@ export class JsCore implements Core {
         }
       }
       if (block.state === 'cold') this.#charge(k, 1);
-      block.state = 'out';
-      k.out++;
+      block.state = 'held';
+      k.held++;
       this.exchange[i] = index;
     }
     return count;
@@ -287,7 +287,7 @@ export class JsCore implements Core {
   /** In the order of arrival, as far as it goes. */
   #serve(): void {
     if (this.draining) {
-      if (this.drained || this.#classes.some(({ out, transit }) => out + transit > 0)) return;
+      if (this.drained || this.#classes.some(({ held, inFlight }) => held + inFlight > 0)) return;
       this.drained = true;
       this.#summons = SUMMONS_DRAIN;
       this.#ring();
@@ -357,7 +357,7 @@ export class JsCore implements Core {
       }
       (this.#blocks[index] as JsBlock).state = 'free';
       k.depot.push(index);
-      k.out--;
+      k.held--;
     }
     this.#serve();
     return status === 0 && (this.#requests.size > 0 || this.draining) ? WAITING : status;
@@ -377,7 +377,7 @@ export class JsCore implements Core {
 
   holds(sizeClass: number, block: number): boolean {
     const it = this.#blocks[block];
-    return it !== undefined && it.state === 'out' && it.sizeClass === sizeClass;
+    return it !== undefined && it.state === 'held' && it.sizeClass === sizeClass;
   }
 
   retire(sizeClass: number, block: number): number {
@@ -386,7 +386,7 @@ export class JsCore implements Core {
     it.state = 'retired';
     it.bytes = null;
     const k = this.#class(sizeClass);
-    k.out--;
+    k.held--;
     k.retired++;
     this.#serve();
     return 0;
@@ -396,12 +396,12 @@ export class JsCore implements Core {
     if (!this.holds(sizeClass, block)) return NOT_HELD;
     const it = this.#blocks[block] as JsBlock;
     const k = this.#class(sizeClass);
-    it.state = 'transit';
+    it.state = 'in flight';
     it.handOver = (it.handOver + 1) % HAND_OVERS;
     it.size = Math.min(size, k.capacity);
     it.sentAt = now();
-    k.out--;
-    k.transit++;
+    k.held--;
+    k.inFlight++;
     return it.handOver * TICKET_BLOCKS + block;
   }
 
@@ -409,11 +409,11 @@ export class JsCore implements Core {
     const block = ticket % TICKET_BLOCKS;
     const it = this.#blocks[block];
     const rest = Math.floor(ticket / TICKET_BLOCKS);
-    if (it?.state !== 'transit' || rest !== it.handOver) return STALE;
+    if (it?.state !== 'in flight' || rest !== it.handOver) return STALE;
     const k = this.#class(it.sizeClass);
-    it.state = 'out';
-    k.transit--;
-    k.out++;
+    it.state = 'held';
+    k.inFlight--;
+    k.held++;
     this.exchange[0] = block;
     this.exchange[CLASSES] = it.sizeClass;
     this.exchange[SIZES] = it.size;
@@ -482,8 +482,8 @@ export class JsCore implements Core {
     return [
       {
         index: 0,
-        out: sum((k) => k.out),
-        outBytes: sum((k) => k.out * k.stride),
+        held: sum((k) => k.held),
+        heldBytes: sum((k) => k.held * k.stride),
         cached: sum((k) => k.cached),
         cachedBytes: sum((k) => k.cached * k.stride),
         acquires: sum((k) => k.acquires),
@@ -493,8 +493,8 @@ export class JsCore implements Core {
     ];
   }
 
-  inTransit(): CoreTransit[] {
-    const sent = this.#blocks.filter(({ state }) => state === 'transit');
+  inFlight(): CoreInFlight[] {
+    const sent = this.#blocks.filter(({ state }) => state === 'in flight');
     if (sent.length === 0) return [];
     const oldestMs = now() - sent.reduce((first, { sentAt }) => Math.min(first, sentAt), Infinity);
     return [{ sender: 0, count: sent.length, oldestMs, here: true }];
@@ -511,9 +511,9 @@ export class JsCore implements Core {
     return this.#classes.map((k) => ({
       carved: k.carved,
       resident: k.resident,
-      out: k.out,
-      transit: k.transit,
-      resting: 0,
+      held: k.held,
+      inFlight: k.inFlight,
+      quarantined: 0,
       retired: k.retired,
       slabs: 0,
       victim: k.victim.length,
@@ -540,8 +540,8 @@ export class JsCore implements Core {
           if (this.#blocks[index]?.state !== state) return "a block's state is not that of the list it is in";
         }
       }
-      if (k.resident !== k.out + k.transit + k.depot.length + k.victim.length + k.retired)
-        return 'resident != out + transit + cached + retired';
+      if (k.resident !== k.held + k.inFlight + k.depot.length + k.victim.length + k.retired)
+        return 'resident != held + in flight + cached + retired';
       if (k.carved !== k.resident + k.cold.length) return 'carved != resident + cold';
     }
     const wrong = this.#blocks.some(({ state }, i) => found[i] !== (state === 'free' || state === 'cold' ? 1 : 0));

@@ -10,7 +10,7 @@ import {
   type CoreClassStats,
   type CoreThreadStats,
   type CoreTotals,
-  type CoreTransit,
+  type CoreInFlight,
   OUT_OF_MEMORY,
   STEPS,
 } from './core.js';
@@ -85,7 +85,7 @@ export interface CoreChannel {
   leave(): void;
 }
 
-type Adapted = 'stats' | 'totals' | 'threads' | 'inTransit' | 'map' | 'listen' | 'trim';
+type Adapted = 'stats' | 'totals' | 'threads' | 'inFlight' | 'map' | 'listen' | 'trim';
 interface NativePool extends Omit<Core, 'exchange' | 'address' | 'detach' | 'disown' | Adapted> {
   /** Whether it was made with these. */
   isLike(capacities: Uint32Array, maxBytes: number): boolean;
@@ -297,11 +297,11 @@ export class NativeCore implements Core {
     this.#pool.stats(numbers);
     return Array.from({ length: this.#classes }, (_, c) => {
       const row = numbers.subarray(c * FIELDS, (c + 1) * FIELDS);
-      const [carved, resident, out, transit, resting, retired, slabs, victim, peakResidentBytes, cached, acquires] =
+      const [carved, resident, held, inFlight, quarantined, retired, slabs, victim, peakResidentBytes, cached, acquires] =
         row;
       const refills = [...row.subarray(11, 11 + STEPS.length)];
       const [stride, residentBytes, pinnedBytes] = row.subarray(11 + STEPS.length);
-      const places = { carved, resident, out, transit, resting, retired, slabs, victim, peakResidentBytes, cached };
+      const places = { carved, resident, held, inFlight, quarantined, retired, slabs, victim, peakResidentBytes, cached };
       return { ...places, acquires, refills, stride, residentBytes, pinnedBytes } as CoreClassStats;
     });
   }
@@ -314,16 +314,16 @@ export class NativeCore implements Core {
 
   threads(): CoreThreadStats[] {
     return this.#pool.threads().map((row) => {
-      const [index, out, outBytes, cached, cachedBytes, acquires, ...refills] = row;
+      const [index, held, heldBytes, cached, cachedBytes, acquires, ...refills] = row;
       const here = refills.pop() === 1;
-      return { index, out, outBytes, cached, cachedBytes, acquires, refills, here } as CoreThreadStats;
+      return { index, held, heldBytes, cached, cachedBytes, acquires, refills, here } as CoreThreadStats;
     });
   }
 
-  inTransit(): CoreTransit[] {
+  inFlight(): CoreInFlight[] {
     return this.#pool.inTransit().map((row) => {
       const [sender, count, oldestMs, here] = row;
-      return { sender, count, oldestMs, here: here === 1 } as CoreTransit;
+      return { sender, count, oldestMs, here: here === 1 } as CoreInFlight;
     });
   }
 

@@ -28,7 +28,7 @@ export function diagnoseMemory(stats: PoolStats): Finding[] {
 }
 
 function leaks(stats: PoolStats): Finding[] {
-  const { leaks, drops, retiredBytes, maxBytes, holds, transit, transitBytes } = stats;
+  const { leaks, drops, retiredBytes, maxBytes, holds, inFlight, inFlightBytes } = stats;
   const findings: Finding[] = [];
   if (leaks.collected > 0) {
     findings.push({
@@ -55,18 +55,18 @@ function leaks(stats: PoolStats): Finding[] {
       figures: { outstanding: held, expected, meanHoldMs: holdMs, tracked: leaks.tracked },
     });
   }
-  if (transit.oldestTicketMs >= TICKET_OLD_MS) {
-    const { tickets, oldestTicketMs, senders } = transit;
+  if (inFlight.oldestTicketMs >= TICKET_OLD_MS) {
+    const { tickets, oldestTicketMs, senders } = inFlight;
     const by = senders.map((sender) => `thread ${sender.thread}${sender.here ? ' (this one)' : ''} ${sender.tickets}`);
     findings.push({
       id: 'tickets',
       severity: 'warning',
       text:
         `${formatCount(tickets)} tickets were adopted by nobody, the oldest for ${formatDuration(oldestTicketMs)}, and keep up to ` +
-        `${formatBytes(transitBytes)} of the budget. Sent by ${by.join(', ')}`,
+        `${formatBytes(inFlightBytes)} of the budget. Sent by ${by.join(', ')}`,
       advice:
         'Adopt each ticket, also when the request that it belongs to has failed. A Channel gives back what nobody receives.',
-      figures: { tickets, oldestMs: oldestTicketMs, transitBytes },
+      figures: { tickets, oldestMs: oldestTicketMs, inFlightBytes },
     });
   }
   if (retiredBytes > 0 || drops.retired > 0) {

@@ -14,7 +14,7 @@ export const OVERSIZE = -1;
  * Requests above `maxPooledSize`: ordinary buffers of the runtime behind the same lease, counted, capped, and dropped to the
  * garbage collector on release. Go's, .NET's and Netty's pools do the same with what is too large to keep.
  *
- * Identity: `outBytes` == sum of the sizes of oversize leases that are out, and `outBytes` <= `maxOversizeBytes`.
+ * Identity: `leasedBytes` == sum of the sizes of oversize leases that are out, and `leasedBytes` <= `maxOversizeBytes`.
  */
 export class Oversize {
   /** Keeps nothing: with its limit of 0, each release comes back to {@link drop}. */
@@ -28,7 +28,7 @@ export class Oversize {
   count = 0;
   /** Leases that were released or forgotten. */
   dropped = 0;
-  outBytes = 0;
+  leasedBytes = 0;
   peakBytes = 0;
   refused = 0;
 
@@ -40,7 +40,7 @@ export class Oversize {
   }
 
   fits(size: number): boolean {
-    return size <= this.#maxBytes - this.outBytes;
+    return size <= this.#maxBytes - this.leasedBytes;
   }
 
   /** Whether it would fit if nothing else were out. */
@@ -55,17 +55,17 @@ export class Oversize {
       throw new SlabPoolError(
         'ERR_SLABPOOL_OVERSIZE',
         `${size} bytes are above the largest tier and do not fit: of maxOversizeBytes ${this.#maxBytes}, ` +
-          `${this.outBytes} are out in ${this.count} leases. Release them sooner, or raise maxOversizeBytes or maxPooledSize`,
+          `${this.leasedBytes} are out in ${this.count} leases. Release them sooner, or raise maxOversizeBytes or maxPooledSize`,
         {
           pool: this.#heap.name,
-          details: { sizeBytes: size, maxOversizeBytes: this.#maxBytes, outBytes: this.outBytes },
+          details: { sizeBytes: size, maxOversizeBytes: this.#maxBytes, leasedBytes: this.leasedBytes },
         },
       );
     }
     const block = this.#watched(ownMemory(this.#allocate(size)));
     this.count++;
-    this.outBytes += size;
-    this.peakBytes = Math.max(this.peakBytes, this.outBytes);
+    this.leasedBytes += size;
+    this.peakBytes = Math.max(this.peakBytes, this.leasedBytes);
     const leased = --this.magazine.untilSample === 0 ? this.#heap.tracker.sample(this.magazine, block, size) : block;
     this.#note(size, true);
     return leased;
@@ -87,7 +87,7 @@ export class Oversize {
 
   #note(size: number, served: boolean): void {
     const { name: pool, outbox } = this.#heap;
-    outbox.add(events.oversize, { pool, size, outBytes: this.outBytes, served } satisfies OversizeEvent);
+    outbox.add(events.oversize, { pool, size, leasedBytes: this.leasedBytes, served } satisfies OversizeEvent);
   }
 
   #allocate(size: number): Bytes {
@@ -110,7 +110,7 @@ export class Oversize {
 
   #discharge(size: number): void {
     this.count--;
-    this.outBytes -= size;
+    this.leasedBytes -= size;
     this.dropped++;
     this.#heap.waiting.serveOversize();
     this.#heap.drains.check();

@@ -15,7 +15,7 @@ export interface Out {
     /** Tickets that this thread has sent and nobody has adopted. */
     readonly tickets: number;
     /** Blocks in tickets and messages, of all threads. */
-    readonly transit: number;
+    readonly inFlight: number;
   };
 }
 
@@ -28,16 +28,16 @@ export function outOf(heap: Heap): Out {
     if (leased > 0) list.push(`${leased} of ${capacity} bytes`);
   }
   if (oversize.count > 0) list.push(`${oversize.count} oversize`);
-  const elsewhere = core.threads().reduce((sum, { here, out }) => sum + (here ? 0 : out), 0);
-  const sent = core.inTransit();
-  const transit = sent.reduce((sum, { count }) => sum + count, 0);
+  const elsewhere = core.threads().reduce((sum, { here, held }) => sum + (here ? 0 : held), 0);
+  const sent = core.inFlight();
+  const inFlight = sent.reduce((sum, { count }) => sum + count, 0);
   const own = sent.find(({ here }) => here);
   const tickets = own?.count ?? 0;
   if (own !== undefined)
     list.push(`${tickets} in tickets of this thread (the oldest for ${formatDuration(own.oldestMs)})`);
   if (elsewhere > 0) list.push(`${elsewhere} with other threads`);
-  if (transit > tickets) list.push(`${transit - tickets} in channels, grants and tickets of other threads`);
-  return { list: list.join(', '), sites: sitesOf(heap), details: { outstanding, tickets, elsewhere, transit } };
+  if (inFlight > tickets) list.push(`${inFlight - tickets} in channels, grants and tickets of other threads`);
+  return { list: list.join(', '), sites: sitesOf(heap), details: { outstanding, tickets, elsewhere, inFlight } };
 }
 
 function sitesOf({ tracker }: Heap): string {

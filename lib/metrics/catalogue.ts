@@ -30,16 +30,16 @@ export interface Metric {
 
 /** Parts that add up to the resident bytes. */
 function parts(of: PoolStats | ClassStats): readonly (readonly [bytes: number, state: string])[] {
-  const { outBytes, transitBytes, cachedBytes, magazineBytes, victimBytes, restingBytes, retiredBytes, pinnedBytes } =
+  const { leasedBytes, inFlightBytes, cachedBytes, magazineBytes, victimBytes, quarantinedBytes, retiredBytes, pinnedBytes } =
     of;
   return [
-    [outBytes, 'out'],
-    [transitBytes, 'transit'],
+    [leasedBytes, 'leased'],
+    [inFlightBytes, 'in_flight'],
     [magazineBytes, 'magazine'],
     // While other threads move blocks, the parts of a snapshot are not of one moment.
     [Math.max(0, cachedBytes - magazineBytes - victimBytes), 'depot'],
     [victimBytes, 'victim'],
-    [restingBytes, 'resting'],
+    [quarantinedBytes, 'quarantined'],
     [retiredBytes, 'retired'],
     [pinnedBytes, 'pinned'],
   ];
@@ -179,7 +179,7 @@ export const POOL_METRICS: readonly Metric[] = [
   ),
 
   row('oversize.limit', 'level', 'By', 'thread', [], 'The cap: maxOversizeBytes.', (s) => s.oversize.maxBytes),
-  row('oversize.usage', 'level', 'By', 'thread', [], 'Bytes of oversize leases out.', (s) => s.oversize.outBytes),
+  row('oversize.usage', 'level', 'By', 'thread', [], 'Bytes of oversize leases out.', (s) => s.oversize.leasedBytes),
   row('oversize.peak', 'mark', 'By', 'thread', [], 'The most of these so far.', (s) => s.peak.oversizeBytes),
   row('oversize.acquires', 'counter', '{acquire}', 'thread', [], 'Oversize leases taken.', (s) => s.oversize.acquires),
   row('oversize.refused', 'counter', '{acquire}', 'thread', [], 'Those that did not fit.', (s) => s.oversize.refused),

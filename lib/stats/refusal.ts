@@ -61,14 +61,14 @@ export function tooMany(
 }
 
 function whereItIs(core: Core) {
-  const bytes = { outBytes: 0, transitBytes: 0, cachedBytes: 0, restingBytes: 0, retiredBytes: 0, pinnedBytes: 0 };
-  for (const { resident, out, transit, resting, retired, stride, pinnedBytes } of core.stats()) {
-    bytes.outBytes += out * stride;
-    bytes.transitBytes += transit * stride;
-    bytes.restingBytes += resting * stride;
+  const bytes = { leasedBytes: 0, inFlightBytes: 0, cachedBytes: 0, quarantinedBytes: 0, retiredBytes: 0, pinnedBytes: 0 };
+  for (const { resident, held, inFlight, quarantined, retired, stride, pinnedBytes } of core.stats()) {
+    bytes.leasedBytes += held * stride;
+    bytes.inFlightBytes += inFlight * stride;
+    bytes.quarantinedBytes += quarantined * stride;
     bytes.retiredBytes += retired * stride;
     bytes.pinnedBytes += pinnedBytes;
-    bytes.cachedBytes += (resident - out - transit - resting - retired) * stride;
+    bytes.cachedBytes += (resident - held - inFlight - quarantined - retired) * stride;
   }
   return bytes;
 }

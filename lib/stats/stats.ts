@@ -1,5 +1,5 @@
 import { now } from '../base/clock.js';
-import { type CoreTransit, STEPS, type Step } from '../core/core.js';
+import { type CoreInFlight, STEPS, type Step } from '../core/core.js';
 import type { Pressure } from '../core/pressure.js';
 import type { Heap } from '../heap/heap.js';
 import type { Backend, ResolvedOptions } from '../options.js';
@@ -10,21 +10,21 @@ const OVERHEAD_PER_MAPPED_BLOCK = 880;
 /** Acquires by the place that served them, nearest first. A refill serves one acquire; the rest of its batch is magazine hits. */
 export type Hits = Readonly<Record<'magazine' | Step, number>>;
 
-/** One tier. `residentBytes == outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes + pinnedBytes`. */
+/** One tier. `residentBytes == leasedBytes + inFlightBytes + cachedBytes + quarantinedBytes + retiredBytes + pinnedBytes`. */
 export interface ClassStats {
   /** Bytes of a lease of this tier. */
   readonly capacity: number;
   /** Bytes of one of its blocks: the capacity, rounded up to the layout of its slabs. The budget is charged for whole pages. */
   readonly blockBytes: number;
   readonly residentBytes: number;
-  readonly outBytes: number;
-  readonly transitBytes: number;
+  readonly leasedBytes: number;
+  readonly inFlightBytes: number;
   readonly cachedBytes: number;
   /** Of the cached ones, those in magazines of threads. */
   readonly magazineBytes: number;
   /** Of the cached ones, those unused for an epoch. The rest is in depots. */
   readonly victimBytes: number;
-  readonly restingBytes: number;
+  readonly quarantinedBytes: number;
   readonly retiredBytes: number;
   /** Free, but of use to this tier only: on pages that cannot go back, since other blocks of the tier are in use on them. */
   readonly pinnedBytes: number;
@@ -59,7 +59,7 @@ export interface ThreadStats {
   readonly acquires: number;
   /** Pooled leases that it has out. */
   readonly outstanding: number;
-  readonly outBytes: number;
+  readonly leasedBytes: number;
   readonly magazineBytes: number;
   readonly hits: Hits;
 }
@@ -69,7 +69,7 @@ export interface ThreadStats {
  * magazines within the last second (with an `epochMs` of 0: since their last `stats()`) is not in it yet.
  *
  * `residentBytes <= maxBytes` at every moment, and
- * `residentBytes == outBytes + transitBytes + cachedBytes + restingBytes + retiredBytes + pinnedBytes` while no other thread moves blocks.
+ * `residentBytes == leasedBytes + inFlightBytes + cachedBytes + quarantinedBytes + retiredBytes + pinnedBytes` while no other thread moves blocks.
  */
 export interface PoolStats {
   readonly name: string;
@@ -81,11 +81,11 @@ export interface PoolStats {
   /** Bytes charged to the budget. */
   readonly residentBytes: number;
   /** Of these, leased. */
-  readonly outBytes: number;
+  readonly leasedBytes: number;
   /** Of these, handed over by one thread and not yet adopted by another. */
-  readonly transitBytes: number;
+  readonly inFlightBytes: number;
   /** Of what was handed over: tickets that nobody has adopted, and who sent them; and messages in channels, and grants on their way. */
-  readonly transit: {
+  readonly inFlight: {
     readonly tickets: number;
     /** Milliseconds, about; 0 where there is none. */
     readonly oldestTicketMs: number;
@@ -99,7 +99,7 @@ export interface PoolStats {
   /** Of the cached ones, those unused for an epoch. The rest is in depots. */
   readonly victimBytes: number;
   /** Of the resident ones, held by threads that died, and free again after `epochMs`. */
-  readonly restingBytes: number;
+  readonly quarantinedBytes: number;
   /** Of these, lost: their ArrayBuffers were detached by holders. */
   readonly retiredBytes: number;
   /** Of these, free, but of use to their tier only: on pages that cannot go back, since other blocks are in use on them. */
@@ -177,7 +177,7 @@ export interface PoolStats {
   /** Of this thread. */
   readonly oversize: {
     readonly maxBytes: number;
-    readonly outBytes: number;
+    readonly leasedBytes: number;
     readonly outstanding: number;
     readonly acquires: number;
     readonly refused: number;
@@ -202,29 +202,29 @@ export function takeStats(
   const totals = core.totals();
 
   const classes = rows.map((row, c): ClassStats => {
-    const { carved, resident, transit, resting, retired, slabs, victim, acquires, stride } = row;
+    const { carved, resident, inFlight, quarantined, retired, slabs, victim, acquires, stride } = row;
     const { residentBytes, pinnedBytes, peakResidentBytes } = row;
-    const cached = Math.min(row.cached, row.out);
-    // The core counts as out what is in magazines too.
-    const out = row.out - cached;
-    const free = Math.max(0, resident - row.out - transit - resting - retired);
+    const cached = Math.min(row.cached, row.held);
+    // The core counts as held what is in magazines too.
+    const leased = row.held - cached;
+    const free = Math.max(0, resident - row.held - inFlight - quarantined - retired);
     return {
       capacity: heap.magazines[c]?.capacity as number,
       blockBytes: stride,
       residentBytes,
-      outBytes: out * stride,
-      transitBytes: transit * stride,
+      leasedBytes: leased * stride,
+      inFlightBytes: inFlight * stride,
       cachedBytes: (cached + free) * stride,
       magazineBytes: cached * stride,
       victimBytes: Math.min(victim, free) * stride,
-      restingBytes: resting * stride,
+      quarantinedBytes: quarantined * stride,
       retiredBytes: retired * stride,
       pinnedBytes,
       coldBytes: Math.max(0, carved - resident) * stride,
       peakResidentBytes,
       slabs,
       acquires,
-      outstanding: out,
+      outstanding: leased,
       hits: hitsOf(acquires, row.refills),
     };
   });
@@ -239,9 +239,9 @@ export function takeStats(
   const misses = hits.cold + hits.slab;
   // The budget's own figure: tiers that are read one after the other may count a block's memory twice.
   const { residentBytes } = core;
-  const outBytes = sum((k) => k.outBytes);
-  const transitBytes = sum((k) => k.transitBytes);
-  const restingBytes = sum((k) => k.restingBytes);
+  const leasedBytes = sum((k) => k.leasedBytes);
+  const inFlightBytes = sum((k) => k.inFlightBytes);
+  const quarantinedBytes = sum((k) => k.quarantinedBytes);
   const retiredBytes = sum((k) => k.retiredBytes);
   const pinnedBytes = sum((k) => k.pinnedBytes);
   const [decayBytes, trimBytes, exhaustedBytes, pressureBytes] = totals.dropped as [number, number, number, number];
@@ -251,13 +251,13 @@ export function takeStats(
     ageMs: now() - heap.since,
     maxBytes,
     residentBytes,
-    outBytes,
-    transitBytes,
-    transit: transitOf(transitBytes === 0 ? [] : core.inTransit()),
-    cachedBytes: Math.max(0, residentBytes - outBytes - transitBytes - restingBytes - retiredBytes - pinnedBytes),
+    leasedBytes,
+    inFlightBytes,
+    inFlight: inFlightOf(inFlightBytes === 0 ? [] : core.inFlight()),
+    cachedBytes: Math.max(0, residentBytes - leasedBytes - inFlightBytes - quarantinedBytes - retiredBytes - pinnedBytes),
     magazineBytes: sum((k) => k.magazineBytes),
     victimBytes: sum((k) => k.victimBytes),
-    restingBytes,
+    quarantinedBytes,
     retiredBytes,
     pinnedBytes,
     coldBytes: sum((k) => k.coldBytes),
@@ -301,19 +301,19 @@ export function takeStats(
     pressure: heap.core.pressure(),
     oversize: {
       maxBytes: maxOversizeBytes,
-      outBytes: oversize.outBytes,
+      leasedBytes: oversize.leasedBytes,
       outstanding: oversize.count,
       acquires: oversize.magazine.acquires,
       refused: oversize.refused,
     },
     mappedBlocks: heap.mapped,
     overheadBytes: heap.mapped * OVERHEAD_PER_MAPPED_BLOCK,
-    threads: core.threads().map(({ index, here, acquires, out, outBytes, cached, cachedBytes, refills }) => ({
+    threads: core.threads().map(({ index, here, acquires, held, heldBytes, cached, cachedBytes, refills }) => ({
       thread: index,
       here,
       acquires,
-      outstanding: out - cached,
-      outBytes: outBytes - cachedBytes,
+      outstanding: held - cached,
+      leasedBytes: heldBytes - cachedBytes,
       magazineBytes: cachedBytes,
       hits: hitsOf(acquires, refills),
     })),
@@ -321,7 +321,7 @@ export function takeStats(
   };
 }
 
-function transitOf(all: readonly CoreTransit[]): PoolStats['transit'] {
+function inFlightOf(all: readonly CoreInFlight[]): PoolStats['inFlight'] {
   const senders = all
     .filter(({ sender }) => sender >= 0)
     .map(({ sender, here, count, oldestMs }): Sender => ({ thread: sender, here, tickets: count, oldestMs }));
