@@ -23,7 +23,7 @@ export async function run({ effort, progress, facts }) {
   await thread.ask({ name: 'postMessage of a number', count: 0 });
   const sendLease = () => {
     const lease = pool.acquire(SIZE);
-    if (!channel.trySend(lease, now())) throw new Error('the receiver does not keep up');
+    if (!channel.trySend(lease, undefined, now())) throw new Error('the receiver does not keep up');
   };
   const ways = {
     Channel: sendLease,

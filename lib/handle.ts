@@ -11,12 +11,7 @@ import { type ResolvedOptions, resolveOptions } from './options.js';
 export interface PoolHandle {
   readonly slabpool: 'pool';
   readonly address: CoreAddress;
-  readonly options: Omit<ResolvedOptions, 'onPressure'>;
-}
-
-/** Functions cannot be cloned: `onPressure` stays with the thread that was given it. */
-export function makeHandle(address: CoreAddress, { onPressure: _, ...options }: ResolvedOptions): PoolHandle {
-  return { slabpool: 'pool', address, options };
+  readonly options: ResolvedOptions;
 }
 
 /** Takes a handle apart that may have come from anywhere. */

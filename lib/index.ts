@@ -8,7 +8,7 @@ import { ownMethods } from './tracking/trail.js';
 export type { WaitOptions } from './base/wait-options.js';
 export type { ChannelOptions } from './channel/channel.js';
 export type { BackendInfo } from './core/loader.js';
-export type { OnPressure, Pressure, PressureLevel } from './core/pressure.js';
+export type { Pressure, PressureLevel } from './core/pressure.js';
 export { diagnose } from './diagnose/diagnose.js';
 export type { Diagnosis, Finding, Severity } from './diagnose/diagnosis.js';
 export { SlabPoolError, type SlabPoolErrorCode } from './errors.js';

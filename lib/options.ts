@@ -1,5 +1,4 @@
 import { checkOptions } from './base/check-options.js';
-import type { OnPressure } from './core/pressure.js';
 import { defaultTiers } from './core/size-classes.js';
 import { invalidArg } from './errors.js';
 
@@ -56,16 +55,6 @@ export interface BufferPoolOptions {
    */
   maxWaiting?: number;
   /**
-   * Called in this thread when memory is short: at each tick (once a second, or once an epoch if that is shorter, while the pool
-   * has memory) that finds another level than `'none'`, and at the first that finds `'none'` again. The level that it returns is
-   * what the pool acts on, in all its threads, until the next tick; nothing means the level that was found. Before the first
-   * tick, the pool does nothing without asking. What it throws is an uncaught exception, and the level is the one that was found.
-   *
-   * It does not travel in {@link BufferPool.handle}: one thread of a pool is to have it. Not to be given along with an `epochMs`
-   * of 0. Default: none.
-   */
-  onPressure?: OnPressure;
-  /**
    * Which leases leave a trail of where they were acquired, for reports of leaks (`slabpool:leak` on `node:diagnostics_channel`),
    * {@link BufferPool.trackedLeases} and errors: none, one in {@link leakSampleRate}, or all (some 5 µs each). Default: `'sampled'`.
    */
@@ -86,129 +75,97 @@ export interface BufferPoolOptions {
   backend?: 'auto' | Backend;
 }
 
-export type ResolvedOptions = Required<Omit<BufferPoolOptions, 'onPressure'>> & {
-  tiers: readonly number[];
-  onPressure?: OnPressure;
-};
+export type ResolvedOptions = Required<BufferPoolOptions>;
+
+/** What a check may go by: the bytes of a page, what the caller gave, and the options that stand above it in {@link OPTIONS}. */
+interface Context extends ResolvedOptions {
+  page: number;
+  readonly given: Partial<BufferPoolOptions>;
+}
+
+/** The option's value: what was given, checked, or the default. @throws `ERR_SLABPOOL_INVALID_ARG` */
+type Check<T> = (value: unknown, key: string, context: Context) => T;
 
 let poolsMade = 0;
 
+/** Every option with its unit, default and range, in the order in which they are checked. */
+const OPTIONS: { readonly [Key in keyof ResolvedOptions]: Check<ResolvedOptions[Key]> } = {
+  name: (value, key) => {
+    if (value === undefined) return `pool-${++poolsMade}`;
+    if (typeof value !== 'string' || value === '') throw invalidArg(`option '${key}'`, 'a non-empty string', value);
+    return value;
+  },
+  maxBytes: integer('bytes', 256 * MiB, ({ page }) => page, MAX_BUDGET),
+  minBytes: integer('bytes', 0, 0, ({ maxBytes }) => maxBytes),
+  tiers: (value, _, context) => (value === undefined ? tiersUpTo(context) : checkTiers(value, context)),
+  maxPooledSize: (value, key, { tiers, given }) => {
+    if (value !== undefined && given.tiers !== undefined) {
+      throw invalidArg(`option '${key}'`, "nothing beside 'tiers', whose last one it is", value);
+    }
+    return tiers[tiers.length - 1] as number;
+  },
+  maxOversizeBytes: integer('bytes', 64 * MiB, 0, Number.MAX_SAFE_INTEGER),
+  epochMs: integer('milliseconds', 5000, 0, 2 ** 31),
+  maxWaiting: integer('requests', 2 ** 16, 0, 2 ** 20),
+  zero: oneOf('never', 'acquire', 'release'),
+  leakDetection: oneOf('sampled', 'off', 'full'),
+  leakSampleRate: integer('leases', 4096, 1, 2 ** 31),
+  debug: oneOf('off', 'poison', 'detach'),
+  backend: oneOf('auto', 'native', 'js'),
+};
+
 /** @param pageSize bytes of a page of the core that such a backend is */
 export function resolveOptions(
-  given: BufferPoolOptions | undefined,
+  options: BufferPoolOptions | undefined,
   pageSize: (backend: 'auto' | Backend) => number,
 ): ResolvedOptions {
-  const options = checkOptions('new BufferPool(options)', given, KNOWN);
-  const name = options.name ?? `pool-${++poolsMade}`;
-  if (typeof name !== 'string' || name === '') throw invalidArg("option 'name'", 'a non-empty string', name);
+  const keys = Object.keys(OPTIONS) as (keyof ResolvedOptions)[];
+  const given = checkOptions('new BufferPool(options)', options, keys);
+  const context: Context = Object.assign(Object.create(null), { given, page: 0 });
+  context.page = pageSize(OPTIONS.backend(given.backend, 'backend', context));
+  for (const key of keys) Object.assign(context, { [key]: OPTIONS[key](given[key], key, context) });
+  const { given: _, page: __, ...resolved } = context;
+  return resolved;
+}
 
-  const backend = oneOf(options, 'backend', ['auto', 'native', 'js']);
-  const page = pageSize(backend);
-  const maxBytes = integer(options, 'maxBytes', 256 * MiB, page, MAX_BUDGET);
-  const minBytes = integer(options, 'minBytes', 0, 0, maxBytes);
-  const maxOversizeBytes = integer(options, 'maxOversizeBytes', 64 * MiB, 0, Number.MAX_SAFE_INTEGER);
-  const epochMs = integer(options, 'epochMs', 5000, 0, 2 ** 31, 'milliseconds');
-  const maxWaiting = integer(options, 'maxWaiting', 2 ** 16, 0, 2 ** 20, 'requests');
-  const zero = oneOf(options, 'zero', ['never', 'acquire', 'release']);
-  const leakDetection = oneOf(options, 'leakDetection', ['sampled', 'off', 'full']);
-  const leakSampleRate = integer(options, 'leakSampleRate', 4096, 1, 2 ** 31, 'leases');
-  const debug = oneOf(options, 'debug', ['off', 'poison', 'detach']);
-  const detection = { leakDetection, leakSampleRate, debug };
-  const { onPressure } = options;
-  if (onPressure !== undefined && typeof onPressure !== 'function') {
-    throw invalidArg("option 'onPressure'", 'a function', onPressure);
-  }
-  if (onPressure !== undefined && epochMs === 0) {
-    throw invalidArg(
-      "option 'epochMs'",
-      "more than 0 beside 'onPressure', since without epochs nothing is given back",
-      0,
-    );
-  }
-  const also = onPressure === undefined ? {} : { onPressure };
+type Bound = number | ((context: Context) => number);
 
-  // Whole pages, since that is what the block takes of the budget.
-  const most = Math.min(maxBytes - (maxBytes % page), MAX_CAPACITY);
-  if (options.tiers !== undefined) {
-    if (options.maxPooledSize !== undefined) {
-      throw invalidArg("option 'maxPooledSize'", "nothing beside 'tiers', whose last one it is", options.maxPooledSize);
+function integer(unit: string, byDefault: Bound, least: Bound, most: Bound): Check<number> {
+  return (value, key, context) => {
+    const [fallback, min, max] = [byDefault, least, most].map((bound) =>
+      typeof bound === 'number' ? bound : bound(context),
+    ) as [number, number, number];
+    if (value === undefined) return fallback;
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
+      throw invalidArg(`option '${key}'`, `an integer of ${min} to ${max} (${unit})`, value);
     }
-    const tiers = checkTiers(options.tiers, most, page);
-    const maxPooledSize = tiers[tiers.length - 1] as number;
-    return {
-      name,
-      maxBytes,
-      minBytes,
-      maxPooledSize,
-      tiers,
-      maxOversizeBytes,
-      zero,
-      epochMs,
-      maxWaiting,
-      ...detection,
-      backend,
-      ...also,
-    };
-  }
-  const maxPooledSize = integer(options, 'maxPooledSize', Math.min(1 * MiB, most), 1, most);
-  return {
-    name,
-    maxBytes,
-    minBytes,
-    maxPooledSize,
-    tiers: defaultTiers(maxPooledSize),
-    maxOversizeBytes,
-    zero,
-    epochMs,
-    maxWaiting,
-    ...detection,
-    backend,
-    ...also,
+    return value;
   };
 }
 
-const KNOWN = [
-  'name',
-  'maxBytes',
-  'minBytes',
-  'maxPooledSize',
-  'tiers',
-  'maxOversizeBytes',
-  'zero',
-  'epochMs',
-  'maxWaiting',
-  'onPressure',
-  'leakDetection',
-  'leakSampleRate',
-  'debug',
-  'backend',
-] as const;
-
-function integer(
-  options: BufferPoolOptions,
-  key: keyof BufferPoolOptions,
-  byDefault: number,
-  min: number,
-  max: number,
-  unit = 'bytes',
-) {
-  const value = options[key] === undefined ? byDefault : options[key];
-  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
-    throw invalidArg(`option '${key}'`, `an integer of ${min} to ${max} (${unit})`, value);
-  }
-  return value;
-}
-
-function oneOf<const T extends string>(options: BufferPoolOptions, key: keyof BufferPoolOptions, values: readonly T[]) {
-  const value = options[key] === undefined ? values[0] : options[key];
-  if (!(values as readonly unknown[]).includes(value)) {
+/** The first one is the default. */
+function oneOf<const T extends string>(...values: readonly [T, ...T[]]): Check<T> {
+  return (value, key) => {
+    if (value === undefined) return values[0];
+    if (values.includes(value as T)) return value as T;
     throw invalidArg(`option '${key}'`, values.map((v) => `'${v}'`).join(' or '), value);
-  }
-  return value as T;
+  };
 }
 
-function checkTiers(given: readonly number[], most: number, page: number): readonly number[] {
-  const expected = `1 to ${MAX_TIERS} strictly ascending integers of 1 to ${most} (bytes; whole pages of ${page} within maxBytes, at most 1 GiB)`;
+/** Bytes of the largest tier: whole pages of the budget, since that is what its block takes of it. */
+function largestTier({ maxBytes, page }: Context): number {
+  return Math.min(maxBytes - (maxBytes % page), MAX_CAPACITY);
+}
+
+const largestPooled = integer('bytes', (context) => Math.min(1 * MiB, largestTier(context)), 1, largestTier);
+
+function tiersUpTo(context: Context): readonly number[] {
+  return defaultTiers(largestPooled(context.given.maxPooledSize, 'maxPooledSize', context));
+}
+
+function checkTiers(given: unknown, context: Context): readonly number[] {
+  const most = largestTier(context);
+  const expected = `1 to ${MAX_TIERS} strictly ascending integers of 1 to ${most} (bytes; whole pages of ${context.page} within maxBytes, at most 1 GiB)`;
   if (!Array.isArray(given) || given.length === 0) throw invalidArg("option 'tiers'", expected, given);
   if (given.length > MAX_TIERS) throw invalidArg("option 'tiers', their number", expected, given.length);
   const tiers: readonly number[] = Object.freeze(Array.from(given));

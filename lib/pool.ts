@@ -6,7 +6,7 @@ import { type BackendInfo, joinCore, type OpenedCore, openCore, pageSizeOf } fro
 import { diagnose } from './diagnose/diagnose.js';
 import type { Diagnosis } from './diagnose/diagnosis.js';
 import { invalidArg, SlabPoolError } from './errors.js';
-import { makeHandle, type PoolHandle, readHandle } from './handle.js';
+import { type PoolHandle, readHandle } from './handle.js';
 import { Heap } from './heap/heap.js';
 import { outOf } from './heap/still-out.js';
 import type { Block } from './lease/block.js';
@@ -73,7 +73,7 @@ export class BufferPool {
       );
     }
     this.#heap.share();
-    return makeHandle(address, this.#options);
+    return { slabpool: 'pool', address, options: this.#options };
   }
 
   /** @internal */

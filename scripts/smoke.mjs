@@ -116,7 +116,7 @@ async function threads(pool, check) {
     for (let i = 0; i < rounds; i++) {
       const lease = pool.acquire(10_000);
       lease.bytes.fill(i);
-      await there.send(lease, i);
+      await there.send(lease, undefined, i);
     }
     there.close();
   })();
@@ -124,7 +124,7 @@ async function threads(pool, check) {
   for await (const lease of back) {
     check(
       `message ${received} came back in order, doubled`,
-      lease.meta === received && lease.bytes[9_999] === 2 * received,
+      lease.tag === received && lease.bytes[9_999] === 2 * received,
     );
     lease.release();
     received++;
@@ -138,8 +138,8 @@ async function echo() {
   const pool = BufferPool.attach(workerData.pool);
   const back = Channel.attach(pool, workerData.back);
   for await (const lease of Channel.attach(pool, workerData.there)) {
-    lease.bytes.fill(2 * lease.meta);
-    await back.send(lease, lease.meta);
+    lease.bytes.fill(2 * lease.tag);
+    await back.send(lease, undefined, lease.tag);
   }
   back.close();
   pool.close();

@@ -42,7 +42,8 @@ test.skipIf(process.platform !== 'linux')(
     const start = rss();
     const agrees = (what: string) => {
       const stats = pool.stats();
-      const parts = stats.leasedBytes + stats.inFlightBytes + stats.cachedBytes + stats.quarantinedBytes + stats.retiredBytes;
+      const parts =
+        stats.leasedBytes + stats.inFlightBytes + stats.cachedBytes + stats.quarantinedBytes + stats.retiredBytes;
       expect(stats.residentBytes, what).toBe(parts);
       expect(Math.abs(rss() - start - stats.residentBytes), what).toBeLessThan(NOISE);
       checkBooks(pool);

@@ -41,8 +41,11 @@ export function checkBooks(pool: BufferPool): void {
   const stats = pool.stats();
   expect(heapOf(pool).core.checkInvariants()).toBeNull();
   for (const part of [stats, ...stats.classes]) {
-    const { residentBytes, leasedBytes, inFlightBytes, cachedBytes, quarantinedBytes, retiredBytes, pinnedBytes } = part;
-    expect(residentBytes).toBe(leasedBytes + inFlightBytes + cachedBytes + quarantinedBytes + retiredBytes + pinnedBytes);
+    const { residentBytes, leasedBytes, inFlightBytes, cachedBytes, quarantinedBytes, retiredBytes, pinnedBytes } =
+      part;
+    expect(residentBytes).toBe(
+      leasedBytes + inFlightBytes + cachedBytes + quarantinedBytes + retiredBytes + pinnedBytes,
+    );
     for (const key of PARTS) expect(part[key], key).toBeGreaterThanOrEqual(0);
   }
   for (const key of PARTS) {

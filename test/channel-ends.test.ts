@@ -27,7 +27,7 @@ const join = () => Channel.attach(pool, channel.handle);
 function send(seed: number): void {
   const lease = pool.acquire(4 * KiB);
   stamp(lease.bytes, seed);
-  expect(channel.trySend(lease, seed)).toBe(true);
+  expect(channel.trySend(lease, undefined, seed)).toBe(true);
 }
 
 function receive(seed: number, from: Channel): void {
@@ -153,7 +153,7 @@ describe('leave', () => {
     one.leave();
     await expect(first).rejects.toEqual(channelClosed);
     const received = await second;
-    expect(received?.meta).toBe(5);
+    expect(received?.tag).toBe(5);
     received?.release();
     two.leave();
   });
@@ -200,7 +200,7 @@ describe('peers', () => {
     const other = join();
     const lease = pool.acquire(4 * KiB);
     stamp(lease.bytes, 3);
-    other.trySend(lease, 3);
+    other.trySend(lease, undefined, 3);
     other.leave();
     await expectSendsFail(channel, peerGone);
     receive(3, channel);

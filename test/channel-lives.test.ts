@@ -39,7 +39,7 @@ describe('B8: a channel that its maker holds open', () => {
     const send = (seed: number) => {
       const lease = pool.acquire(100);
       stamp(lease.bytes, seed);
-      sends.push(channel.send(lease, seed));
+      sends.push(channel.send(lease, undefined, seed));
     };
     for (let seed = 0; seed < 4; seed++) send(seed);
     await first.terminate();
@@ -53,7 +53,7 @@ describe('B8: a channel that its maker holds open', () => {
     await Promise.all(sends);
     for (let seed = 0; seed < 12; seed++) {
       const lease = (await (seed === 0 ? reply : replies.receive())) as ReceivedLease;
-      expect(lease.meta).toBe(seed + 1);
+      expect(lease.tag).toBe(seed + 1);
       check(lease.bytes, seed + 1);
       lease.release();
     }
@@ -118,9 +118,9 @@ describe('waiting with an end', () => {
     const after = channel.receive({ timeout: 20 });
     const next = channel.receive();
     await expect(after).rejects.toEqual(timedOut(/no message came for 20 ms/));
-    other.trySend(pool.acquire(1), 5);
+    other.trySend(pool.acquire(1), undefined, 5);
     const lease = (await next) as ReceivedLease;
-    expect(lease.meta).toBe(5);
+    expect(lease.tag).toBe(5);
     lease.release();
     await expect(channel.receiveMany(3, { timeout: 20 })).rejects.toEqual(timedOut(/no message came/));
 
@@ -138,9 +138,9 @@ describe('waiting with an end', () => {
     const other = Channel.attach(pool, channel.handle);
     const first = channel.receive();
     await expect(channel.receive({ timeout: 0 })).rejects.toEqual(coded('ERR_SLABPOOL_TIMEOUT'));
-    other.trySend(pool.acquire(1), 1);
+    other.trySend(pool.acquire(1), undefined, 1);
     ((await first) as ReceivedLease).release();
-    other.trySend(pool.acquire(1), 2);
+    other.trySend(pool.acquire(1), undefined, 2);
     ((await channel.receive({ timeout: 0 })) as ReceivedLease).release();
     channel.leave();
     other.leave();

@@ -14,7 +14,12 @@ afterEach(() => {
   pool.assertNoLeaks();
   pool.trim();
   const { retiredBytes } = pool.stats();
-  expect(pool.stats()).toMatchObject({ residentBytes: retiredBytes, inFlightBytes: 0, leasedBytes: 0, quarantinedBytes: 0 });
+  expect(pool.stats()).toMatchObject({
+    residentBytes: retiredBytes,
+    inFlightBytes: 0,
+    leasedBytes: 0,
+    quarantinedBytes: 0,
+  });
   checkBooks(pool);
   pool.close();
 });
@@ -33,7 +38,7 @@ function stamped(n: number, from = 0): Lease[] {
 function receive(most: number, from: number, received = channel.tryReceiveMany(most)): number {
   for (const [i, lease] of received.entries()) {
     check(lease.bytes, from + i);
-    expect([lease.meta, lease.meta2]).toEqual([from + i, 0]);
+    expect([lease.length, lease.size, lease.tag]).toEqual([from + i, from + i, 0]);
     lease.release();
   }
   return received.length;
@@ -126,7 +131,7 @@ describe('many at once', () => {
     const waiting = others.map((other) => other.receive());
     channel.trySendMany(stamped(3), numbers(3));
     const received = await Promise.all(waiting);
-    expect(received.map((lease) => lease?.meta).sort()).toEqual([0, 1, 2]);
+    expect(received.map((lease) => lease?.length).sort()).toEqual([0, 1, 2]);
     for (const lease of received) lease?.release();
     for (const other of others) other.leave();
   });
@@ -179,9 +184,10 @@ describe('misuse hands over nothing', () => {
     ['too many', [1, 2, 3]],
     ['of another type', [1, '2']],
     ['no array', 5],
-  ])('metas that are %s', async (_, metas) => {
+  ])('lengths that are %s', async (_, lengths) => {
     const leases = stamped(2);
-    await fails(coded('ERR_SLABPOOL_INVALID_ARG', /expected 2 numbers/), leases, metas);
+    const expected = /expected (2 numbers|an integer of 0 to 4096 \(bytes, .*\)), got/;
+    await fails(coded('ERR_SLABPOOL_INVALID_ARG', expected), leases, lengths);
     pool.releaseMany(leases);
   });
 

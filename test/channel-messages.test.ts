@@ -25,12 +25,12 @@ afterEach(() => {
   pool.close();
 });
 
-const send = (meta: number) => other.send(pool.acquire(100), meta);
+const send = (tag: number) => other.send(pool.acquire(100), undefined, tag);
 
-async function receive(...metas: number[]): Promise<void> {
+async function receive(...tags: number[]): Promise<void> {
   await setImmediate();
   const leases = channel.tryReceiveMany();
-  expect(leases.map(({ meta }) => meta)).toEqual(metas);
+  expect(leases.map(({ tag }) => tag)).toEqual(tags);
   pool.releaseMany(leases);
 }
 
@@ -62,10 +62,10 @@ describe('B4: the iterator of a channel', () => {
     const after = channel.receive();
     await messages.return?.();
     expect(await given).toEqual(done);
-    for (const meta of [1, 2]) await send(meta);
+    for (const tag of [1, 2]) await send(tag);
     for (const [i, one] of [before, after].entries()) {
       const lease = (await one) as ReceivedLease;
-      expect(lease.meta).toBe(i + 1);
+      expect(lease.tag).toBe(i + 1);
       lease.release();
     }
   });
@@ -77,7 +77,7 @@ describe('B4: the iterator of a channel', () => {
     while (channel.size > 0) await setImmediate();
     await messages.return?.();
     const { value } = (await waiting) as IteratorYieldResult<ReceivedLease>;
-    expect(value.meta).toBe(1);
+    expect(value.tag).toBe(1);
     value.release();
   });
 
@@ -87,7 +87,7 @@ describe('B4: the iterator of a channel', () => {
       const readable = Readable.from(channel);
       const seen: number[] = [];
       readable.on('data', (lease: ReceivedLease) => {
-        seen.push(lease.meta);
+        seen.push(lease.tag);
         lease.release();
       });
       readable.on('error', () => {});
@@ -108,7 +108,7 @@ describe('B4: the iterator of a channel', () => {
     const seen: number[] = [];
     const iterate = async () => {
       for await (const lease of channel.messages({ signal })) {
-        seen.push(lease.meta);
+        seen.push(lease.tag);
         lease.release();
       }
     };
@@ -137,20 +137,20 @@ describe('B4: the iterator of a channel', () => {
     const again = messages.next();
     await send(3);
     const { value } = (await again) as IteratorYieldResult<ReceivedLease>;
-    expect(value.meta).toBe(3);
+    expect(value.tag).toBe(3);
     value.release();
   });
 
   test('ends with the channel, and after return()', async () => {
     await send(1);
     channel.close();
-    const metas: number[] = [];
+    const tags: number[] = [];
     const messages = channel.messages();
     for await (const lease of messages) {
-      metas.push(lease.meta);
+      tags.push(lease.tag);
       lease.release();
     }
-    expect(metas).toEqual([1]);
+    expect(tags).toEqual([1]);
     expect(await messages.next()).toEqual(done);
     other.leave();
     const left = channel.messages();

@@ -47,10 +47,10 @@ describe('channels between workers', () => {
     for (let i = 0; i < 500; i++) {
       const lease = pool.acquire(100);
       stamp(lease.bytes, i);
-      await channel.send(lease, i);
+      await channel.send(lease, undefined, i);
       const reply = await replies.receive();
       check((reply as NonNullable<typeof reply>).bytes, i + 1);
-      expect(reply?.meta).toBe(i + 1);
+      expect(reply?.tag).toBe(i + 1);
       reply?.release();
     }
     channel.close();

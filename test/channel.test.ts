@@ -35,7 +35,7 @@ function lease(seed: number, size = 4 * KiB) {
 function fillUp(): number {
   for (let n = 0; ; n++) {
     const one = lease(n);
-    if (channel.trySend(one, n)) continue;
+    if (channel.trySend(one, undefined, n)) continue;
     one.release();
     return n;
   }
@@ -44,7 +44,7 @@ function fillUp(): number {
 function receive(seed: number, from = channel): void {
   const received = from.tryReceive() as ReceivedLease;
   check(received.bytes, seed);
-  expect(received.meta).toBe(seed);
+  expect(received.tag).toBe(seed);
   received.release();
 }
 
@@ -61,9 +61,9 @@ test('receiveSync() leaves an earlier receive() of the same thread awake', async
   const other = join();
   const waiting = channel.receive();
   expect(channel.receiveSync(20)).toBeNull();
-  other.trySend(lease(7), 7);
+  other.trySend(lease(7), undefined, 7);
   const received = await waiting;
-  expect(received?.meta).toBe(7);
+  expect(received?.tag).toBe(7);
   received?.release();
   other.leave();
 });
@@ -72,7 +72,8 @@ describe('messages', () => {
   test('come out in the order of sending, each once, with every byte and both numbers', () => {
     const other = join();
     for (let round = 0; round < 20; round++) {
-      for (let i = 0; i < 3; i++) channel.trySend(lease(round * 3 + i, i === 1 ? 64 * KiB : 1), round * 3 + i);
+      for (let i = 0; i < 3; i++)
+        channel.trySend(lease(round * 3 + i, i === 1 ? 64 * KiB : 1), undefined, round * 3 + i);
       expect([channel.size, other.size]).toEqual([3, 3]);
       for (let i = 0; i < 3; i++) receive(round * 3 + i, other);
       expect(other.tryReceive()).toBeNull();
@@ -80,21 +81,33 @@ describe('messages', () => {
     other.leave();
   });
 
-  test.each([
-    [0, 0],
-    [-0, 0.1],
-    [NaN, Infinity],
-    [2 ** 53, -(2 ** 53)],
-    [Number.MIN_VALUE, Number.MAX_VALUE],
-  ])('carry %f and %f as they are', (meta, meta2) => {
-    channel.trySend(lease(1), meta, meta2);
-    const received = channel.tryReceive() as ReceivedLease;
-    expect([received.meta, received.meta2]).toEqual([meta, meta2]);
-    received.release();
-    channel.trySend(lease(1));
-    const plain = channel.tryReceive() as ReceivedLease;
-    expect([plain.meta, plain.meta2]).toEqual([0, 0]);
-    plain.release();
+  test.each([0, -0, 0.1, NaN, Infinity, 2 ** 53, -(2 ** 53), Number.MIN_VALUE, Number.MAX_VALUE])(
+    'carry the tag %f as it is',
+    (tag) => {
+      channel.trySend(lease(1), undefined, tag);
+      const received = channel.tryReceive() as ReceivedLease;
+      expect(received.tag).toBe(tag);
+      received.release();
+      channel.trySend(lease(1));
+      const plain = channel.tryReceive() as ReceivedLease;
+      expect(plain.tag).toBe(0);
+      plain.release();
+    },
+  );
+
+  test.each([0, 1, 99, 100, 101, 4 * KiB])('of length %i, of a lease of 100 bytes', (length) => {
+    const [one, two] = [lease(1, 100), lease(2, 100)];
+    channel.trySend(one, length, 7);
+    expect(channel.trySendMany([two], [length])).toBe(1);
+    for (const seed of [1, 2]) {
+      const received = channel.tryReceive() as ReceivedLease;
+      check(received.bytes, seed);
+      expect([received.length, received.size, received.view().length, received.tag]).toEqual([
+        ...[length, length, length],
+        seed === 1 ? 7 : 0,
+      ]);
+      received.release();
+    }
   });
 
   test('B12: the number of bytes used travels, alone, with many, and when it is sent on', () => {
@@ -110,7 +123,7 @@ describe('messages', () => {
     expect(channel.trySendMany(sizes.slice(4).map((size) => lease(7, size)))).toBe(2);
     for (const size of sizes.slice(2)) {
       const one = channel.tryReceive() as ReceivedLease;
-      expect([one.size, one.view().length, one.meta]).toEqual([size, size, 0]);
+      expect([one.size, one.view().length, one.tag]).toEqual([size, size, 0]);
       one.release();
     }
     pool.releaseMany(received.slice(0, 2));
@@ -121,17 +134,17 @@ describe('messages', () => {
     const first = channel.tryReceive() as ReceivedLease;
     expect([first.size, first.capacity, first.view().length]).toEqual([100, 4 * KiB, 100]);
     expect(pool.outstanding()).toBe(1);
-    channel.trySend(first, 2);
+    channel.trySend(first, undefined, 2);
     expect(() => first.bytes).toThrow(coded('ERR_SLABPOOL_LEASE_RELEASED'));
     const second = channel.tryReceive() as ReceivedLease;
-    expect([second.meta, first.meta]).toEqual([2, 0]);
+    expect([second.tag, first.tag]).toEqual([2, 0]);
     const third = pool.adopt(second.transfer());
     check(third.bytes, 1);
     third[Symbol.dispose]();
   });
 
   test('are in flight while they are in the channel, and nobody gets them meanwhile', () => {
-    for (let i = 0; i < 4; i++) channel.trySend(lease(i, 64 * KiB), i);
+    for (let i = 0; i < 4; i++) channel.trySend(lease(i, 64 * KiB), undefined, i);
     expect(pool.stats()).toMatchObject({ inFlightBytes: 4 * 64 * KiB, leasedBytes: 0, outstanding: 0 });
     checkBooks(pool);
     const others = pool.acquireMany(64 * KiB, 20);
@@ -164,11 +177,11 @@ describe('capacity', () => {
   test('a full channel leaves the lease with its sender, and its bytes alone', () => {
     expect(fillUp()).toBe(4);
     const kept = lease(99);
-    for (let i = 0; i < 3; i++) expect(channel.trySend(kept, 99)).toBe(false);
+    for (let i = 0; i < 3; i++) expect(channel.trySend(kept, undefined, 99)).toBe(false);
     check(kept.bytes, 99);
     expect(pool.stats()).toMatchObject({ inFlightBytes: 4 * 4 * KiB, outstanding: 1 });
     receive(0);
-    expect(channel.trySend(kept, 99)).toBe(true);
+    expect(channel.trySend(kept, undefined, 99)).toBe(true);
     for (const seed of [1, 2, 3, 99]) receive(seed);
   });
 
@@ -177,7 +190,7 @@ describe('capacity', () => {
     fillUp();
     const settled: number[] = [];
     const sends = [10, 11, 12].map((seed) =>
-      channel.send(lease(seed), seed).then(() => {
+      channel.send(lease(seed), undefined, seed).then(() => {
         settled.push(seed);
       }),
     );
@@ -199,9 +212,9 @@ describe('receivers that wait', () => {
     const other = join();
     const received = [1, 2, 3].map(() => channel.receive());
     expect(await pends(Promise.race(received))).toBe(true);
-    for (const seed of [1, 2, 3]) other.trySend(lease(seed), seed);
+    for (const seed of [1, 2, 3]) other.trySend(lease(seed), undefined, seed);
     for (const [i, one] of (await Promise.all(received)).entries()) {
-      expect(one?.meta).toBe(i + 1);
+      expect(one?.tag).toBe(i + 1);
       one?.release();
     }
     other.leave();
@@ -212,12 +225,12 @@ describe('receivers that wait', () => {
     const seen: number[] = [];
     const consumer = (async () => {
       for await (const one of other) {
-        check(one.bytes, one.meta);
-        seen.push(one.meta);
+        check(one.bytes, one.tag);
+        seen.push(one.tag);
         one.release();
       }
     })();
-    for (let i = 0; i < 50; i++) await channel.send(lease(i), i);
+    for (let i = 0; i < 50; i++) await channel.send(lease(i), undefined, i);
     channel.close();
     await consumer;
     expect(seen).toEqual(Array.from({ length: 50 }, (_, i) => i));
@@ -225,7 +238,7 @@ describe('receivers that wait', () => {
   });
 
   test('that break out of the iteration lose nothing', async () => {
-    for (let i = 0; i < 3; i++) channel.trySend(lease(i), i);
+    for (let i = 0; i < 3; i++) channel.trySend(lease(i), undefined, i);
     for await (const one of channel) {
       one.release();
       break;
@@ -237,12 +250,12 @@ describe('receivers that wait', () => {
     const other = join();
     const waiting = channel.receive();
     await setImmediate();
-    other.trySend(lease(1), 1);
+    other.trySend(lease(1), undefined, 1);
     receive(1, channel);
     expect(await pends(waiting)).toBe(true);
-    other.trySend(lease(2), 2);
+    other.trySend(lease(2), undefined, 2);
     const received = await waiting;
-    expect(received?.meta).toBe(2);
+    expect(received?.tag).toBe(2);
     received?.release();
     other.leave();
   });
@@ -252,9 +265,9 @@ describe('receivers that wait', () => {
     for (let round = 0; round < 20; round++) {
       const waiting = others.map((other) => other.receive());
       await setImmediate();
-      for (let seed = 0; seed < 8; seed++) await channel.send(lease(seed), seed);
+      for (let seed = 0; seed < 8; seed++) await channel.send(lease(seed), undefined, seed);
       const received = await Promise.all(waiting);
-      expect(received.map((one) => one?.meta).sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+      expect(received.map((one) => one?.tag).sort()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
       for (const one of received) one?.release();
     }
     for (const other of others) other.leave();
@@ -264,14 +277,14 @@ describe('receivers that wait', () => {
     const other = join();
     const waiting = channel.receive();
     await setImmediate();
-    other.trySend(lease(1), 1);
+    other.trySend(lease(1), undefined, 1);
     const first = channel.receiveSync(0);
-    expect(first?.meta).toBe(1);
+    expect(first?.tag).toBe(1);
     first?.release();
     expect(channel.receiveSync(1)).toBeNull();
-    other.trySend(lease(2), 2);
+    other.trySend(lease(2), undefined, 2);
     const second = await waiting;
-    expect(second?.meta).toBe(2);
+    expect(second?.tag).toBe(2);
     second?.release();
     other.leave();
   });
@@ -281,7 +294,7 @@ describe('AbortSignal', () => {
   const reason = new Error('enough');
 
   test('aborted before: rejects with its reason, takes and sends nothing', async () => {
-    channel.trySend(lease(1), 1);
+    channel.trySend(lease(1), undefined, 1);
     const kept = lease(2);
     const signal = AbortSignal.abort(reason);
     await expect(channel.receive({ signal })).rejects.toBe(reason);
@@ -298,9 +311,9 @@ describe('AbortSignal', () => {
     const [one, two, three] = [lease(10), lease(11), lease(12)];
     const controller = new AbortController();
     const { signal } = controller;
-    const first = channel.send(one, 10);
-    const second = channel.send(two, 11, 0, { signal });
-    const third = channel.send(three, 12);
+    const first = channel.send(one, undefined, 10);
+    const second = channel.send(two, undefined, 11, { signal });
+    const third = channel.send(three, undefined, 12);
     expect(await pends(Promise.race([first, second, third]))).toBe(true);
     controller.abort(reason);
     await expect(second).rejects.toBe(reason);
@@ -336,7 +349,7 @@ describe('AbortSignal', () => {
     await setImmediate();
     controller.abort(reason);
     await expect(first).rejects.toBe(reason);
-    channel.trySend(lease(7), 7);
+    channel.trySend(lease(7), undefined, 7);
     expect(await pends(second)).toBe(false);
     (await second)?.release();
     for (const endpoint of [one, two]) endpoint.leave();
@@ -347,9 +360,9 @@ describe('AbortSignal', () => {
     fillUp();
     const [kept, sent] = [lease(10), lease(11)];
     const controller = new AbortController();
-    const first = one.send(kept, 10, 0, { signal: controller.signal });
+    const first = one.send(kept, undefined, 10, { signal: controller.signal });
     await setImmediate();
-    const second = two.send(sent, 11);
+    const second = two.send(sent, undefined, 11);
     await setImmediate();
     controller.abort(reason);
     await expect(first).rejects.toBe(reason);

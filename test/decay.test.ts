@@ -85,9 +85,9 @@ test('a buffer that was detached while it was free is not leased, also when it h
   const leases = pool.acquireMany(64 * KiB, 12);
   const buffers = leases.map(({ buffer }) => buffer);
   pool.releaseMany(leases);
-  const { epochs } = heapOf(pool);
-  epochs.tick(); // nothing was acquired since: the magazine is flushed at the next
-  epochs.tick();
+  const { ticker } = heapOf(pool);
+  ticker.tick(); // nothing was acquired since: the magazine is flushed at the next
+  ticker.tick();
   for (const buffer of buffers) structuredClone(buffer, { transfer: [buffer] });
   for (const { bytes } of pool.acquireMany(64 * KiB, 12)) expect(bytes.length).toBe(64 * KiB);
   checkBooks(pool);

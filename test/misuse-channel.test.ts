@@ -24,8 +24,8 @@ afterEach(() => {
 
 describe('sending', () => {
   /** By both ways. */
-  async function fails(lease: Lease, error: unknown, ...meta: unknown[]): Promise<void> {
-    const numbers = meta as [number, number];
+  async function fails(lease: Lease, error: unknown, ...also: unknown[]): Promise<void> {
+    const numbers = also as [number, number];
     expect(() => channel.trySend(lease, ...numbers)).toThrow(error as Error);
     await expect((async () => channel.send(lease, ...numbers))()).rejects.toEqual(error);
   }
@@ -72,12 +72,23 @@ describe('sending', () => {
     await fails(given as never, invalid);
   });
 
-  test.each(['1', null, 1n, true, {}, [], Symbol('m'), new Date()])('numbers that are none: %s', async (given) => {
+  const NO_NUMBERS = ['1', null, 1n, true, {}, [], Symbol('m'), new Date()];
+  const length = /length: expected an integer of 0 to 4096 \(bytes, at most the capacity of the lease\), got/;
+  test.each([...NO_NUMBERS, -1, 0.5, NaN, Infinity, 4 * KiB + 1, 2 ** 32, 2 ** 53])('length %s', async (given) => {
     const lease = pool.acquire(100);
     stamp(lease.bytes, 1);
-    const wrong = coded('ERR_SLABPOOL_INVALID_ARG', /send\(lease, meta, meta2\): expected numbers, got/);
-    await fails(lease, wrong, given);
-    await fails(lease, wrong, 0, given);
+    await fails(lease, coded('ERR_SLABPOOL_INVALID_ARG', length), given);
+    const other = pool.acquire(100);
+    const lengths = [4 * KiB, given as number];
+    expect(() => channel.trySendMany([other, lease], lengths)).toThrow(coded('ERR_SLABPOOL_INVALID_ARG', length));
+    check(lease.bytes, 1);
+    pool.releaseMany([other, lease]);
+  });
+
+  test.each(NO_NUMBERS)('tag %s', async (given) => {
+    const lease = pool.acquire(100);
+    stamp(lease.bytes, 1);
+    await fails(lease, coded('ERR_SLABPOOL_INVALID_ARG', /tag: expected a number, got/), 0, given);
     check(lease.bytes, 1);
     lease.release();
   });
@@ -86,7 +97,7 @@ describe('sending', () => {
     channel.trySend(pool.acquire(1));
     channel.trySend(pool.acquire(1));
     const lease = pool.acquire(1);
-    const sends = Promise.allSettled([channel.send(lease, 5), channel.send(lease, 6)]);
+    const sends = Promise.allSettled([channel.send(lease, undefined, 5), channel.send(lease, undefined, 6)]);
     for (let i = 0; i < 3; i++) (await channel.receive())?.release();
     const [first, second] = await sends;
     expect(first.status).toBe('fulfilled');
@@ -117,9 +128,9 @@ describe('waiting', () => {
 
   test('receiveSync of no time, and of a little', () => {
     expect([channel.receiveSync(0), channel.receiveSync(0.5), channel.receiveSync(3)]).toEqual([null, null, null]);
-    channel.trySend(pool.acquire(1), 4);
+    channel.trySend(pool.acquire(1), undefined, 4);
     const lease = channel.receiveSync(0);
-    expect(lease?.meta).toBe(4);
+    expect(lease?.tag).toBe(4);
     lease?.release();
   });
 
@@ -237,9 +248,9 @@ describe('attaching', () => {
   test('with another membership in the same pool', () => {
     const twin = BufferPool.attach(pool.handle);
     const other = Channel.attach(twin, channel.handle);
-    channel.trySend(pool.acquire(1), 3);
+    channel.trySend(pool.acquire(1), undefined, 3);
     const lease = other.tryReceive();
-    expect(lease?.meta).toBe(3);
+    expect(lease?.tag).toBe(3);
     lease?.release();
     twin.close();
     expect(channel.peers).toBe(0);

@@ -19,7 +19,7 @@ describe('options that are wrong', () => {
   test.each(['maxbytes', 'max', 'Tiers', 'zeroFill', 'leakdetection', '', '__proto__x', '0'])('misspelt: %s', (key) => {
     expect(make({ [key]: 1 })).toThrow(
       invalid(
-        new RegExp(`there is no option '${key}': expected only name, maxBytes, minBytes, maxPooledSize, tiers, `),
+        new RegExp(`there is no option '${key}': expected only name, maxBytes, minBytes, tiers, maxPooledSize, `),
       ),
     );
   });
@@ -53,8 +53,6 @@ describe('options that are wrong', () => {
     ['zero', /'zero'.* got true/, true],
     ['zero', /'zero'/, null],
     ['zero', /'zero'/, 'constructor'],
-    ['onPressure', /'onPressure': expected a function, got the string "none"/, 'none'],
-    ['onPressure', /'onPressure'.* got null/, null],
     ['leakDetection', /'leakDetection': expected 'sampled' or 'off' or 'full', got true/, true],
     ['leakDetection', /'leakDetection'.* got the string "none"/, 'none'],
     ['leakSampleRate', /'leakSampleRate': expected an integer of 1 to 2147483648 \(leases\), got 0/, 0],
@@ -91,12 +89,6 @@ describe('options that are wrong', () => {
   test('tiers together with maxPooledSize', () => {
     expect(make({ tiers: [1024], maxPooledSize: 1024 })).toThrow(
       invalid(/'maxPooledSize': expected nothing beside 'tiers'/),
-    );
-  });
-
-  test('onPressure without epochs', () => {
-    expect(make({ onPressure: () => {}, epochMs: 0 })).toThrow(
-      invalid(/'epochMs': expected more than 0 beside 'onPressure'/),
     );
   });
 

@@ -61,7 +61,9 @@ export function sampleStats(given: Partial<PoolStats> = {}): PoolStats {
     oversize: { maxBytes: 64 * MiB, leasedBytes: 0, outstanding: 0, acquires: 0, refused: 0 },
     mappedBlocks: 64,
     overheadBytes: 64 * 880,
-    threads: [{ thread: 0, here: true, acquires: 10_000, outstanding: 0, leasedBytes: 0, magazineBytes: 0, hits: HITS }],
+    threads: [
+      { thread: 0, here: true, acquires: 10_000, outstanding: 0, leasedBytes: 0, magazineBytes: 0, hits: HITS },
+    ],
     classes: [tier(64 * KiB, { residentBytes: 4 * MiB, acquires: 10_000 })],
     ...given,
   };

@@ -127,7 +127,7 @@ const EVENTS: Record<string, [channel: string, trigger: (pool: BufferPool, held:
         usedBytes: 7,
         limitBytes: 10,
       });
-      heap.epochs.tick();
+      heap.ticker.tick();
     },
   ],
   'a leak': [
@@ -250,13 +250,6 @@ const CALLBACKS: Record<string, (pool: BufferPool, held: Lease[], callback: Call
       held.push(leases[0]); // whoever released it meanwhile did so in vain
     }
   },
-  onPressure: (pool) => {
-    pool.acquire(BLOCK).release();
-    const heap = heapOf(pool);
-    const pressure = { source: 'system', level: 'high', usedBytes: 7, limitBytes: 10 } as const;
-    vi.spyOn(heap.core, 'pressure').mockReturnValue(pressure);
-    heap.epochs.tick();
-  },
 };
 
 let uncaught: unknown[] = [];
@@ -364,7 +357,7 @@ describe.each(BACKENDS)('C: a callback of the %s core', (backend) => {
       const callback = () => {
         if (calls++ < 3) action(pool, held);
       };
-      const pool = make(backend, { onPressure: callback });
+      const pool = make(backend);
       await endsWell(pool, held, () => trigger(pool, held, callback));
       await new Promise(setImmediate);
       expect(calls).toBeGreaterThan(0);

@@ -257,7 +257,11 @@ describe('close', () => {
     expect(await member.call('stats')).toMatchObject({ quarantinedBytes: 0, leasedBytes: MiB, residentBytes: MiB });
     for (const lease of leases) lease.release();
     expect(views.map(({ length }) => length)).toEqual(Array(8).fill(0));
-    expect(await member.call('stats')).toMatchObject({ quarantinedBytes: 0, leasedBytes: MiB / 2, cachedBytes: MiB / 2 });
+    expect(await member.call('stats')).toMatchObject({
+      quarantinedBytes: 0,
+      leasedBytes: MiB / 2,
+      cachedBytes: MiB / 2,
+    });
     expect((await member.call('stats')).threads).toHaveLength(1);
   });
 
@@ -280,7 +284,11 @@ describe('close', () => {
     const member = BufferPool.attach(origin.handle);
     const theirs = origin.acquireMany(64 * KiB, 3);
     origin.close();
-    expect(member.stats()).toMatchObject({ quarantinedBytes: 0, leasedBytes: 3 * 64 * KiB, residentBytes: 3 * 64 * KiB });
+    expect(member.stats()).toMatchObject({
+      quarantinedBytes: 0,
+      leasedBytes: 3 * 64 * KiB,
+      residentBytes: 3 * 64 * KiB,
+    });
     const lease = member.acquire(64 * KiB);
     expect(() => member.acquire(64 * KiB)).toThrow(exhausted);
     expect(member.trim()).toBe(0);

@@ -26,7 +26,7 @@ parentPort?.on('message', async ({ name, count }) => {
   for (let i = 0; i < count; i++) {
     const lease = name === 'Channel' ? await channel.receive() : channel.receiveSync();
     if (lease === null) throw new Error('the channel was closed');
-    received(lease.meta);
+    received(lease.tag);
     lease.release();
   }
 });

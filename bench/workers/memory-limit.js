@@ -20,7 +20,7 @@ const EPOCH_MS = 3_600_000; // nothing goes by its age alone
 process.on('disconnect', () => process.exit());
 process.on('message', async (message) => {
   const { limit, usage, root, rounds, yields } = /** @type {Task} */ (message);
-  const pool = new BufferPool({ maxBytes: limit, epochMs: EPOCH_MS, ...(!yields && { onPressure: () => 'none' }) });
+  const pool = new BufferPool({ maxBytes: limit, epochMs: yields ? EPOCH_MS : 0 });
   if (root !== '') {
     const addon = loadAddon();
     if (typeof addon === 'string') throw new Error(addon);

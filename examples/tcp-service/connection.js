@@ -2,7 +2,7 @@
 /** @import { Socket } from 'node:net' */
 /** @import { Intake } from './intake.js' */
 /** @import { Lane } from './lane.js' */
-import { ABORT, BLOCK, END, FAILED } from './protocol.js';
+import { ABORT, BLOCK, END, FAILED, noticeIn, seal } from './protocol.js';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -75,13 +75,13 @@ export class Connection {
 
   /** @param {ReceivedLease} lease from the worker; ours from here on */
   deliver(lease) {
-    if (lease.meta >= 0) {
+    const notice = noticeIn(lease);
+    if (notice === 0) {
       this.#write(lease);
       return;
     }
-    const { meta } = lease;
     lease.release();
-    if (meta === FAILED) {
+    if (notice === FAILED) {
       this.#finish(ABORT);
       this.#linger ??= setTimeout(() => this.#socket.destroy(), LINGER_MS);
     } else {
@@ -133,7 +133,8 @@ export class Connection {
       else if (this.#used > 0) this.#send(this.#used);
       else {
         this.#noticed = true;
-        this.#send(this.#last);
+        seal(this.#lease, this.#last);
+        this.#send(0);
       }
     }
     if (this.#used > 0 && !this.#sending) this.#flushLater();
@@ -174,16 +175,16 @@ export class Connection {
     if (this.#used === BLOCK) this.#send(BLOCK);
   }
 
-  /** @param {number} meta */
-  #send(meta) {
+  /** @param {number} length */
+  #send(length) {
     const lease = /** @type {Lease} */ (this.#lease);
-    if (this.#lane.trySend(lease, meta, this.#stream)) {
+    if (this.#lane.trySend(lease, length, this.#stream)) {
       this.#sent();
       return;
     }
     // The lease is ours until the promise is fulfilled, and the next block has to wait for it, or it would overtake.
     this.#sending = true;
-    this.#lane.send(lease, meta, this.#stream).then((sent) => {
+    this.#lane.send(lease, length, this.#stream).then((sent) => {
       this.#sending = false;
       if (sent) this.#sent();
       else this.#drop();
@@ -209,7 +210,7 @@ export class Connection {
     this.#writing++;
     // The write is asynchronous: until its callback the system may read from the block, also when the socket is destroyed
     // meanwhile. Released earlier, the block would be filled with other bytes before these are on the wire.
-    this.#socket.write(lease.bytes.subarray(0, lease.meta), () => {
+    this.#socket.write(lease.bytes.subarray(0, lease.length), () => {
       lease.release();
       this.#writing--;
       this.#intake.serve();

@@ -50,14 +50,14 @@ export class Lane {
 
   /**
    * @param {Lease} lease
-   * @param {number} meta
+   * @param {number} length
    * @param {number} stream
    */
-  trySend(lease, meta, stream) {
+  trySend(lease, length, stream) {
     // Nobody overtakes those who wait.
     if (this.#senders > 0) return false;
     try {
-      return this.#requests.trySend(lease, meta, stream);
+      return this.#requests.trySend(lease, length, stream);
     } catch {
       // The worker is gone: `exit` tells why, and `send` says so to the caller.
       return false;
@@ -66,14 +66,14 @@ export class Lane {
 
   /**
    * @param {Lease} lease
-   * @param {number} meta
+   * @param {number} length
    * @param {number} stream
    * @returns {Promise<boolean>} false: the worker is gone, and the lease still the caller's
    */
-  async send(lease, meta, stream) {
+  async send(lease, length, stream) {
     this.#senders++;
     try {
-      await this.#requests.send(lease, meta, stream);
+      await this.#requests.send(lease, length, stream);
       return true;
     } catch {
       return false;

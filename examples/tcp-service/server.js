@@ -142,7 +142,7 @@ class Service {
   async #deliver() {
     try {
       for await (const lease of this.#replies) {
-        const connection = this.#connections.get(lease.meta2);
+        const connection = this.#connections.get(lease.tag);
         if (connection) connection.deliver(lease);
         else lease.release();
       }

@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { BufferPool, Channel } from 'slabpool';
 import { answerTo } from './answer.js';
 import { Outbox } from './outbox.js';
-import { END, FAILED } from './protocol.js';
+import { END, FAILED, noticeIn, seal } from './protocol.js';
 import { RecordError, Splitter } from './splitter.js';
 
 const joining = /** @type {Joining} */ (workerData);
@@ -57,21 +57,22 @@ async function answered(lines, stream) {
 server.postMessage('ready');
 
 for await (const lease of requests) {
-  const { meta, meta2: stream } = lease;
+  const { length, tag: stream } = lease;
+  const notice = noticeIn(lease);
   const splitter = streams.get(stream) ?? new Splitter(joining.maxRecord);
-  if (meta < 0) {
-    if (meta === END && splitter !== 'failed') await answered(splitter.end(), stream);
+  if (notice !== 0) {
+    if (notice === END && splitter !== 'failed') await answered(splitter.end(), stream);
     streams.delete(stream);
     // The envelope of the notice goes back as that of the answer, so that a stream can end when the budget is used up.
-    await replies.send(lease, END, stream);
+    await replies.send(seal(lease, END), 0, stream);
   } else if (splitter === 'failed') {
     lease.release();
-  } else if (await answered(splitter.push(lease.bytes.subarray(0, meta)), stream)) {
+  } else if (await answered(splitter.push(lease.bytes.subarray(0, length)), stream)) {
     streams.set(stream, splitter);
     lease.release();
   } else {
     streams.set(stream, 'failed');
-    await replies.send(lease, FAILED, stream);
+    await replies.send(seal(lease, FAILED), 0, stream);
   }
 }
 

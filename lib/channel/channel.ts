@@ -9,7 +9,7 @@ import type { Lease } from '../lease/lease.js';
 import { BufferPool } from '../pool.js';
 import { Messages } from './messages.js';
 import type { ReceivedLease } from './received-lease.js';
-import { Crossing, type Several } from './transport.js';
+import { type Several, Transport } from './transport.js';
 import { Endpoint, type Queue } from './waiters.js';
 
 const MAX_CAPACITY = 65_536;
@@ -36,7 +36,7 @@ export interface ChannelOptions {
 export class Channel {
   readonly #heap: Heap;
   readonly #endpoint: Endpoint;
-  readonly #crossing: Crossing;
+  readonly #transport: Transport;
 
   /**
    * A new channel for leases of `pool`.
@@ -51,7 +51,7 @@ export class Channel {
     this.#heap = BufferPool.heapOf(pool);
     this.#heap.assertOpen();
     this.#endpoint = new Endpoint(this.#heap, handle ?? resolve(options));
-    this.#crossing = new Crossing(this.#heap, this.#endpoint);
+    this.#transport = new Transport(this.#heap, this.#endpoint);
   }
 
   /**
@@ -87,56 +87,55 @@ export class Channel {
   }
 
   /**
-   * Hands a lease over if there is room: the lease is released then. Its size travels along, and the two numbers: of which stream,
-   * say. What was sent is received, unless everybody leaves the channel.
+   * Hands a lease over if there is room: the lease is released then. What was sent is received, unless everybody leaves the channel.
+   * @param length bytes of it that are used, 0 to its capacity; default: its size
+   * @param tag any number that is to travel along, such as that of a stream; default: 0
    * @returns false when the channel is full; the lease is then still the caller's
    * @throws `ERR_SLABPOOL_CHANNEL_CLOSED`, `ERR_SLABPOOL_PEER_GONE`, and as `lease.transfer()`
    */
-  trySend(lease: Lease, meta = 0, meta2 = 0): boolean {
-    if (!isNumber(meta) || !isNumber(meta2)) {
-      throw invalidArg('send(lease, meta, meta2)', 'numbers', isNumber(meta) ? meta2 : meta, this.#heap.name);
-    }
-    return this.#crossing.send(lease, meta, meta2);
+  trySend(lease: Lease, length?: number, tag = 0): boolean {
+    if (typeof tag !== 'number') throw invalidArg('send(lease, length, tag), tag', 'a number', tag, this.#heap.name);
+    return this.#transport.send(lease, length, tag);
   }
 
   /**
    * Hands over as many of the leases as there is room for, in their order; the others are still the caller's. Takes about half
    * the time of single ones.
-   * @param metas a number for each lease
+   * @param lengths for each lease, how many of its bytes are used; default: their sizes
    * @returns how many
    * @throws as {@link trySend}, and then has handed over none
    */
-  trySendMany(leases: readonly Lease[], metas?: readonly number[]): number {
-    return this.#crossing.sendMany(this.#several(leases, metas), 0);
+  trySendMany(leases: readonly Lease[], lengths?: readonly number[]): number {
+    return this.#transport.sendMany(this.#several(leases, lengths), 0);
   }
 
   /** As {@link trySendMany}, but waits until all are handed over; those that are not yet are the caller's if it gives up. */
-  async sendMany(leases: readonly Lease[], metas?: readonly number[], options?: WaitOptions): Promise<void> {
-    const several = this.#several(leases, metas);
+  async sendMany(leases: readonly Lease[], lengths?: readonly number[], options?: WaitOptions): Promise<void> {
+    const several = this.#several(leases, lengths);
     let sent = 0;
-    return this.#wait('sendMany(leases, metas, options)', 'senders', options, () => {
-      sent += this.#crossing.sendMany(several, sent);
+    return this.#wait('sendMany(leases, lengths, options)', 'senders', options, () => {
+      sent += this.#transport.sendMany(several, sent);
       return sent === several.leases.length ? { value: undefined } : null;
     });
   }
 
   /** Copies: the caller's arrays may change meanwhile. */
-  #several(leases: readonly Lease[], metas: readonly number[] | undefined): Several {
+  #several(leases: readonly Lease[], lengths: readonly number[] | undefined): Several {
     if (!Array.isArray(leases)) {
-      throw invalidArg('sendMany(leases, metas)', 'an array of leases', leases, this.#heap.name);
+      throw invalidArg('sendMany(leases, lengths)', 'an array of leases', leases, this.#heap.name);
     }
-    const several = { leases: [...leases], metas: Array.isArray(metas) ? [...metas] : undefined };
+    const several = { leases: [...leases], lengths: Array.isArray(lengths) ? [...lengths] : undefined };
     const { length } = several.leases;
-    if (metas !== undefined && !(several.metas?.length === length && several.metas.every(isNumber))) {
-      throw invalidArg('sendMany(leases, metas), metas', `${length} numbers`, metas, this.#heap.name);
+    if (lengths !== undefined && several.lengths?.length !== length) {
+      throw invalidArg('sendMany(leases, lengths), lengths', `${length} numbers`, lengths, this.#heap.name);
     }
     return several;
   }
 
   /** As {@link trySend}, but waits while the channel is full. The lease is the caller's until the promise is fulfilled. */
-  send(lease: Lease, meta = 0, meta2 = 0, options?: WaitOptions): Promise<void> {
-    return this.#wait('send(lease, meta, meta2, options)', 'senders', options, () =>
-      this.trySend(lease, meta, meta2) ? { value: undefined } : null,
+  send(lease: Lease, length?: number, tag?: number, options?: WaitOptions): Promise<void> {
+    return this.#wait('send(lease, length, tag, options)', 'senders', options, () =>
+      this.trySend(lease, length, tag) ? { value: undefined } : null,
     );
   }
 
@@ -145,7 +144,7 @@ export class Channel {
    * @throws `ERR_SLABPOOL_PEER_GONE`, and `ERR_SLABPOOL_CHANNEL_CLOSED` after {@link leave}
    */
   tryReceive(): ReceivedLease | null {
-    return this.#crossing.receive() ?? null;
+    return this.#transport.receive() ?? null;
   }
 
   /**
@@ -154,7 +153,7 @@ export class Channel {
    */
   receive(options?: WaitOptions): Promise<ReceivedLease | null> {
     return this.#wait('receive(options)', 'receivers', options, () => {
-      const lease = this.#crossing.receive();
+      const lease = this.#transport.receive();
       return lease === undefined ? null : { value: lease };
     });
   }
@@ -166,14 +165,14 @@ export class Channel {
    */
   tryReceiveMany(most = MAX_BATCH): ReceivedLease[] {
     this.#assertMost(most);
-    return this.#crossing.receiveMany(most) ?? [];
+    return this.#transport.receiveMany(most) ?? [];
   }
 
   /** Up to `most` leases; waits until there is one, as {@link receive} does. None when the channel is closed and empty. */
   async receiveMany(most = MAX_BATCH, options?: WaitOptions): Promise<ReceivedLease[]> {
     this.#assertMost(most);
     return this.#wait('receiveMany(most, options)', 'receivers', options, () => {
-      const leases = this.#crossing.receiveMany(most);
+      const leases = this.#transport.receiveMany(most);
       return leases === null ? { value: [] } : leases.length > 0 ? { value: leases } : null;
     });
   }
@@ -193,13 +192,13 @@ export class Channel {
     if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) {
       throw invalidArg('receiveSync(timeoutMs)', 'a number from 0 (milliseconds)', timeoutMs, this.#heap.name);
     }
-    let lease = this.#crossing.receive();
+    let lease = this.#transport.receive();
     if (lease !== undefined) return lease;
-    const take = () => this.#crossing.receive();
+    const take = () => this.#transport.receive();
     const until = now() + timeoutMs;
     try {
       for (let left = timeoutMs; lease === undefined && left > 0; left = until - now()) {
-        lease = this.#endpoint.sleep(left, take) ?? this.#crossing.receive();
+        lease = this.#endpoint.sleep(left, take) ?? this.#transport.receive();
       }
     } finally {
       // The bell of this thread's other receivers was disarmed with its own.
@@ -217,7 +216,7 @@ export class Channel {
    */
   messages(options?: WaitOptions): AsyncIterableIterator<ReceivedLease> {
     const limits = checkWaitOptions('messages(options)', options, this.#heap.name);
-    return new Messages(this.#endpoint, () => this.#crossing.receive(), limits);
+    return new Messages(this.#endpoint, () => this.#transport.receive(), limits);
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<ReceivedLease> {
@@ -282,8 +281,4 @@ function resolve(options: ChannelOptions | undefined): { capacity: number; holdO
   }
   if (typeof holdOpen !== 'boolean') throw invalidArg(`${what}, option 'holdOpen'`, 'true or false', holdOpen);
   return { capacity: 2 ** Math.ceil(Math.log2(capacity)), holdOpen };
-}
-
-function isNumber(value: unknown): value is number {
-  return typeof value === 'number';
 }

@@ -1,16 +1,18 @@
 import type { Block } from '../lease/block.js';
 import { Lease } from '../lease/lease.js';
 
-/** A lease that came through a {@link Channel}, of the size of the one that was sent, with the two numbers that were sent along. */
+/** A lease that came through a {@link Channel}. Its `size` is its `length`, so that `view()` has the bytes that the sender used. */
 export class ReceivedLease extends Lease {
-  readonly meta: number;
-  readonly meta2: number;
+  /** Bytes that the sender used, 0 to `capacity`. */
+  readonly length: number;
+  /** The number that was sent along; 0 unless the sender said otherwise. */
+  readonly tag: number;
 
   /** @internal */
-  constructor(block: Block, size: number, meta: number, meta2: number) {
-    super(block, size);
-    this.meta = small(meta);
-    this.meta2 = small(meta2);
+  constructor(block: Block, length: number, tag: number) {
+    super(block, length);
+    this.length = length;
+    this.tag = small(tag);
   }
 }
 

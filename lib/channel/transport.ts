@@ -1,5 +1,5 @@
 import { CLASSES, MAX_BATCH, SIZES } from '../core/core.js';
-import { internal, SlabPoolError } from '../errors.js';
+import { internal, invalidArg, SlabPoolError } from '../errors.js';
 import type { Heap } from '../heap/heap.js';
 import type { Block } from '../lease/block.js';
 import { Lease } from '../lease/lease.js';
@@ -13,15 +13,15 @@ const ALONE = -4;
 
 export interface Several {
   readonly leases: readonly Lease[];
-  /** One for each; 0 unless given. */
-  readonly metas: readonly number[] | undefined;
+  /** One for each; the lease's size unless given. */
+  readonly lengths: readonly number[] | undefined;
 }
 
 /** How leases come from a thread into a channel, and out of it. */
-export class Crossing {
+export class Transport {
   readonly #heap: Heap;
   readonly #endpoint: Endpoint;
-  /** Carry messages to the core and back: blocks with their classes and sizes, and the two numbers of each. */
+  /** Carry messages to the core and back: blocks with their classes and lengths, and the tag of each. */
   readonly #exchange: Uint32Array;
   readonly #meta: Float64Array;
 
@@ -33,10 +33,11 @@ export class Crossing {
   }
 
   /** False when there is no room. */
-  send(lease: Lease, meta: number, meta2: number): boolean {
+  send(lease: Lease, length: number | undefined, tag: number): boolean {
     this.#endpoint.assertOpen();
     const block = Lease.blockOf(lease, this.#heap);
-    this.#put(0, this.#heap.movable(block), lease, meta, meta2);
+    const moved = this.#heap.movable(block);
+    this.#put(0, moved, this.#checked(length, lease, moved), tag);
     const blocked = this.#endpoint.channel.trySend();
     if (blocked < 0) {
       if (blocked !== WOULD_BLOCK) this.#refuse('trySend', blocked);
@@ -48,22 +49,25 @@ export class Crossing {
   }
 
   /** Hands over those from index `from` on, as far as there is room: how many. */
-  sendMany({ leases, metas }: Several, from: number): number {
+  sendMany({ leases, lengths }: Several, from: number): number {
     this.#endpoint.assertOpen();
     const heap = this.#heap;
     const blocks: Block[] = [];
     const moved: Block[] = [];
+    const used: number[] = [];
     let sent = 0;
     try {
       for (let i = from; i < leases.length; i++) {
-        moved.push(heap.movable(Lease.blockOf(leases[i] as Lease, heap)));
-        blocks.push(Lease.end(leases[i] as Lease, heap)); // one that is there twice is noticed
+        const lease = leases[i] as Lease;
+        const block = heap.movable(Lease.blockOf(lease, heap));
+        moved.push(block);
+        used.push(this.#checked(lengths?.[i], lease, block));
+        blocks.push(Lease.end(lease, heap)); // one that is there twice is noticed
       }
       while (sent < blocks.length) {
         const count = Math.min(MAX_BATCH, blocks.length - sent);
         for (let i = 0; i < count; i++) {
-          const at = from + sent + i;
-          this.#put(i, moved[sent + i] as Block, leases[at] as Lease, metas?.[at] ?? 0, 0);
+          this.#put(i, moved[sent + i] as Block, used[sent + i] as number, 0);
         }
         const result = this.#endpoint.channel.trySendMany(count);
         // After some have gone, the next call says why no more have.
@@ -81,14 +85,21 @@ export class Crossing {
     return sent;
   }
 
+  /** How many bytes of the lease are sent. @throws `ERR_SLABPOOL_INVALID_ARG` */
+  #checked(length: number | undefined, lease: Lease, { capacity }: Block): number {
+    if (length === undefined) return lease.size;
+    if (typeof length === 'number' && length >>> 0 === length && length <= capacity) return length;
+    const expected = `an integer of 0 to ${capacity} (bytes, at most the capacity of the lease)`;
+    throw invalidArg('send(lease, length, tag), length', expected, length, this.#heap.name);
+  }
+
   /** The block of a lease is number `at` of those that are to leave this thread. */
-  #put(at: number, { index, magazine }: Block, { size }: Lease, meta: number, meta2: number): void {
+  #put(at: number, { index, magazine }: Block, length: number, tag: number): void {
     const exchange = this.#exchange;
     exchange[at] = index;
     exchange[CLASSES + at] = magazine.sizeClass;
-    exchange[SIZES + at] = size;
-    this.#meta[2 * at] = meta;
-    this.#meta[2 * at + 1] = meta2;
+    exchange[SIZES + at] = length;
+    this.#meta[2 * at] = tag;
   }
 
   /** Undefined when there is none now, null when there never will be. */
@@ -101,9 +112,8 @@ export class Crossing {
   }
 
   #arrived(at: number): ReceivedLease {
-    const meta = this.#meta;
-    const size = this.#exchange[SIZES + at] as number;
-    return new ReceivedLease(this.#heap.received(at), size, meta[2 * at] as number, meta[2 * at + 1] as number);
+    const length = this.#exchange[SIZES + at] as number;
+    return new ReceivedLease(this.#heap.received(at), length, this.#meta[2 * at] as number);
   }
 
   /** Up to `most` that are there now. Null when there never will be any more. */

@@ -1,5 +1,5 @@
 import type { Bytes } from '../base/bytes.js';
-import type { Pressure, PressureLevel } from './pressure.js';
+import type { Pressure } from './pressure.js';
 
 /** Answers of a {@link Core} that are not a count; the native core's `Status`, negated. */
 export const EXHAUSTED = -1;
@@ -215,10 +215,6 @@ export interface Core {
   readonly residentBytes: number;
   /** How short memory is: what was seen within the last two seconds, or now. */
   pressure(): Pressure;
-  /** What a thread of the pool that has `onPressure` makes of it; null: it is left to the core. */
-  readonly pressureOverride: PressureLevel | null;
-  /** For the janitor and the pool's other threads, until this one leaves. With `'critical'` the janitor acts at once. */
-  overridePressure(level: PressureLevel | null): void;
   stats(): CoreClassStats[];
   totals(): CoreTotals;
   threads(): CoreThreadStats[];

@@ -10,9 +10,9 @@ import {
   CLASSES,
   type Core,
   type CoreClassStats,
+  type CoreInFlight,
   type CoreThreadStats,
   type CoreTotals,
-  type CoreInFlight,
   DRAINING,
   EXCHANGE_LENGTH,
   EXHAUSTED,
@@ -94,7 +94,6 @@ class JsClass {
 export class JsCore implements Core {
   readonly exchange = new Uint32Array(EXCHANGE_LENGTH);
   readonly address = null;
-  readonly pressureOverride = null;
   readonly #classes: JsClass[];
   readonly #blocks: JsBlock[] = [];
   readonly #maxBytes: number;
@@ -503,9 +502,6 @@ export class JsCore implements Core {
   pressure(): Pressure {
     return runtimePressure();
   }
-
-  /** Nobody else is to know of it. */
-  overridePressure(): void {}
 
   stats(): CoreClassStats[] {
     return this.#classes.map((k) => ({

@@ -8,13 +8,13 @@ import {
   type Core,
   type CoreAddress,
   type CoreClassStats,
+  type CoreInFlight,
   type CoreThreadStats,
   type CoreTotals,
-  type CoreInFlight,
   OUT_OF_MEMORY,
   STEPS,
 } from './core.js';
-import type { Pressure, PressureLevel } from './pressure.js';
+import type { Pressure } from './pressure.js';
 
 /** What the addon exports (native/binding/addon.cc). */
 export interface Addon {
@@ -297,11 +297,33 @@ export class NativeCore implements Core {
     this.#pool.stats(numbers);
     return Array.from({ length: this.#classes }, (_, c) => {
       const row = numbers.subarray(c * FIELDS, (c + 1) * FIELDS);
-      const [carved, resident, held, inFlight, quarantined, retired, slabs, victim, peakResidentBytes, cached, acquires] =
-        row;
+      const [
+        carved,
+        resident,
+        held,
+        inFlight,
+        quarantined,
+        retired,
+        slabs,
+        victim,
+        peakResidentBytes,
+        cached,
+        acquires,
+      ] = row;
       const refills = [...row.subarray(11, 11 + STEPS.length)];
       const [stride, residentBytes, pinnedBytes] = row.subarray(11 + STEPS.length);
-      const places = { carved, resident, held, inFlight, quarantined, retired, slabs, victim, peakResidentBytes, cached };
+      const places = {
+        carved,
+        resident,
+        held,
+        inFlight,
+        quarantined,
+        retired,
+        slabs,
+        victim,
+        peakResidentBytes,
+        cached,
+      };
       return { ...places, acquires, refills, stride, residentBytes, pinnedBytes } as CoreClassStats;
     });
   }
@@ -329,14 +351,6 @@ export class NativeCore implements Core {
 
   pressure(): Pressure {
     return this.#pool.pressure();
-  }
-
-  get pressureOverride(): PressureLevel | null {
-    return this.#pool.pressureOverride;
-  }
-
-  overridePressure(level: PressureLevel | null): void {
-    this.#pool.overridePressure(level);
   }
 
   checkInvariants(): string | null {

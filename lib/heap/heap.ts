@@ -42,7 +42,7 @@ import { Adrift } from './leaked-blocks.js';
 import { OVERSIZE, Oversize } from './oversize.js';
 import { foreignBuffer, returnedBytes } from './reclaim.js';
 import { Readers } from './retained-blocks.js';
-import { Epochs } from './ticker.js';
+import { Ticker } from './ticker.js';
 
 const KIB = 1024;
 const SMALLEST_PAGE = 4096;
@@ -76,7 +76,7 @@ export class Heap {
   readonly #byBucket: readonly Magazine[];
   readonly #table = new BlockTable();
   readonly #adrift = new Adrift((magazine, index) => this.#ashore(magazine, index));
-  readonly epochs: Epochs;
+  readonly ticker: Ticker;
   /** How far the table was looked through. */
   #swept = 0;
   /** Others wait for budget, so that what is released goes straight to the core. */
@@ -98,7 +98,7 @@ export class Heap {
     this.#native = core instanceof NativeCore;
     this.#options = options;
     this.#detaches = options.debug === 'detach';
-    this.epochs = new Epochs(this, core, options);
+    this.ticker = new Ticker(this, core, options);
     // These have to see each release.
     const byItself = options.zero !== 'release' && options.debug === 'off';
     this.tracker = new Tracker(this, options, byItself);
@@ -174,7 +174,7 @@ export class Heap {
     const core = this.#core;
     const { sizeClass, blocks } = magazine;
     magazine.grow();
-    this.epochs.start();
+    this.ticker.start();
     const { exchange } = core;
     let count = core.refill(sizeClass);
     let given = exchange[RECLAIMED] as number;
@@ -223,7 +223,7 @@ export class Heap {
     this.assertGiving();
     this.tracker.drain();
     if (count > magazine.count) this.#warm(magazine, count);
-    this.epochs.start();
+    this.ticker.start();
     const warm: Block[] = [];
     try {
       while (warm.length < count && this.#takeFree(magazine, warm, count - warm.length)) {}
@@ -313,9 +313,9 @@ export class Heap {
     }
   }
 
-  /** Whether there is anything left to look after. `all`: of other threads, too. */
-  isWarm(all: boolean): boolean {
-    return this.#table.size > 0 || ((all || !this.#native) && this.#core.residentBytes > 0);
+  /** Whether there is anything left to look after. */
+  get isWarm(): boolean {
+    return this.#table.size > 0 || (!this.#native && this.#core.residentBytes > 0);
   }
 
   /** As on release. */
@@ -330,7 +330,7 @@ export class Heap {
   /** For a thread that blocks, whose event loop does not turn: what it would do. */
   blocked(): void {
     this.mail();
-    this.epochs.catchUp();
+    this.ticker.catchUp();
   }
 
   /** There may be grants, or other threads want something. */
@@ -742,7 +742,7 @@ export class Heap {
     const index = exchange[at] as number;
     const magazine = this.magazines[exchange[CLASSES + at] as number] as Magazine;
     magazine.held++;
-    this.epochs.start();
+    this.ticker.start();
     const block = this.#blockAt(index, magazine);
     return block.bytes.length === magazine.capacity ? block : this.#remap(block);
   }
@@ -822,7 +822,7 @@ export class Heap {
     this.#flushAll();
     this.tell();
     this.closed = true;
-    this.epochs.stop();
+    this.ticker.stop();
     // Every acquire and release now takes the slow path, which finds the pool closed.
     for (const magazine of [...this.magazines, this.oversize.magazine]) magazine.limit = 0;
     // Views of what is free show nobody's bytes from now on. Leases that are out, or whose bytes may be, are not touched.

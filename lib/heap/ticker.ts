@@ -2,7 +2,8 @@ import { clearTimeout, setTimeout } from 'node:timers';
 import { now } from '../base/clock.js';
 import { outside } from '../base/outside.js';
 import type { Core } from '../core/core.js';
-import { PressureGauge, type PressureLevel } from '../core/pressure.js';
+import type { PressureLevel } from '../core/pressure.js';
+import { events, type PressureEvent } from '../events.js';
 import type { ResolvedOptions } from '../options.js';
 import type { Heap } from './heap.js';
 
@@ -17,17 +18,19 @@ const SWEEP_MS = 10;
  * When a thread looks after a pool that it has blocks of: at the end of an epoch, and once a second for how short memory is. By a
  * timer that keeps neither the process nor the pool alive.
  */
-export class Epochs {
+export class Ticker {
   readonly #heap: Heap;
-  readonly #gauge: PressureGauge;
+  readonly #core: Core;
   readonly #ms: number;
   #timer: NodeJS.Timeout | null = null;
   #began = 0;
   #tickDue = 0;
+  /** What the last look found. */
+  #level: PressureLevel = 'none';
 
-  constructor(heap: Heap, core: Core, { name, epochMs, onPressure }: ResolvedOptions) {
+  constructor(heap: Heap, core: Core, { epochMs }: ResolvedOptions) {
     this.#heap = heap;
-    this.#gauge = new PressureGauge(core, name, heap.outbox, onPressure);
+    this.#core = core;
     this.#ms = epochMs;
   }
 
@@ -35,7 +38,6 @@ export class Epochs {
   start(): void {
     if (this.#timer !== null || this.#ms === 0) return;
     this.#began = now();
-    this.#gauge.begin();
     this.#arm('none');
   }
 
@@ -58,8 +60,8 @@ export class Epochs {
     const ms = this.#heap.sweeping ? SWEEP_MS : Math.min(ends, LOOK_MS);
     this.#tickDue = at + ms;
     // A pool that was dropped with a lease out is not to be kept by its own timer.
-    const epochs = new WeakRef(this);
-    this.#timer = outside(() => setTimeout(() => epochs.deref()?.tick(), ms).unref());
+    const ticker = new WeakRef(this);
+    this.#timer = outside(() => setTimeout(() => ticker.deref()?.tick(), ms).unref());
   }
 
   #length(level: PressureLevel): number {
@@ -75,10 +77,19 @@ export class Epochs {
       this.#arm('none');
       return;
     }
-    const level = this.#gauge.look();
-    // It may have called the user's function.
-    if (!heap.closed) this.#turn(level);
+    this.#turn(this.#look());
     heap.outbox.publish();
+  }
+
+  /** How short memory is. */
+  #look(): PressureLevel {
+    const pressure = this.#core.pressure();
+    if (pressure.level !== this.#level) {
+      const { name: pool, outbox } = this.#heap;
+      outbox.add(events.pressure, { pool, pressure } satisfies PressureEvent);
+    }
+    this.#level = pressure.level;
+    return pressure.level;
   }
 
   #turn(level: PressureLevel): void {
@@ -87,13 +98,10 @@ export class Epochs {
     const ends = critical || now() >= this.#began + this.#length(level) - TIMER_SLACK;
     if (ends) heap.flushQuiet(critical);
     heap.tell();
-    this.#gauge.decide(level);
     if (ends) {
       this.#began = now();
       heap.age(critical);
     }
-    if (this.#timer !== null) return; // The user's function acquired.
-    if (heap.isWarm(this.#gauge.decides)) this.#arm(level);
-    else this.#gauge.end();
+    if (heap.isWarm) this.#arm(level);
   }
 }

@@ -30,8 +30,16 @@ export interface Metric {
 
 /** Parts that add up to the resident bytes. */
 function parts(of: PoolStats | ClassStats): readonly (readonly [bytes: number, state: string])[] {
-  const { leasedBytes, inFlightBytes, cachedBytes, magazineBytes, victimBytes, quarantinedBytes, retiredBytes, pinnedBytes } =
-    of;
+  const {
+    leasedBytes,
+    inFlightBytes,
+    cachedBytes,
+    magazineBytes,
+    victimBytes,
+    quarantinedBytes,
+    retiredBytes,
+    pinnedBytes,
+  } = of;
   return [
     [leasedBytes, 'leased'],
     [inFlightBytes, 'in_flight'],

@@ -61,7 +61,14 @@ export function tooMany(
 }
 
 function whereItIs(core: Core) {
-  const bytes = { leasedBytes: 0, inFlightBytes: 0, cachedBytes: 0, quarantinedBytes: 0, retiredBytes: 0, pinnedBytes: 0 };
+  const bytes = {
+    leasedBytes: 0,
+    inFlightBytes: 0,
+    cachedBytes: 0,
+    quarantinedBytes: 0,
+    retiredBytes: 0,
+    pinnedBytes: 0,
+  };
   for (const { resident, held, inFlight, quarantined, retired, stride, pinnedBytes } of core.stats()) {
     bytes.leasedBytes += held * stride;
     bytes.inFlightBytes += inFlight * stride;

@@ -254,7 +254,10 @@ export function takeStats(
     leasedBytes,
     inFlightBytes,
     inFlight: inFlightOf(inFlightBytes === 0 ? [] : core.inFlight()),
-    cachedBytes: Math.max(0, residentBytes - leasedBytes - inFlightBytes - quarantinedBytes - retiredBytes - pinnedBytes),
+    cachedBytes: Math.max(
+      0,
+      residentBytes - leasedBytes - inFlightBytes - quarantinedBytes - retiredBytes - pinnedBytes,
+    ),
     magazineBytes: sum((k) => k.magazineBytes),
     victimBytes: sum((k) => k.victimBytes),
     quarantinedBytes,

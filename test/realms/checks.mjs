@@ -113,9 +113,9 @@ export const checks = {
     const channel = new Channel(pool);
     const end = Channel.attach(other, channel.handle);
     assert.equal(end.receiveSync(50), null);
-    assert.equal(channel.trySend(pool.acquire(BLOCK), 7), true);
+    assert.equal(channel.trySend(pool.acquire(BLOCK), undefined, 7), true);
     const received = await end.receive();
-    assert.equal(received?.meta, 7);
+    assert.equal(received?.tag, 7);
     received?.release();
     const adopted = other.adopt(pool.acquire(BLOCK).transfer());
     adopted.release();

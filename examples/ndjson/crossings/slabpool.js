@@ -17,7 +17,7 @@ export function open(threads) {
   return {
     allocator: allocatorOf(pool),
     invite: () => ({ data }),
-    send: ({ holding, start, end }) => channel.send(/** @type {import('slabpool').Lease} */ (holding), start, end),
+    send: ({ holding, start, end }) => channel.send(/** @type {import('slabpool').Lease} */ (holding), end, start),
     end: () => channel.close(),
   };
 }
@@ -33,7 +33,7 @@ export function join(data) {
     allocator: allocatorOf(pool),
     async receive(take) {
       for await (const lease of channel) {
-        take(lease.bytes, lease.meta, lease.meta2);
+        take(lease.bytes, lease.tag, lease.length);
         lease.release();
       }
     },
