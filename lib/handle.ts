@@ -1,4 +1,3 @@
-import { Sleepers } from './channel/blocking.js';
 import type { CoreAddress } from './core/core.js';
 import { pageSizeOf } from './core/loader.js';
 import { invalidArg } from './errors.js';
@@ -25,22 +24,7 @@ export function readHandle(handle: PoolHandle): { address: CoreAddress; options:
   return { address, options: resolveOptions(rest, pageSizeOf) };
 }
 
-/** What another thread of this process attaches to a channel by. It keeps nothing alive. */
-export interface ChannelHandle {
-  readonly slabpool: 'channel';
-  readonly address: CoreAddress;
-  readonly sleepers: SharedArrayBuffer;
-}
-
-export function readChannelHandle(handle: ChannelHandle): ChannelHandle {
-  const { slabpool, address, sleepers } = (handle ?? {}) as Partial<ChannelHandle>;
-  if (slabpool !== 'channel' || !isAddress(address) || !Sleepers.isMemory(sleepers)) {
-    throw invalidArg('Channel.attach(pool, handle), handle', 'the handle of a channel', handle);
-  }
-  return { slabpool, address, sleepers };
-}
-
-function isAddress(value: unknown): value is CoreAddress {
+export function isAddress(value: unknown): value is CoreAddress {
   const { copyId, slot, serial } = (value ?? {}) as Partial<CoreAddress>;
   return typeof copyId === 'string' && isUint32(slot) && isUint32(serial);
 }

@@ -3,11 +3,12 @@ import { Messages } from './channel/messages.js';
 import { ReceivedLease } from './channel/received-lease.js';
 import { Lease } from './lease/lease.js';
 import { BufferPool } from './pool.js';
-import { ownMethods } from './tracking/trail.js';
+import { ownMethods } from './tracking/stack.js';
 
 export type { WaitOptions } from './base/wait-options.js';
 export type { ChannelOptions } from './channel/channel.js';
-export type { BackendInfo } from './core/loader.js';
+export type { ChannelHandle } from './channel/channel-handle.js';
+export type { Backend, BackendInfo } from './core/loader.js';
 export type { Pressure, PressureLevel } from './core/pressure.js';
 export { diagnose } from './diagnose/diagnose.js';
 export type { Diagnosis, Finding, Severity } from './diagnose/diagnosis.js';
@@ -22,9 +23,9 @@ export type {
   TrimEvent,
   UseAfterReleaseEvent,
 } from './events.js';
-export type { ChannelHandle, PoolHandle } from './handle.js';
+export type { PoolHandle } from './handle.js';
 export type { Lease } from './lease/lease.js';
-export type { Backend, BufferPoolOptions, DebugLevel } from './options.js';
+export type { BufferPoolOptions, DebugLevel } from './options.js';
 export type { ClassStats, Hits, PoolStats, Sender, ThreadStats } from './stats/stats.js';
 export type { TrackedLease, TrackedLeasesOptions } from './tracking/tracker.js';
 export { BufferPool, Channel, type ReceivedLease };

@@ -1,4 +1,5 @@
 import { checkOptions } from './base/check-options.js';
+import type { Backend } from './core/loader.js';
 import { defaultTiers } from './core/size-classes.js';
 import { invalidArg } from './errors.js';
 
@@ -10,9 +11,6 @@ const MAX_CAPACITY = 2 ** 30;
 /** Bytes of the largest budget: 64 TiB, half of what a process can address. */
 const MAX_BUDGET = 2 ** 46;
 const MAX_TIERS = 128;
-
-/** Which core serves a pool: the native addon, or the pure TypeScript one. */
-export type Backend = 'native' | 'js';
 
 /** How hard to look for who uses a buffer after its release; each level finds what the one before it finds. */
 export type DebugLevel = 'off' | 'poison' | 'detach';

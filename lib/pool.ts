@@ -1,18 +1,19 @@
 import { throwIfAborted } from './base/abort.js';
 import { checkOptions } from './base/check-options.js';
 import { checkWaitOptions, type WaitOptions } from './base/wait-options.js';
-import { notBorrowed } from './borrowed.js';
 import { type BackendInfo, joinCore, type OpenedCore, openCore, pageSizeOf } from './core/loader.js';
 import { diagnose } from './diagnose/diagnose.js';
 import type { Diagnosis } from './diagnose/diagnosis.js';
 import { invalidArg, SlabPoolError } from './errors.js';
 import { type PoolHandle, readHandle } from './handle.js';
 import { Heap } from './heap/heap.js';
-import { outOf } from './heap/still-out.js';
+import { setHeap } from './heap/heap-of.js';
+import { stillOut } from './heap/still-out.js';
 import type { Block } from './lease/block.js';
 import { Lease } from './lease/lease.js';
 import { type BufferPoolOptions, type ResolvedOptions, resolveOptions } from './options.js';
-import { type PoolStats, takeStats } from './stats/stats.js';
+import { takeStats } from './stats/snapshot.js';
+import type { PoolStats } from './stats/stats.js';
 import type { TrackedLease, TrackedLeasesOptions } from './tracking/tracker.js';
 
 /**
@@ -44,6 +45,7 @@ export class BufferPool {
     const { core, backend } = joined ?? openCore(this.#options);
     this.backend = backend;
     this.#heap = new Heap(core, this.#options);
+    setHeap(this, this.#heap);
     if (joined !== undefined) this.#heap.share();
     this.#pooledSize = this.#options.maxPooledSize;
   }
@@ -74,11 +76,6 @@ export class BufferPool {
     }
     this.#heap.share();
     return { slabpool: 'pool', address, options: this.#options };
-  }
-
-  /** @internal */
-  static heapOf(pool: BufferPool): Heap {
-    return pool.#heap;
   }
 
   get name(): string {
@@ -149,16 +146,16 @@ export class BufferPool {
       throw invalidArg(`${what}, size`, 'a safe integer from 0 (bytes)', size, this.name);
     }
     if (size > this.#pooledSize) {
-      const fits = heap.waiting.forOversize === 0 && heap.oversize.fits(size);
+      const fits = heap.waiters.forOversize === 0 && heap.oversize.fits(size);
       // One that never fits is refused by acquire().
       if (fits || !heap.oversize.everFits(size)) return this.acquire(size);
-      if (wait.timeout === 0) throw heap.waiting.timeout(size, 0);
-      return heap.waiting.forRoom(size, wait);
+      if (wait.timeout === 0) throw heap.waiters.timeout(size, 0);
+      return heap.waiters.forRoom(size, wait);
     }
     const magazine = heap.magazineFor(Math.max(0, size - 1));
-    if (heap.stock(magazine)) return this.acquire(size);
-    if (wait.timeout === 0) throw heap.waiting.timeout(size, 0);
-    return heap.waiting.forBudget(magazine, size, wait);
+    if (heap.refills.stock(magazine)) return this.acquire(size);
+    if (wait.timeout === 0) throw heap.waiters.timeout(size, 0);
+    return heap.waiters.forBudget(magazine, size, wait);
   }
 
   /**
@@ -167,8 +164,8 @@ export class BufferPool {
    */
   release(lease: Lease): void {
     const block = Lease.end(lease, this.#heap);
-    const spent = block.magazine.put(block);
-    if (spent !== null) Lease.resume(lease, spent);
+    const ended = block.magazine.put(block);
+    if (ended !== null) Lease.resume(lease, ended);
   }
 
   /**
@@ -177,8 +174,8 @@ export class BufferPool {
    * @throws `ERR_SLABPOOL_STALE_TICKET`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`
    */
   adopt(ticket: number): Lease {
-    const block = this.#heap.adopt(ticket);
-    return new Lease(block, this.#heap.sizeOf(0));
+    const block = this.#heap.transfers.adopt(ticket);
+    return new Lease(block, this.#heap.transfers.sizeOf(0));
   }
 
   /**
@@ -330,7 +327,7 @@ export class BufferPool {
    */
   assertNoLeaks(): void {
     this.#heap.assertOpen();
-    const { list, sites, details } = outOf(this.#heap);
+    const { list, sites, details } = stillOut(this.#heap);
     const { outstanding, tickets } = details;
     this.#heap.outbox.publish();
     if (outstanding + tickets === 0) return;
@@ -386,4 +383,21 @@ function checkCount(what: string, count: number, pool: string): void {
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}
+
+/**
+ * What the callback of `borrow()` returns, or its promise resolves to, unless it lies in the memory that was lent: the next owner
+ * writes there. One comparison; what is hidden deeper in the result is not looked for.
+ * @param buffer the lease's, before the callback
+ * @throws `ERR_SLABPOOL_BORROWED`
+ */
+function notBorrowed<T>(result: T, lease: Lease, buffer: ArrayBuffer, pool: string): T {
+  const memory = ArrayBuffer.isView(result) ? result.buffer : result;
+  if (memory !== buffer && (lease.released || memory !== lease.buffer)) return result;
+  throw new SlabPoolError(
+    'ERR_SLABPOOL_BORROWED',
+    'borrow(size, fn): fn returned memory of its lease, which belongs to the next owner as soon as borrow() returns. Return a ' +
+      'copy: Buffer.from(lease.view()), Buffer.copyBytesFrom(view), or a string',
+    { pool },
+  );
 }

@@ -1,6 +1,7 @@
 import type { BufferPool, Lease, SlabPoolErrorCode } from 'slabpool';
-import { expect, vi } from 'vitest';
-import { Heap } from '../dist/heap/heap.js';
+import { expect } from 'vitest';
+import type { Heap } from '../dist/heap/heap.js';
+import { heapOf as behind } from '../dist/heap/heap-of.js';
 
 export const KiB = 1024;
 export const MiB = 1024 * KiB;
@@ -16,13 +17,7 @@ export function coded(code: SlabPoolErrorCode, message = /./, also: { pool?: str
 
 /** The heap behind a pool: what is private, but has the core's own `checkInvariants()`. */
 export function heapOf(pool: BufferPool): Heap {
-  const spy = vi.spyOn(Heap.prototype, 'assertOpen');
-  try {
-    pool.outstanding();
-    return spy.mock.contexts[0] as Heap;
-  } finally {
-    spy.mockRestore();
-  }
+  return behind(pool) as Heap;
 }
 
 const PARTS = [

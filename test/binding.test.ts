@@ -2,10 +2,10 @@ import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { LoadedAddon } from '../dist/core/addon.js';
 import { type Binary, loadBinary } from '../dist/core/binary.js';
 import { EXCHANGE_LENGTH, STALE } from '../dist/core/core.js';
 import { loadAddon } from '../dist/core/loader.js';
-import type { LoadedAddon } from '../dist/core/native.js';
 import { fixture, run } from './child.js';
 
 const loaded = loadAddon();

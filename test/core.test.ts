@@ -116,7 +116,7 @@ describe.each(BACKENDS)('the %s core', (backend) => {
     flush(core, 1, second);
     expect(core.age()).toBe(0);
     expect(core.age()).toBe((first.length + second.length) * 64 * KiB);
-    expect(core.stats()[1]).toMatchObject({ resident: 0, out: 0, retired: 0 });
+    expect(core.stats()[1]).toMatchObject({ resident: 0, held: 0, retired: 0 });
     expect(core.checkInvariants()).toBeNull();
     core.close();
   });

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { BufferPool, type Pressure, type PressureLevel } from 'slabpool';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { LoadedAddon } from '../dist/core/addon.js';
 import { loadAddon } from '../dist/core/loader.js';
-import type { LoadedAddon } from '../dist/core/native.js';
 import { BACKENDS, checkBooks, heapOf, KiB, MiB } from './backends.js';
 
 const HOUR = 3_600_000;

@@ -1,16 +1,17 @@
 import { checkOptions } from '../base/check-options.js';
-import { now } from '../base/clock.js';
+import { now } from '../base/runtime.js';
 import { checkWaitOptions, type Limits, type WaitOptions } from '../base/wait-options.js';
 import { MAX_BATCH } from '../core/core.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
-import { type ChannelHandle, readChannelHandle } from '../handle.js';
 import type { Heap } from '../heap/heap.js';
+import { heapOf } from '../heap/heap-of.js';
 import type { Lease } from '../lease/lease.js';
-import { BufferPool } from '../pool.js';
+import type { BufferPool } from '../pool.js';
+import { type ChannelHandle, readChannelHandle } from './channel-handle.js';
+import { Endpoint, type Queue } from './endpoint.js';
 import { Messages } from './messages.js';
 import type { ReceivedLease } from './received-lease.js';
 import { type Several, Transport } from './transport.js';
-import { Endpoint, type Queue } from './waiters.js';
 
 const MAX_CAPACITY = 65_536;
 const DEFAULT_CAPACITY = 256;
@@ -47,8 +48,9 @@ export class Channel {
   /** @internal */
   constructor(pool: BufferPool, options: undefined, handle: ChannelHandle);
   constructor(pool: BufferPool, options?: ChannelOptions, handle?: ChannelHandle) {
-    if (!(pool instanceof BufferPool)) throw invalidArg('Channel, pool', 'a BufferPool', pool);
-    this.#heap = BufferPool.heapOf(pool);
+    const heap = heapOf(pool);
+    if (heap === undefined) throw invalidArg('Channel, pool', 'a BufferPool', pool);
+    this.#heap = heap;
     this.#heap.assertOpen();
     this.#endpoint = new Endpoint(this.#heap, handle ?? resolve(options));
     this.#transport = new Transport(this.#heap, this.#endpoint);
@@ -61,11 +63,12 @@ export class Channel {
    */
   static attach(pool: BufferPool, handle: ChannelHandle): Channel {
     const given = readChannelHandle(handle);
-    if (pool instanceof BufferPool && given.address.copyId !== BufferPool.heapOf(pool).core.address?.copyId) {
+    const heap = heapOf(pool);
+    if (heap !== undefined && given.address.copyId !== heap.core.address?.copyId) {
       throw new SlabPoolError(
         'ERR_SLABPOOL_BACKEND',
         'the channel is of another copy of the addon, or another process',
-        { pool: pool.name },
+        { pool: heap.name },
       );
     }
     return new Channel(pool, undefined, given);
@@ -201,7 +204,7 @@ export class Channel {
         lease = this.#endpoint.sleep(left, take) ?? this.#transport.receive();
       }
     } finally {
-      // The bell of this thread's other receivers was disarmed with its own.
+      // It disarmed for this thread's other receivers, too.
       this.#endpoint.pump();
     }
     this.#endpoint.passOn();

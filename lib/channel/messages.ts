@@ -1,6 +1,6 @@
 import type { Limits } from '../base/wait-options.js';
+import type { Endpoint } from './endpoint.js';
 import type { ReceivedLease } from './received-lease.js';
-import type { Endpoint } from './waiters.js';
 
 type Result = IteratorResult<ReceivedLease, undefined>;
 

@@ -1,10 +1,10 @@
-import { CLASSES, MAX_BATCH, SIZES } from '../core/core.js';
+import { type Channels, CLASSES, MAX_BATCH, SIZES } from '../core/core.js';
 import { internal, invalidArg, SlabPoolError } from '../errors.js';
 import type { Heap } from '../heap/heap.js';
 import type { Block } from '../lease/block.js';
 import { Lease } from '../lease/lease.js';
+import type { Endpoint } from './endpoint.js';
 import { ReceivedLease } from './received-lease.js';
-import type { Endpoint } from './waiters.js';
 
 /** The core's `Result`, as -1 - Result. */
 const WOULD_BLOCK = -2;
@@ -23,27 +23,27 @@ export class Transport {
   readonly #endpoint: Endpoint;
   /** Carry messages to the core and back: blocks with their classes and lengths, and the tag of each. */
   readonly #exchange: Uint32Array;
-  readonly #meta: Float64Array;
+  readonly #tags: Float64Array;
 
   constructor(heap: Heap, endpoint: Endpoint) {
     this.#heap = heap;
     this.#endpoint = endpoint;
     this.#exchange = heap.core.exchange;
-    this.#meta = heap.meta;
+    this.#tags = (heap.core.channels as Channels).tags;
   }
 
   /** False when there is no room. */
   send(lease: Lease, length: number | undefined, tag: number): boolean {
     this.#endpoint.assertOpen();
     const block = Lease.blockOf(lease, this.#heap);
-    const moved = this.#heap.movable(block);
+    const moved = this.#heap.transfers.movable(block);
     this.#put(0, moved, this.#checked(length, lease, moved), tag);
     const blocked = this.#endpoint.channel.trySend();
     if (blocked < 0) {
       if (blocked !== WOULD_BLOCK) this.#refuse('trySend', blocked);
       return false;
     }
-    Lease.resume(lease, this.#heap.left(block));
+    Lease.resume(lease, this.#heap.transfers.left(block));
     this.#endpoint.wake(blocked);
     return true;
   }
@@ -59,7 +59,7 @@ export class Transport {
     try {
       for (let i = from; i < leases.length; i++) {
         const lease = leases[i] as Lease;
-        const block = heap.movable(Lease.blockOf(lease, heap));
+        const block = heap.transfers.movable(Lease.blockOf(lease, heap));
         moved.push(block);
         used.push(this.#checked(lengths?.[i], lease, block));
         blocks.push(Lease.end(lease, heap)); // one that is there twice is noticed
@@ -79,7 +79,7 @@ export class Transport {
       }
     } finally {
       for (const [i, block] of blocks.entries()) {
-        Lease.resume(leases[from + i] as Lease, i < sent ? heap.left(block) : block);
+        Lease.resume(leases[from + i] as Lease, i < sent ? heap.transfers.left(block) : block);
       }
     }
     return sent;
@@ -99,7 +99,7 @@ export class Transport {
     exchange[at] = index;
     exchange[CLASSES + at] = magazine.sizeClass;
     exchange[SIZES + at] = length;
-    this.#meta[2 * at] = tag;
+    this.#tags[2 * at] = tag;
   }
 
   /** Undefined when there is none now, null when there never will be. */
@@ -113,7 +113,7 @@ export class Transport {
 
   #arrived(at: number): ReceivedLease {
     const length = this.#exchange[SIZES + at] as number;
-    return new ReceivedLease(this.#heap.received(at), length, this.#meta[2 * at] as number);
+    return new ReceivedLease(this.#heap.transfers.received(at), length, this.#tags[2 * at] as number);
   }
 
   /** Up to `most` that are there now. Null when there never will be any more. */

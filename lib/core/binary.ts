@@ -4,7 +4,7 @@ import { toNamespacedPath } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { SlabPoolError } from '../errors.js';
-import type { Addon, LoadedAddon } from './native.js';
+import type { Addon, LoadedAddon } from './addon.js';
 
 /** By name; ncc puts a path in the place of each URL. */
 type Files = Readonly<Record<string, URL | string>>;

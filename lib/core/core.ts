@@ -1,4 +1,4 @@
-import type { Bytes } from '../base/bytes.js';
+import type { Bytes } from '../base/runtime.js';
 import type { Pressure } from './pressure.js';
 
 /** Answers of a {@link Core} that are not a count; the native core's `Status`, negated. */
@@ -24,18 +24,24 @@ export const STEP = 3 * MAX_BATCH;
 export const RECLAIMED = STEP + 1;
 export const EXCHANGE_LENGTH = RECLAIMED + 1;
 
-/** What a flush says besides: somebody waits for budget; this thread is summoned. */
+/** Of a pool's options, what its core goes by. */
+export interface CoreOptions {
+  readonly tiers: readonly number[];
+  readonly maxBytes: number;
+  readonly minBytes: number;
+  readonly epochMs: number;
+}
+
+/** What a flush answers besides, as bits: somebody waits for budget; this thread has a {@link FLUSH_REQUESTS flush request}. */
 export const WAITING = 1;
-export const SUMMONED = 2;
+export const FLUSH_REQUESTED = 2;
 
 /**
- * What threads are asked to do: to flush their magazines, and to trim the pool then; or to acquire nothing any more, and to look whether
- * the pool is drained. The greater includes the less.
+ * Flush requests, which ask threads to flush their magazines; and then to trim the pool, as somebody wishes or because memory is
+ * short; or to acquire nothing any more, and to look whether the pool is drained. The greater includes the less.
  */
-export const SUMMONS_FLUSH = 1;
-export const SUMMONS_TRIM = 2;
-export const SUMMONS_PRESSURE = 3;
-export const SUMMONS_DRAIN = 4;
+export const FLUSH_REQUESTS = { flush: 1, trim: 2, pressure: 3, drain: 4 } as const;
+export type FlushRequest = keyof typeof FLUSH_REQUESTS;
 
 /** Why memory was given back, in the order of the native core's `Cause`. */
 export const CAUSES = ['decay', 'trim', 'exhausted', 'pressure'] as const;
@@ -128,13 +134,12 @@ export interface CoreAddress {
   readonly serial: number;
 }
 
-/**
- * What stands behind the magazines: hands out batches of blocks and takes them back. A block is a number; a class is the
- * index of its tier. The native addon and a TypeScript implementation are interchangeable.
- */
-export interface Core {
+/** Blocks by the batch, out of the budget and back. */
+export interface BlockSource {
   /** Through which batches cross, in both directions. */
   readonly exchange: Uint32Array;
+  /** A block keeps its address, and so its ArrayBuffer, whether it has memory or not. */
+  readonly stableAddresses: boolean;
   /** Blocks in a full batch of the class, 1 to {@link MAX_BATCH}. */
   batch(sizeClass: number): number;
   /**
@@ -150,7 +155,7 @@ export interface Core {
   warm(sizeClass: number, count: number): number;
   /** Puts up to `most` blocks that are free and have memory into `exchange`, at most a batch. It is no refill. How many. */
   takeFree(sizeClass: number, most: number): number;
-  /** Takes the first `count` blocks of `exchange` back: {@link WAITING} and {@link SUMMONED}, or {@link NOT_HELD}. */
+  /** Takes the first `count` blocks of `exchange` back: {@link WAITING} and {@link FLUSH_REQUESTED}, or {@link NOT_HELD}. */
   flush(sizeClass: number, count: number): number;
   /** A Buffer over exactly the capacity of a block that this thread holds. */
   map(sizeClass: number, block: number): Bytes;
@@ -164,12 +169,6 @@ export interface Core {
   holds(sizeClass: number, block: number): boolean;
   /** The block is never used again: 0, or {@link NOT_HELD}. */
   retire(sizeClass: number, block: number): number;
-  /** The block leaves this thread, with `size` of its bytes used: a ticket, or {@link NOT_HELD}. */
-  transfer(sizeClass: number, block: number, size: number): number;
-  /** The block of a ticket comes to this thread: 0, with the block, its class and its size in `exchange`, or {@link STALE}. */
-  adopt(ticket: number): number;
-  /** What another thread joins by, or null where the core serves one thread only. */
-  readonly address: CoreAddress | null;
   /**
    * Takes the memory away from under an ArrayBuffer. The block that it was over, if there is one, gets another by {@link map},
    * over the same bytes.
@@ -177,10 +176,85 @@ export interface Core {
   detach(buffer: ArrayBuffer, block?: number): void;
   /** Somebody unknown may still use the block's ArrayBuffer, until it is collected; then the block can be given back. */
   disown(block: number): void;
-  /** Tells of a magazine: leases since it did so last (low and high word), and blocks in it now, are in `exchange`. */
-  report(sizeClass: number): void;
-  /** How this thread is told that it has mail: grants, or a summons. Calls `mail()` in a turn of the event loop of its own. */
-  listen(listener: WeakRef<{ mail(): void }>): void;
+  countRefusal(): void;
+  /**
+   * This thread is done, and has no lease out. What it still has is free again after a quarantine; the last one gives all memory back,
+   * but what ArrayBuffers are still over.
+   */
+  close(): void;
+}
+
+/** Blocks that cross from one thread to another. */
+export interface HandOver {
+  /** What another thread joins by, or null where the core serves one thread only. */
+  readonly address: CoreAddress | null;
+  /** Null where the core serves one thread only. */
+  readonly channels: Channels | null;
+  /** The block leaves this thread, with `size` of its bytes used: a ticket, or {@link NOT_HELD}. */
+  transfer(sizeClass: number, block: number, size: number): number;
+  /** The block of a ticket comes to this thread: 0, with the block, its class and its size in `exchange`, or {@link STALE}. */
+  adopt(ticket: number): number;
+}
+
+/** This thread's endpoint of a channel (native/binding/channel_binding.h). Answers below 0 are -1 - Result. */
+export interface CoreChannel {
+  readonly slot: number;
+  readonly serial: number;
+  readonly endpoint: number;
+  readonly peers: number;
+  readonly size: number;
+  readonly closed: boolean;
+  /** The first of `exchange`: 0, or 1 + the endpoint of a blocked thread to wake, or below 0. */
+  trySend(): number;
+  /** 0, with the block, its class and its size in `exchange`; or below 0. */
+  tryReceive(): number;
+  /**
+   * The first `count` of `exchange`: how many were sent, each with 0, or 1 + the endpoint of a blocked thread to wake, in the
+   * place of its class; or below 0.
+   */
+  trySendMany(count: number): number;
+  /** How many there are in `exchange`, or below 0. */
+  tryReceiveMany(most: number): number;
+  /** From now on a message wakes this endpoint: by its `onWake`, or by the thread that sends if this one will block. */
+  armReceiver(blocking: boolean): void;
+  armSender(): void;
+  disarmReceiver(): void;
+  disarmSender(): void;
+  /** By who was woken: wakes another endpoint if there is more than was taken. As {@link trySend}. */
+  passOn(toReceivers: boolean, toSenders: boolean): number;
+  ref(): void;
+  unref(): void;
+  close(): void;
+  leave(): void;
+}
+
+/** Where a channel is made (messages that it holds), or found. */
+export type ChannelPlace = { capacity: number; holdOpen: boolean } | { address: CoreAddress };
+
+export interface Channels {
+  /** The tags of the messages that are in `exchange`. */
+  readonly tags: Float64Array;
+  /** This thread's endpoint. Throws errors with codes: `addonError()`. */
+  open(notifier: Notifier, place: ChannelPlace): CoreChannel;
+}
+
+/** Who is told, in a turn of the event loop of its own, that other threads have something for it. */
+export interface Notifiable {
+  notified(): void;
+}
+
+/** The addon keeps this alive, and this nothing but what is {@link kept}: what is dropped can be collected. */
+export class Notifier {
+  listener: WeakRef<Notifiable> | undefined;
+  /** The listener while it must not be collected. */
+  kept: Notifiable | undefined;
+  readonly onNotify = () => this.listener?.deref()?.notified();
+}
+
+/** Requests that wait for budget, and what threads ask of each other. */
+export interface BudgetQueue {
+  /** Notifies of grants, and of flush requests. */
+  listen(listener: WeakRef<Notifiable>): void;
   /** Requests that wait, of all threads. While there are any, no refill gets anything. */
   readonly waiting: number;
   /**
@@ -192,29 +266,42 @@ export interface Core {
   cancel(number: number): boolean;
   /** The number of a request that was served, its block and class in `exchange`; negative: there is no memory; 0: none was. */
   collect(): number;
-  /** What this thread was asked to do, once. */
-  takeSummons(): number;
-  summonOthers(what: number): void;
-  /** From now on nothing is given out, to no thread; each of them is summoned. */
+  /** What this thread was asked to do, once: one of {@link FLUSH_REQUESTS}, or 0. */
+  takeFlushRequest(): number;
+  /** Asks all other threads. */
+  requestFlush(what: FlushRequest): void;
+  /** From now on nothing is given out, to no thread; each of them is asked to flush. */
   drain(): void;
   readonly draining: boolean;
-  /** Nothing is out any more, as all threads are told by another summons. */
+  /** Nothing is held any more, as all threads are told by another flush request. */
   readonly drained: boolean;
   /** Whether anything may still serve this thread's requests of which it is not the cause itself: another thread, or time. */
   readonly othersMayServe: boolean;
-  countRefusal(): void;
-  /** Of the first `count` blocks of `exchange`, those that have no memory now, put first: how many. */
-  areCold(count: number): number;
+}
+
+/** Memory that goes back to the operating system. */
+export interface Reclaim {
+  /** Epochs come by themselves, also while no thread of the pool does anything. */
+  readonly agesItself: boolean;
+  /** One epoch: what was not used since the last one loses its memory. The bytes given back. */
+  age(): number;
   /** All that is free gives its memory up: two epochs at once. The bytes given back. */
   trim(cause: Cause): number;
   /** The same, by somebody else, as soon as possible. */
   trimSoon(): void;
-  /** One epoch: what was not used since the last one loses its memory. The bytes given back. */
-  age(): number;
+  /** Of the first `count` blocks of `exchange`, those that have no memory now, put first: how many. */
+  areCold(count: number): number;
+}
+
+/** What the core has counted. */
+export interface Figures {
   /** What the budget is charged: at no moment above it, also while other threads work. */
   readonly residentBytes: number;
+  readonly waiting: number;
   /** How short memory is: what was seen within the last two seconds, or now. */
   pressure(): Pressure;
+  /** Counters of a magazine that are in `exchange`: leases since the last time (low and high word), and blocks in it now. */
+  publishCounters(sizeClass: number): void;
   stats(): CoreClassStats[];
   totals(): CoreTotals;
   threads(): CoreThreadStats[];
@@ -222,9 +309,10 @@ export interface Core {
   inFlight(): CoreInFlight[];
   /** `null`, or the first thing that is wrong with the core's books. */
   checkInvariants(): string | null;
-  /**
-   * This thread is done, and has no lease out. What it still has is free again after a rest; the last one gives all memory back, but
-   * what ArrayBuffers are still over.
-   */
-  close(): void;
 }
+
+/**
+ * What stands behind the magazines: hands out batches of blocks and takes them back. A block is a number; a class is the
+ * index of its tier. The native addon and a TypeScript implementation are interchangeable.
+ */
+export interface Core extends BlockSource, HandOver, BudgetQueue, Reclaim, Figures {}

@@ -1,9 +1,7 @@
 import { setImmediate } from 'node:timers';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
-import type { Bytes } from '../base/bytes.js';
-import { now } from '../base/clock.js';
-import { outside } from '../base/outside.js';
-import type { ResolvedOptions } from '../options.js';
+import type { Bytes } from '../base/runtime.js';
+import { now, outside } from '../base/runtime.js';
 import {
   CAUSES,
   type Cause,
@@ -11,13 +9,16 @@ import {
   type Core,
   type CoreClassStats,
   type CoreInFlight,
+  type CoreOptions,
   type CoreThreadStats,
   type CoreTotals,
   DRAINING,
   EXCHANGE_LENGTH,
   EXHAUSTED,
+  FLUSH_REQUESTS,
   MAX_BATCH,
   NOT_HELD,
+  type Notifiable,
   OTHER_MEMORY,
   OUT_OF_MEMORY,
   QUEUE_FULL,
@@ -27,7 +28,6 @@ import {
   STEP,
   STEPS,
   type Step,
-  SUMMONS_DRAIN,
   WAITING,
 } from './core.js';
 import { type Pressure, runtimePressure } from './pressure.js';
@@ -71,7 +71,7 @@ class JsClass {
   held = 0;
   inFlight = 0;
   retired = 0;
-  /** As reported. */
+  /** As published. */
   cached = 0;
   acquires = 0;
   peakResidentBytes = 0;
@@ -94,6 +94,9 @@ class JsClass {
 export class JsCore implements Core {
   readonly exchange = new Uint32Array(EXCHANGE_LENGTH);
   readonly address = null;
+  readonly channels = null;
+  readonly stableAddresses = false;
+  readonly agesItself = false;
   readonly #classes: JsClass[];
   readonly #blocks: JsBlock[] = [];
   readonly #maxBytes: number;
@@ -104,7 +107,7 @@ export class JsCore implements Core {
   #lastNumber = 0;
   /** Requests that were served, whose blocks are in transit; without a ticket where there was no memory. */
   readonly #grants: { number: number; sizeClass: number; ticket: number }[] = [];
-  #listener: WeakRef<{ mail(): void }> | undefined;
+  #listener: WeakRef<Notifiable> | undefined;
   readonly #totals: CoreTotals = {
     waits: 0,
     waiting: 0,
@@ -116,9 +119,9 @@ export class JsCore implements Core {
   };
   draining = false;
   drained = false;
-  #summons = 0;
+  #flushRequest = 0;
 
-  constructor({ tiers, maxBytes, minBytes }: Pick<ResolvedOptions, 'tiers' | 'maxBytes' | 'minBytes'>) {
+  constructor({ tiers, maxBytes, minBytes }: Omit<CoreOptions, 'epochMs'>) {
     this.#maxBytes = maxBytes;
     this.#minBytes = minBytes;
     this.#classes = tiers.map((capacity) => new JsClass(capacity, maxBytes));
@@ -236,14 +239,14 @@ export class JsCore implements Core {
     return count;
   }
 
-  report(sizeClass: number): void {
+  publishCounters(sizeClass: number): void {
     const k = this.#class(sizeClass);
     const [low, high, cached] = this.exchange as unknown as [number, number, number];
     k.acquires += high * 2 ** 32 + low;
     k.cached = cached;
   }
 
-  listen(listener: WeakRef<{ mail(): void }>): void {
+  listen(listener: WeakRef<Notifiable>): void {
     this.#listener = listener;
   }
 
@@ -288,8 +291,8 @@ export class JsCore implements Core {
     if (this.draining) {
       if (this.drained || this.#classes.some(({ held, inFlight }) => held + inFlight > 0)) return;
       this.drained = true;
-      this.#summons = SUMMONS_DRAIN;
-      this.#ring();
+      this.#flushRequest = FLUSH_REQUESTS.drain;
+      this.#notify();
       return;
     }
     for (const [number, sizeClass] of this.#requests) {
@@ -307,25 +310,25 @@ export class JsCore implements Core {
       this.#requests.delete(number);
       if (block >= 0) k.acquires++;
       const ticket = block < 0 ? -1 : this.transfer(sizeClass, block, 0);
-      if (this.#grants.push({ number, sizeClass, ticket }) === 1) this.#ring();
+      if (this.#grants.push({ number, sizeClass, ticket }) === 1) this.#notify();
     }
   }
 
-  #ring(): void {
-    outside(() => setImmediate(() => this.#listener?.deref()?.mail()));
+  #notify(): void {
+    outside(() => setImmediate(() => this.#listener?.deref()?.notified()));
   }
 
-  takeSummons(): number {
-    const summons = this.#summons;
-    this.#summons = 0;
-    return summons;
+  takeFlushRequest(): number {
+    const request = this.#flushRequest;
+    this.#flushRequest = 0;
+    return request;
   }
 
-  summonOthers(): void {}
+  requestFlush(): void {}
 
   drain(): void {
     this.draining = true;
-    this.#summons = SUMMONS_DRAIN;
+    this.#flushRequest = FLUSH_REQUESTS.drain;
     this.#serve();
   }
 

@@ -1,11 +1,14 @@
+import process from 'node:process';
+import { isMainThread } from 'node:worker_threads';
 import { invalidArg, SlabPoolError } from '../errors.js';
-import type { Backend, ResolvedOptions } from '../options.js';
+import { addonError, type LoadedAddon } from './addon.js';
 import { type Binary, loadBinary, type NoBinary } from './binary.js';
-import { atFarewell } from './clean-exit.js';
-import type { Core, CoreAddress } from './core.js';
-import { failure } from './failures.js';
+import type { Core, CoreAddress, CoreOptions } from './core.js';
 import { JsCore } from './js.js';
-import { type LoadedAddon, NativeCore } from './native.js';
+import { NativeCore } from './native.js';
+
+/** Which core serves a pool: the native addon, or the pure TypeScript one. */
+export type Backend = 'native' | 'js';
 
 /** Which core a pool runs on, and why it is that one. */
 export interface BackendInfo {
@@ -19,7 +22,7 @@ let loaded: Binary | NoBinary | undefined;
 export function load(): Binary | NoBinary {
   if (loaded !== undefined) return loaded;
   loaded = loadBinary();
-  if ('addon' in loaded) atFarewell(loaded.addon.sayFarewell);
+  if ('addon' in loaded) onCleanExit(loaded.addon.sayFarewell);
   return loaded;
 }
 
@@ -54,13 +57,19 @@ function warn({ reason, remedy, refused }: NoBinary): void {
   });
 }
 
+/** The options that say what core a pool gets. */
+interface LoaderOptions extends CoreOptions {
+  readonly name: string;
+  readonly backend: 'auto' | Backend;
+}
+
 export interface OpenedCore {
   readonly core: Core;
   readonly backend: BackendInfo;
 }
 
 /** The core for a pool with these options. */
-export function openCore(options: ResolvedOptions): OpenedCore {
+export function openCore(options: LoaderOptions): OpenedCore {
   const { backend, name } = options;
   if (backend === 'js') {
     return { core: new JsCore(options), backend: { kind: 'js', reason: "asked for by { backend: 'js' }" } };
@@ -81,17 +90,17 @@ export function openCore(options: ResolvedOptions): OpenedCore {
   return { core: new JsCore(options), backend: { kind: 'js', reason: why(found) } };
 }
 
-function createNative(addon: LoadedAddon, options: ResolvedOptions): NativeCore {
+function createNative(addon: LoadedAddon, options: LoaderOptions): NativeCore {
   const { maxBytes, name } = options;
   try {
     return NativeCore.create(addon, options);
   } catch (cause) {
-    throw failure(cause, name, { maxBytes });
+    throw addonError(cause, name, { maxBytes });
   }
 }
 
 /** The core of a pool that another thread made. */
-export function joinCore(address: CoreAddress, { name, tiers, maxBytes }: ResolvedOptions): OpenedCore {
+export function joinCore(address: CoreAddress, { name, tiers, maxBytes }: LoaderOptions): OpenedCore {
   const addon = loadAddon();
   if (typeof addon === 'string' || addon.copyId !== address.copyId) {
     const why =
@@ -104,7 +113,7 @@ export function joinCore(address: CoreAddress, { name, tiers, maxBytes }: Resolv
   try {
     core = NativeCore.join(addon, address, tiers, maxBytes);
   } catch (cause) {
-    throw failure(cause, name);
+    throw addonError(cause, name);
   }
   if (core?.draining) {
     core.close();
@@ -112,4 +121,24 @@ export function joinCore(address: CoreAddress, { name, tiers, maxBytes }: Resolv
   }
   if (core === null) throw invalidArg('attach(handle)', 'a handle with the options of the pool', 'others', name);
   return { core, backend: { kind: 'native', reason: 'the native addon is loaded' } };
+}
+
+const CALLS = Symbol.for('slabpool.clean-exit');
+
+/**
+ * Calls it when this worker ends by itself, by `process.exit()` or by an error, but not when it is terminated. One listener a
+ * thread, in how many realms of it this module may be loaded.
+ */
+function onCleanExit(call: () => void): void {
+  if (isMainThread) return;
+  const thread: { [CALLS]?: Set<() => void> } = process as object;
+  let calls = thread[CALLS];
+  if (calls === undefined) {
+    calls = new Set();
+    thread[CALLS] = calls;
+    process.on('exit', () => {
+      for (const each of thread[CALLS] ?? []) each();
+    });
+  }
+  calls.add(call);
 }

@@ -1,149 +1,67 @@
-import type { Bytes } from '../base/bytes.js';
-import { outside } from '../base/outside.js';
+import type { Bytes } from '../base/runtime.js';
+import { outside } from '../base/runtime.js';
 import { internal, SlabPoolError } from '../errors.js';
-import type { ResolvedOptions } from '../options.js';
+import type { LoadedAddon, NativePool } from './addon.js';
 import {
   CAUSES,
   type Cause,
+  type ChannelPlace,
+  type Channels,
   type Core,
   type CoreAddress,
+  type CoreChannel,
   type CoreClassStats,
   type CoreInFlight,
+  type CoreOptions,
   type CoreThreadStats,
   type CoreTotals,
+  FLUSH_REQUESTS,
+  type FlushRequest,
+  type Notifiable,
+  Notifier,
   OUT_OF_MEMORY,
   STEPS,
 } from './core.js';
 import type { Pressure } from './pressure.js';
 
-/** What the addon exports (native/binding/addon.cc). */
-export interface Addon {
-  Pool: {
-    new (onMail: () => void, capacities: Uint32Array, maxBytes: number, epochMs: number, minBytes: number): NativePool;
-    /** Joins a pool. All throw errors with codes: see failures.ts. */
-    new (onMail: () => void, slot: number, serial: number): NativePool;
-  };
-  /** Absent where the runtime allows no external buffers. */
-  exchange?: Uint32Array;
-  Channel: {
-    new (pool: NativePool, onWake: () => void, capacity: number, holdOpen: boolean): CoreChannel;
-    /** Joins a channel. */
-    new (pool: NativePool, onWake: () => void, slot: number, serial: number): CoreChannel;
-  };
-  /** The two numbers of each message that is sent or was received last. Absent like `exchange`. */
-  meta?: Float64Array;
-  detach(buffer: ArrayBuffer): void;
-  /** This thread comes to its end by itself: what it has sent is good for ever, in all its pools. */
-  sayFarewell(): void;
-  /**
-   * For tests: what says how short memory is (`/proc/meminfo`, cgroups) is read below this folder from now on, in the whole
-   * process; `''` is the root.
-   */
-  setMemoryRoot(folder: string): void;
-  /** Bytes: the system's, or what {@link setPageSize} says. */
-  pageSize(): number;
-  /** For tests, before the first pool of the process: pages count as larger than they are. A power of two, up to 64 KiB. */
-  setPageSize(bytes: number): void;
-  /** Differs between copies of the addon in one process. */
-  copyId: string;
-  /** SHA-256 of the sources that it was built from. */
-  sourceHash: string;
-}
-
-/** An addon on a runtime that allows external buffers. */
-export type LoadedAddon = Addon & { exchange: Uint32Array; meta: Float64Array };
-
-/** This thread's endpoint of a channel (native/binding/channel_binding.h). Answers below 0 are -1 - Result. */
-export interface CoreChannel {
-  readonly slot: number;
-  readonly serial: number;
-  readonly endpoint: number;
-  readonly peers: number;
-  readonly size: number;
-  readonly closed: boolean;
-  /** The first of `exchange`: 0, or 1 + the endpoint of a blocked thread to wake, or below 0. */
-  trySend(): number;
-  /** 0, with the block, its class and its size in `exchange`; or below 0. */
-  tryReceive(): number;
-  /**
-   * The first `count` of `exchange`: how many were sent, each with 0, or 1 + the endpoint of a blocked thread to wake, in the
-   * place of its class; or below 0.
-   */
-  trySendMany(count: number): number;
-  /** How many there are in `exchange`, or below 0. */
-  tryReceiveMany(most: number): number;
-  /** From now on a message wakes this endpoint: by its `onWake`, or by the thread that sends if this one will block. */
-  armReceiver(blocking: boolean): void;
-  armSender(): void;
-  disarmReceiver(): void;
-  disarmSender(): void;
-  /** By who was woken: wakes another endpoint if there is more than was taken. As {@link trySend}. */
-  passOn(toReceivers: boolean, toSenders: boolean): number;
-  ref(): void;
-  unref(): void;
-  close(): void;
-  leave(): void;
-}
-
-type Adapted = 'stats' | 'totals' | 'threads' | 'inFlight' | 'map' | 'listen' | 'trim';
-interface NativePool extends Omit<Core, 'exchange' | 'address' | 'detach' | 'disown' | Adapted> {
-  /** Whether it was made with these. */
-  isLike(capacities: Uint32Array, maxBytes: number): boolean;
-  readonly slot: number;
-  readonly serial: number;
-  map(sizeClass: number, block: number): Bytes | number | undefined;
-  detach(buffer: ArrayBuffer, block: number): void;
-  trim(cause: number): number;
-  /** Writes {@link FIELDS} numbers per class. */
-  stats(into: Float64Array): void;
-  totals(): Float64Array;
-  threads(): Float64Array[];
-  inTransit(): Float64Array[];
-}
-
 const FIELDS = 14 + STEPS.length;
 
-/** The addon keeps this alive, and this nothing but what is {@link kept}: what is dropped can be collected. */
-export class MailSlot {
-  listener: WeakRef<{ mail(): void }> | undefined;
-  /** The listener while it must not be collected. */
-  kept: { mail(): void } | undefined;
-  readonly onMail = () => this.listener?.deref()?.mail();
-}
-
 /** The native core of one pool, as seen from this thread. */
-export class NativeCore implements Core {
+export class NativeCore implements Core, Channels {
   readonly exchange: Uint32Array;
   readonly address: CoreAddress;
+  readonly stableAddresses = true;
+  /** By the janitor thread. */
+  readonly agesItself = true;
+  readonly channels = this;
+  readonly tags: Float64Array;
   readonly #addon: LoadedAddon;
   readonly #pool: NativePool;
   readonly #classes: number;
-  readonly #slot: MailSlot;
+  readonly #notifier: Notifier;
 
-  private constructor(addon: LoadedAddon, pool: NativePool, classes: number, slot: MailSlot) {
+  private constructor(addon: LoadedAddon, pool: NativePool, classes: number, notifier: Notifier) {
     this.#addon = addon;
-    this.#slot = slot;
+    this.#notifier = notifier;
     this.#pool = pool;
     this.#classes = classes;
     this.exchange = addon.exchange;
+    this.tags = addon.meta;
     this.address = { copyId: addon.copyId, slot: pool.slot, serial: pool.serial };
   }
 
-  static create(
-    addon: LoadedAddon,
-    { tiers, maxBytes, epochMs, minBytes }: Pick<ResolvedOptions, 'tiers' | 'maxBytes' | 'epochMs' | 'minBytes'>,
-  ): NativeCore {
-    const mail = new MailSlot();
-    const pool = outside(() => new addon.Pool(mail.onMail, Uint32Array.from(tiers), maxBytes, epochMs, minBytes));
-    return new NativeCore(addon, pool, tiers.length, mail);
+  static create(addon: LoadedAddon, { tiers, maxBytes, epochMs, minBytes }: CoreOptions): NativeCore {
+    const notifier = new Notifier();
+    const pool = outside(() => new addon.Pool(notifier.onNotify, Uint32Array.from(tiers), maxBytes, epochMs, minBytes));
+    return new NativeCore(addon, pool, tiers.length, notifier);
   }
 
   /** Null when it is another pool than these options describe. */
   static join(addon: LoadedAddon, { slot, serial }: CoreAddress, capacities: readonly number[], maxBytes: number) {
-    const mail = new MailSlot();
-    const pool = outside(() => new addon.Pool(mail.onMail, slot, serial));
+    const notifier = new Notifier();
+    const pool = outside(() => new addon.Pool(notifier.onNotify, slot, serial));
     if (pool.isLike(Uint32Array.from(capacities), maxBytes))
-      return new NativeCore(addon, pool, capacities.length, mail);
+      return new NativeCore(addon, pool, capacities.length, notifier);
     pool.close();
     return null;
   }
@@ -190,17 +108,12 @@ export class NativeCore implements Core {
     return this.#pool.retire(sizeClass, block);
   }
 
-  get meta(): Float64Array {
-    return this.#addon.meta;
-  }
-
-  /** This thread's endpoint of a new channel, or of one that there is. Throws errors with codes: see failures.ts. */
-  channel(mail: MailSlot, at: { capacity: number; holdOpen: boolean } | { address: CoreAddress }): CoreChannel {
+  open(notifier: Notifier, place: ChannelPlace): CoreChannel {
     const { Channel } = this.#addon;
     return outside(() =>
-      'capacity' in at
-        ? new Channel(this.#pool, mail.onMail, at.capacity, at.holdOpen)
-        : new Channel(this.#pool, mail.onMail, at.address.slot, at.address.serial),
+      'capacity' in place
+        ? new Channel(this.#pool, notifier.onNotify, place.capacity, place.holdOpen)
+        : new Channel(this.#pool, notifier.onNotify, place.address.slot, place.address.serial),
     );
   }
 
@@ -232,12 +145,12 @@ export class NativeCore implements Core {
     this.#pool.trimSoon();
   }
 
-  report(sizeClass: number): void {
+  publishCounters(sizeClass: number): void {
     this.#pool.report(sizeClass);
   }
 
-  listen(listener: WeakRef<{ mail(): void }>): void {
-    this.#slot.listener = listener;
+  listen(listener: WeakRef<Notifiable>): void {
+    this.#notifier.listener = listener;
   }
 
   get waiting(): number {
@@ -256,12 +169,12 @@ export class NativeCore implements Core {
     return this.#pool.collect();
   }
 
-  takeSummons(): number {
+  takeFlushRequest(): number {
     return this.#pool.takeSummons();
   }
 
-  summonOthers(what: number): void {
-    this.#pool.summonOthers(what);
+  requestFlush(what: FlushRequest): void {
+    this.#pool.summonOthers(FLUSH_REQUESTS[what]);
   }
 
   drain(): void {

@@ -1,4 +1,4 @@
-import type { Bytes } from '../base/bytes.js';
+import type { Bytes } from '../base/runtime.js';
 
 /**
  * ArrayBuffers of the runtime's own memory that blocks of this thread have, or had: those of the TypeScript core, and oversize ones.

@@ -1,14 +1,28 @@
 import { throwIfAborted } from '../base/abort.js';
-import { now } from '../base/clock.js';
+import { now } from '../base/runtime.js';
 import { type Limits, watchLimits } from '../base/wait-options.js';
 import { type Core, DRAINING, QUEUE_FULL } from '../core/core.js';
 import { SlabPoolError } from '../errors.js';
+import type { Outbox } from '../events.js';
 import type { Block } from '../lease/block.js';
 import { Lease } from '../lease/lease.js';
 import type { Magazine } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
-import type { Heap } from './heap.js';
-import { unwatch, type Watched, watch } from './keep-alive.js';
+import { keepAlive, letEnd, type Waiting } from './keep-alive.js';
+import type { Oversize } from './oversize.js';
+
+/** What requests that wait ask of the heap that they belong to. */
+interface WaitersHeap {
+  readonly name: string;
+  readonly outbox: Outbox;
+  readonly oversize: Oversize;
+  readonly transfers: { granted(size: number): Block };
+  readonly refills: { noteExhausted(capacity: number, waits: boolean): void };
+  notified(): void;
+  keep(block: Block): void;
+  outstanding(): number;
+  ended(): SlabPoolError;
+}
 
 interface Waiter {
   readonly size: number;
@@ -21,8 +35,8 @@ interface Waiter {
  * Those of this thread that wait: for budget in the core's queue, with the other threads', or for room for an oversize buffer, which
  * is each thread's own.
  */
-export class Waiting implements Watched {
-  readonly #heap: Heap;
+export class BudgetWaiters implements Waiting {
+  readonly #heap: WaitersHeap;
   readonly #core: Core;
   /** By the core's number. */
   readonly #inCore = new Map<number, Waiter>();
@@ -35,7 +49,7 @@ export class Waiting implements Watched {
   /** Milliseconds that those who were served have waited. */
   totalMs = 0;
 
-  constructor(heap: Heap, core: Core, { maxWaiting }: ResolvedOptions) {
+  constructor(heap: WaitersHeap, core: Core, { maxWaiting }: ResolvedOptions) {
     this.#heap = heap;
     this.#core = core;
     this.#most = maxWaiting;
@@ -57,18 +71,18 @@ export class Waiting implements Watched {
       this.#inCore.delete(number);
       // If it was served meanwhile, the block goes back at once.
       if (!this.#core.cancel(number)) this.collect();
-      this.#watch();
+      this.#stayAlive();
     };
     return this.#wait(size, limits, withdraw, (waiter) => {
-      this.#heap.noteExhausted(magazine.capacity, true);
+      this.#heap.refills.noteExhausted(magazine.capacity, true);
       number = this.#core.wait(magazine.sizeClass, this.#most);
       if (number > 0) {
         this.#inCore.set(number, waiter);
-        this.#watch();
+        this.#stayAlive();
       } else {
         waiter.fail(this.#refusal(number, size));
       }
-      this.#heap.mail();
+      this.#heap.notified();
     });
   }
 
@@ -84,7 +98,7 @@ export class Waiting implements Watched {
     return this.#wait(size, limits, withdraw, (waiter) => {
       joined = waiter;
       this.#forOversize.add(waiter);
-      this.#watch();
+      this.#stayAlive();
     });
   }
 
@@ -134,7 +148,7 @@ export class Waiting implements Watched {
       }
       let block: Block;
       try {
-        block = this.#heap.granted(waiter?.size ?? 0);
+        block = this.#heap.transfers.granted(waiter?.size ?? 0);
       } catch (error) {
         waiter?.fail(error);
         continue;
@@ -142,7 +156,7 @@ export class Waiting implements Watched {
       if (waiter === undefined) this.#heap.keep(block);
       else waiter.serve(block);
     }
-    this.#watch();
+    this.#stayAlive();
   }
 
   /** An oversize buffer was dropped. */
@@ -156,7 +170,7 @@ export class Waiting implements Watched {
         waiter.fail(error);
       }
     }
-    this.#watch();
+    this.#stayAlive();
   }
 
   /** The pool is about to be closed. */
@@ -204,9 +218,9 @@ export class Waiting implements Watched {
     });
   }
 
-  #watch(): void {
-    if (this.size > 0) watch(this);
-    else unwatch(this);
+  #stayAlive(): void {
+    if (this.size > 0) keepAlive(this);
+    else letEnd(this);
   }
 
   get othersMayServe(): boolean {

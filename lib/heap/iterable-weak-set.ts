@@ -1,7 +1,7 @@
 const FEW = 16;
 
 /** Objects that may be collected; those that have not been can be gone through. */
-export class WeakList<T extends object> {
+export class IterableWeakSet<T extends object> {
   readonly #refs = new Set<WeakRef<T>>();
   readonly #refOf = new WeakMap<T, WeakRef<T>>();
   /** At how many it looks for those that were collected: a constant time for each that is added. */

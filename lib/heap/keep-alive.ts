@@ -1,12 +1,12 @@
 import process from 'node:process';
 import { setImmediate, setTimeout } from 'node:timers';
-import { outside } from '../base/outside.js';
+import { outside } from '../base/runtime.js';
 
 /** Between two looks of a thread that others may help, in milliseconds. */
 const LOOK_AGAIN_MS = 100;
 
 /** Somebody waits for something, which does not keep this thread alive. */
-export interface Watched {
+export interface Waiting {
   /** Whether anything may come of which this thread is not the cause. */
   readonly othersMayServe: boolean;
   /** Who waits for what, as a part of a sentence. */
@@ -14,7 +14,7 @@ export interface Watched {
 }
 
 /** None of these is collected, also when nobody else has it any more. */
-const watched = new Set<Watched>();
+const waiting = new Set<Waiting>();
 /** Nothing has come since the last look. */
 let quiet = false;
 let warns = false;
@@ -23,26 +23,26 @@ let warns = false;
  * A thread that has nothing left to do ends, although somebody waits in it. So it takes another turn of the event loop then, as long as
  * these bring what was granted meanwhile; and where others may still grant something, it stays.
  */
-export function watch(one: Watched): void {
-  if (watched.size === 0) process.on('beforeExit', look);
-  watched.add(one);
+export function keepAlive(one: Waiting): void {
+  if (waiting.size === 0) process.on('beforeExit', look);
+  waiting.add(one);
 }
 
-export function unwatch(one: Watched): void {
-  if (watched.delete(one) && watched.size === 0) process.off('beforeExit', look);
+export function letEnd(one: Waiting): void {
+  if (waiting.delete(one) && waiting.size === 0) process.off('beforeExit', look);
 }
 
 /** Something has come in this thread: whoever has it may have others served. */
-export function stir(): void {
+export function noteNews(): void {
   quiet = false;
 }
 
 function look(): void {
   if (!quiet) {
     quiet = true;
-    // Two, since the first one may come before the loop has looked for mail (Node 22 and later).
+    // Two, since the first one may come before the loop has looked for notifications (Node 22 and later).
     outside(() => setImmediate(() => setImmediate(nothing)));
-  } else if ([...watched].some((one) => one.othersMayServe)) {
+  } else if ([...waiting].some((one) => one.othersMayServe)) {
     outside(() => setTimeout(nothing, LOOK_AGAIN_MS));
   } else if (!warns) {
     warns = true;
@@ -55,8 +55,8 @@ function nothing(): void {}
 
 /** At the exit: what `process.emitWarning()` would do in a turn of its own, which does not come any more. */
 function warn(): void {
-  if (watched.size === 0) return;
-  const list = [...watched].map(({ description }) => description).join('; ');
+  if (waiting.size === 0) return;
+  const list = [...waiting].map(({ description }) => description).join('; ');
   const warning = new Error(
     `this thread ends while it waits for what nothing left in the process can give it: ${list}`,
   );

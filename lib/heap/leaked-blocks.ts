@@ -1,34 +1,72 @@
+import type { Core } from '../core/core.js';
+import type { Outbox } from '../events.js';
 import type { Block } from '../lease/block.js';
-import type { Magazine } from '../lease/magazine.js';
+import { type Magazine, OVERSIZE } from '../lease/magazine.js';
+import type { ResolvedOptions } from '../options.js';
+import type { MappedBlocks } from './mapped-blocks.js';
+
+interface LeakingHeap {
+  readonly outbox: Outbox;
+  readonly blocks: MappedBlocks;
+  readonly closed: boolean;
+  keep(block: Block): void;
+  endIfEmpty(): void;
+}
 
 /**
  * Blocks of leases that were collected unreleased. Somebody may still have their bytes, or the system may be writing to them: so each
- * comes back when its ArrayBuffer is collected as well, and gets a new one then.
+ * is reclaimed when its ArrayBuffer is collected as well, and gets a new one then.
  */
-export class Adrift {
+export class LeakedBlocks {
+  readonly #heap: LeakingHeap;
+  readonly #core: Core;
+  /** Their bytes are the core's own, and to be wiped or poisoned. */
+  readonly #wipes: boolean;
   readonly #blocks = new Map<number, { magazine: Magazine; buffer: WeakRef<ArrayBuffer> }>();
-  readonly #ashore: FinalizationRegistry<number>;
+  readonly #buffers = new FinalizationRegistry<number>((index) => this.#reclaim(index));
 
-  constructor(ashore: (magazine: Magazine, index: number) => void) {
-    this.#ashore = new FinalizationRegistry((index) => {
-      const adrift = this.#blocks.get(index);
-      if (adrift === undefined) return; // Retired, or the pool was closed.
-      this.#blocks.delete(index);
-      ashore(adrift.magazine, index);
-    });
+  constructor(heap: LeakingHeap, core: Core, { zero, debug }: ResolvedOptions) {
+    this.#heap = heap;
+    this.#core = core;
+    this.#wipes = core.stableAddresses && (zero === 'release' || debug !== 'off');
   }
 
-  add({ magazine, index, buffer }: Block): void {
+  /** The lease of this block was collected unreleased. */
+  add(block: Block): void {
+    const { magazine, index, buffer } = block;
+    if (magazine.sizeClass === OVERSIZE) return; // These look after themselves.
+    if (block.bytes.length !== magazine.capacity) {
+      this.#heap.blocks.retire(magazine, index);
+      return;
+    }
+    this.#heap.blocks.disown(block);
+    // What is above the top of the stack still refers to blocks that have left it.
+    magazine.blocks.length = magazine.count;
     this.#blocks.set(index, { magazine, buffer: new WeakRef(buffer) });
-    this.#ashore.register(buffer, index);
+    this.#buffers.register(buffer, index);
+  }
+
+  /** Nobody has the bytes of the block any more. */
+  #reclaim(index: number): void {
+    const leaked = this.#blocks.get(index);
+    if (leaked === undefined) return; // Retired, or the pool was closed.
+    this.#blocks.delete(index);
+    const { magazine } = leaked;
+    const { blocks, closed, outbox } = this.#heap;
+    if (this.#wipes && !closed) this.#heap.keep(blocks.at(index, magazine));
+    else blocks.giveBack(magazine, index);
+    this.#heap.endIfEmpty();
+    outbox.publish();
   }
 
   /** Those whose holders detached their ArrayBuffers. What becomes of one is not seen once it is collected. */
-  *takeDetached(): Generator<{ magazine: Magazine; index: number }> {
+  retireDetached(): void {
+    // Where a block loses its address, its memory went with the ArrayBuffer.
+    if (!this.#core.stableAddresses) return;
     for (const [index, { magazine, buffer }] of this.#blocks) {
       if (buffer.deref()?.byteLength !== 0) continue;
       this.#blocks.delete(index);
-      yield { magazine, index };
+      this.#heap.blocks.retire(magazine, index);
     }
   }
 }

@@ -1,14 +1,11 @@
-import type { Bytes } from '../base/bytes.js';
+import type { Bytes } from '../base/runtime.js';
 import { ownMemory, takeBack } from '../core/runtime-memory.js';
 import { SlabPoolError } from '../errors.js';
-import { events, type OversizeEvent } from '../events.js';
+import { events, type Outbox, type OversizeEvent } from '../events.js';
 import { Block } from '../lease/block.js';
-import { Magazine } from '../lease/magazine.js';
+import { Magazine, OVERSIZE } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
-import type { Heap } from './heap.js';
-
-/** In the place of the size class of their magazine; what stands for other blocks has less. */
-export const OVERSIZE = -1;
+import type { Tracker, TrackerOwner } from '../tracking/tracker.js';
 
 /**
  * Requests above `maxPooledSize`: ordinary buffers of the runtime behind the same lease, counted, capped, and dropped to the
@@ -19,7 +16,10 @@ export const OVERSIZE = -1;
 export class Oversize {
   /** Keeps nothing: with its limit of 0, each release comes back to {@link drop}. */
   readonly magazine: Magazine;
-  readonly #heap: Heap;
+  readonly #pool: string;
+  readonly #outbox: Outbox;
+  readonly #tracker: Tracker;
+  readonly #discharged: () => void;
   readonly #maxBytes: number;
   readonly #zero: ResolvedOptions['zero'];
   /** What becomes of a lease that is forgotten: its memory comes back to the runtime, so its charge comes back as well. */
@@ -32,11 +32,20 @@ export class Oversize {
   peakBytes = 0;
   refused = 0;
 
-  constructor(heap: Heap, { maxOversizeBytes, zero }: ResolvedOptions) {
-    this.#heap = heap;
+  /** @param discharged there is more room than before */
+  constructor(
+    owner: TrackerOwner,
+    tracker: Tracker,
+    { maxOversizeBytes, zero }: ResolvedOptions,
+    discharged: () => void,
+  ) {
+    this.#pool = owner.name;
+    this.#outbox = owner.outbox;
+    this.#tracker = tracker;
+    this.#discharged = discharged;
     this.#maxBytes = maxOversizeBytes;
     this.#zero = zero;
-    this.magazine = new Magazine(heap, OVERSIZE, 0, 0, false);
+    this.magazine = new Magazine(owner, OVERSIZE, 0, 0, false);
   }
 
   fits(size: number): boolean {
@@ -57,7 +66,7 @@ export class Oversize {
         `${size} bytes are above the largest tier and do not fit: of maxOversizeBytes ${this.#maxBytes}, ` +
           `${this.leasedBytes} are out in ${this.count} leases. Release them sooner, or raise maxOversizeBytes or maxPooledSize`,
         {
-          pool: this.#heap.name,
+          pool: this.#pool,
           details: { sizeBytes: size, maxOversizeBytes: this.#maxBytes, leasedBytes: this.leasedBytes },
         },
       );
@@ -66,7 +75,7 @@ export class Oversize {
     this.count++;
     this.leasedBytes += size;
     this.peakBytes = Math.max(this.peakBytes, this.leasedBytes);
-    const leased = --this.magazine.untilSample === 0 ? this.#heap.tracker.sample(this.magazine, block, size) : block;
+    const leased = --this.magazine.untilSample === 0 ? this.#tracker.sample(this.magazine, block, size) : block;
     this.#note(size, true);
     return leased;
   }
@@ -86,8 +95,12 @@ export class Oversize {
   }
 
   #note(size: number, served: boolean): void {
-    const { name: pool, outbox } = this.#heap;
-    outbox.add(events.oversize, { pool, size, leasedBytes: this.leasedBytes, served } satisfies OversizeEvent);
+    this.#outbox.add(events.oversize, {
+      pool: this.#pool,
+      size,
+      leasedBytes: this.leasedBytes,
+      served,
+    } satisfies OversizeEvent);
   }
 
   #allocate(size: number): Bytes {
@@ -95,7 +108,7 @@ export class Oversize {
       return this.#zero === 'acquire' ? Buffer.from(new ArrayBuffer(size)) : Buffer.allocUnsafeSlow(size);
     } catch (cause) {
       throw new SlabPoolError('ERR_SLABPOOL_OUT_OF_MEMORY', `the runtime cannot allocate ${size} bytes`, {
-        pool: this.#heap.name,
+        pool: this.#pool,
         details: { sizeBytes: size },
         cause,
       });
@@ -112,8 +125,6 @@ export class Oversize {
     this.count--;
     this.leasedBytes -= size;
     this.dropped++;
-    this.#heap.waiting.serveOversize();
-    this.#heap.drains.check();
-    this.#heap.endIfEmpty();
+    this.#discharged();
   }
 }

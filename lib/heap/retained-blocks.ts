@@ -1,38 +1,37 @@
+import { SlabPoolError } from '../errors.js';
 import { Block } from '../lease/block.js';
-import { Magazine } from '../lease/magazine.js';
-import type { Heap } from './heap.js';
+import { Magazine, type MagazineOwner, RETAINED } from '../lease/magazine.js';
 
-/** In the place of the size class of the magazine of shared blocks. */
-const SHARED = -3;
-
-interface Reading {
+interface Retained {
   readonly block: Block;
   leases: number;
 }
 
 /**
- * Buffers that several leases of this thread have (Netty's `retain()`). Each of these is an ordinary lease, over a stand-in for their
- * block that they share: so a release is checked as any other, and leases that nobody retained cost nothing more. A stand-in that all
- * have dropped is collected, and what it stands for with it.
+ * Buffers that several leases of this thread have (Netty's `retain()`). Each of these is an ordinary lease, over a proxy for their block
+ * that they share: so a release is checked as any other, and leases that nobody retained cost nothing more. A proxy that all have
+ * dropped is collected, and what it stands for with it.
  */
-export class Readers {
+export class RetainedBlocks {
+  readonly #owner: MagazineOwner;
   readonly #magazine: Magazine;
-  readonly #readings = new WeakMap<Block, Reading>();
+  readonly #retained = new WeakMap<Block, Retained>();
 
-  constructor(heap: Heap) {
-    this.#magazine = new Magazine(heap, SHARED, 0, 0, false);
+  constructor(owner: MagazineOwner) {
+    this.#owner = owner;
+    this.#magazine = new Magazine(owner, RETAINED, 0, 0, false);
   }
 
   /** One more lease is over `leased`: what both are over from now on. */
   retain(leased: Block): Block {
-    const reading = this.#readings.get(leased);
-    if (reading !== undefined) {
-      reading.leases++;
+    const retained = this.#retained.get(leased);
+    if (retained !== undefined) {
+      retained.leases++;
       return leased;
     }
-    const standIn = new Block(leased.bytes, -1, this.#magazine);
-    this.#readings.set(standIn, { block: leased, leases: 2 });
-    return standIn;
+    const proxy = new Block(leased.bytes, -1, this.#magazine);
+    this.#retained.set(proxy, { block: leased, leases: 2 });
+    return proxy;
   }
 
   has(leased: Block): boolean {
@@ -41,17 +40,25 @@ export class Readers {
 
   /** Leases over `leased`, which is shared. */
   count(leased: Block): number {
-    return (this.#readings.get(leased) as Reading).leases;
+    return (this.#retained.get(leased) as Retained).leases;
   }
 
-  /** The block of a lease: the one that a stand-in stands for, or itself. */
+  /** The block of a lease: the one that a proxy stands for, or itself. */
   blockOf(leased: Block): Block {
-    return this.has(leased) ? (this.#readings.get(leased) as Reading).block : leased;
+    return this.has(leased) ? (this.#retained.get(leased) as Retained).block : leased;
   }
 
   /** One of them ends: the block, if it was the last, which has to be put back. */
-  end(standIn: Block): Block | null {
-    const reading = this.#readings.get(standIn) as Reading;
-    return --reading.leases === 0 ? reading.block : null;
+  end(proxy: Block): Block | null {
+    const retained = this.#retained.get(proxy) as Retained;
+    return --retained.leases === 0 ? retained.block : null;
+  }
+
+  sharedError(leased: Block, what: 'handed over' | 'reclaimed'): SlabPoolError {
+    return new SlabPoolError(
+      'ERR_SLABPOOL_SHARED',
+      `${this.count(leased)} leases have the buffer (retain()), so it cannot be ${what} before all but one are released`,
+      { pool: this.#owner.name },
+    );
   }
 }

@@ -1,8 +1,11 @@
 import { formatDuration } from '../base/format.js';
-import type { Heap } from './heap.js';
+import type { Core } from '../core/core.js';
+import type { Magazine } from '../lease/magazine.js';
+import type { Tracker } from '../tracking/tracker.js';
+import type { Oversize } from './oversize.js';
 
 /** What of a pool is not free. */
-export interface Out {
+export interface StillOut {
   /** As a part of a sentence; empty if nothing is out. */
   readonly list: string;
   /** Where this thread's leases were acquired, as far as they are tracked; as a part of a sentence. */
@@ -19,7 +22,16 @@ export interface Out {
   };
 }
 
-export function outOf(heap: Heap): Out {
+export interface LeasingHeap {
+  readonly core: Core;
+  readonly magazines: readonly Magazine[];
+  readonly oversize: Oversize;
+  readonly tracker: Tracker;
+  /** Leases that this thread has out. */
+  outstanding(): number;
+}
+
+export function stillOut(heap: LeasingHeap): StillOut {
   const outstanding = heap.outstanding();
   const { core, oversize, magazines } = heap;
   const list: string[] = [];
@@ -40,7 +52,7 @@ export function outOf(heap: Heap): Out {
   return { list: list.join(', '), sites: sitesOf(heap), details: { outstanding, tickets, elsewhere, inFlight } };
 }
 
-function sitesOf({ tracker }: Heap): string {
+function sitesOf({ tracker }: LeasingHeap): string {
   const counts = new Map<string, number>();
   for (const { site } of tracker.leases(0)) counts.set(site, (counts.get(site) ?? 0) + 1);
   for (const { site, count } of tracker.leaks.values()) counts.set(site, (counts.get(site) ?? 0) + count);

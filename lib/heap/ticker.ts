@@ -1,26 +1,39 @@
 import { clearTimeout, setTimeout } from 'node:timers';
-import { now } from '../base/clock.js';
-import { outside } from '../base/outside.js';
+import { now, outside } from '../base/runtime.js';
 import type { Core } from '../core/core.js';
 import type { PressureLevel } from '../core/pressure.js';
-import { events, type PressureEvent } from '../events.js';
+import { events, type Outbox, type PressureEvent } from '../events.js';
 import type { ResolvedOptions } from '../options.js';
-import type { Heap } from './heap.js';
+import type { MappedBlocks } from './mapped-blocks.js';
 
 /** Timers may be early by less than this, in milliseconds. */
 const TIMER_SLACK = 1;
 /** How often this thread asks how short memory is, in milliseconds. */
 const LOOK_MS = 1000;
-/** Between two parts of the table of blocks that are looked through, in milliseconds. */
+/** Chunks of mapped blocks that are looked through at once, and the milliseconds until the next ones are. */
+export const SWEPT_AT_ONCE = 1;
 const SWEEP_MS = 10;
+
+/** What is done at a tick. */
+interface TickingHeap {
+  readonly name: string;
+  readonly core: Core;
+  readonly outbox: Outbox;
+  readonly blocks: MappedBlocks;
+  readonly closed: boolean;
+  /** Whether there is anything left to look after. */
+  readonly isWarm: boolean;
+  flushQuiet(all: boolean): void;
+  publishCounters(): void;
+  age(critical: boolean): void;
+}
 
 /**
  * When a thread looks after a pool that it has blocks of: at the end of an epoch, and once a second for how short memory is. By a
  * timer that keeps neither the process nor the pool alive.
  */
 export class Ticker {
-  readonly #heap: Heap;
-  readonly #core: Core;
+  readonly #heap: TickingHeap;
   readonly #ms: number;
   #timer: NodeJS.Timeout | null = null;
   #began = 0;
@@ -28,9 +41,8 @@ export class Ticker {
   /** What the last look found. */
   #level: PressureLevel = 'none';
 
-  constructor(heap: Heap, core: Core, { epochMs }: ResolvedOptions) {
+  constructor(heap: TickingHeap, { epochMs }: ResolvedOptions) {
     this.#heap = heap;
-    this.#core = core;
     this.#ms = epochMs;
   }
 
@@ -57,7 +69,7 @@ export class Ticker {
     const at = now();
     // Below 0 if the level has just made the epoch shorter.
     const ends = Math.max(0, Math.ceil(this.#began + this.#length(level) - at));
-    const ms = this.#heap.sweeping ? SWEEP_MS : Math.min(ends, LOOK_MS);
+    const ms = this.#heap.blocks.sweeping ? SWEEP_MS : Math.min(ends, LOOK_MS);
     this.#tickDue = at + ms;
     // A pool that was dropped with a lease out is not to be kept by its own timer.
     const ticker = new WeakRef(this);
@@ -72,8 +84,8 @@ export class Ticker {
     this.#timer = null;
     const heap = this.#heap;
     if (heap.closed) return;
-    if (heap.sweeping) {
-      heap.sweep();
+    if (heap.blocks.sweeping) {
+      heap.blocks.sweep(SWEPT_AT_ONCE);
       this.#arm('none');
       return;
     }
@@ -83,7 +95,7 @@ export class Ticker {
 
   /** How short memory is. */
   #look(): PressureLevel {
-    const pressure = this.#core.pressure();
+    const pressure = this.#heap.core.pressure();
     if (pressure.level !== this.#level) {
       const { name: pool, outbox } = this.#heap;
       outbox.add(events.pressure, { pool, pressure } satisfies PressureEvent);
@@ -97,7 +109,7 @@ export class Ticker {
     const critical = level === 'critical';
     const ends = critical || now() >= this.#began + this.#length(level) - TIMER_SLACK;
     if (ends) heap.flushQuiet(critical);
-    heap.tell();
+    heap.publishCounters();
     if (ends) {
       this.#began = now();
       heap.age(critical);

@@ -1,8 +1,8 @@
-import type { Bytes } from '../base/bytes.js';
+import type { Bytes } from '../base/runtime.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
-import type { Heap } from '../heap/heap.js';
-import { Spent } from '../tracking/trail.js';
 import type { Block } from './block.js';
+import { EndedLease } from './ended-lease.js';
+import type { MagazineOwner } from './magazine.js';
 
 /**
  * The right to use one buffer until it is released. Each acquire makes a fresh lease, so that a second release is noticed
@@ -14,7 +14,7 @@ export class Lease {
   /** Bytes that were asked for. */
   readonly size: number;
   /** Null once it has ended; if it was tracked, what tells where. */
-  #block: Block | Spent | null;
+  #block: Block | EndedLease | null;
 
   /** @internal */
   constructor(block: Block, size: number) {
@@ -25,7 +25,7 @@ export class Lease {
   /** Whether it has ended: released, or handed over. Never throws. */
   get released(): boolean {
     const block = Lease.#of(this, 'released');
-    return block === null || block instanceof Spent;
+    return block === null || block instanceof EndedLease;
   }
 
   /** A Buffer over all `capacity` bytes; the same object whenever this block is leased. */
@@ -61,8 +61,8 @@ export class Lease {
     const block = this.#block ?? released();
     const { magazine } = block;
     this.#block = null;
-    const spent = magazine.put(block as Block);
-    if (spent !== null) this.#block = spent;
+    const ended = magazine.put(block as Block);
+    if (ended !== null) this.#block = ended;
   }
 
   /**
@@ -73,7 +73,7 @@ export class Lease {
    */
   retain(): Lease {
     const block = Lease.#of(this, 'retain()') ?? released();
-    const shared = block.magazine.heap.readers.retain(block as Block);
+    const shared = block.magazine.owner.retain(block as Block);
     this.#block = shared;
     return new Lease(shared, this.size);
   }
@@ -85,9 +85,9 @@ export class Lease {
    */
   touch(hint = ''): void {
     const block = Lease.#of(this, 'touch()') ?? released();
-    const { heap } = block.magazine;
-    if (typeof hint !== 'string') throw invalidArg('touch(hint)', 'a string', hint, heap.name);
-    heap.tracker.touch(heap.readers.blockOf(block as Block), hint);
+    const { owner } = block.magazine;
+    if (typeof hint !== 'string') throw invalidArg('touch(hint)', 'a string', hint, owner.name);
+    owner.touch(block as Block, hint);
   }
 
   /**
@@ -103,8 +103,8 @@ export class Lease {
    */
   reclaim(memory: ArrayBuffer | ArrayBufferView): void {
     const block = Lease.#of(this, 'reclaim()') ?? released();
-    const { heap } = block.magazine;
-    this.#block = heap.reclaim(block as Block, memory);
+    const { owner } = block.magazine;
+    this.#block = owner.reclaim(block as Block, memory);
   }
 
   /**
@@ -115,9 +115,9 @@ export class Lease {
    */
   transfer(): number {
     const block = Lease.#of(this, 'transfer()') ?? released();
-    const { heap } = block.magazine;
-    const ticket = heap.transfer(block as Block, this.size);
-    this.#block = heap.left(block as Block);
+    const { owner } = block.magazine;
+    const ticket = owner.transfer(block as Block, this.size);
+    this.#block = owner.left(block as Block);
     return ticket;
   }
 
@@ -125,50 +125,50 @@ export class Lease {
   [Symbol.dispose](): void {
     if (this === undefined || this === null || !(#block in this)) lost('[Symbol.dispose]()');
     const block = this.#block;
-    if (block === null || block instanceof Spent) return;
+    if (block === null || block instanceof EndedLease) return;
     this.#block = null;
-    const spent = block.magazine.put(block);
-    if (spent !== null) this.#block = spent;
+    const ended = block.magazine.put(block);
+    if (ended !== null) this.#block = ended;
   }
 
   /** What `self`, on which `member` was called, has of its block. */
-  static #of(self: Lease, member: string): Block | Spent | null {
+  static #of(self: Lease, member: string): Block | EndedLease | null {
     if (typeof self !== 'object' || self === null || !(#block in self)) lost(member);
     return self.#block;
   }
 
   /**
-   * Ends a lease of `heap`: its block, which the caller now has to put back.
+   * Ends a lease of `owner`: its block, which the caller now has to put back.
    * @internal
    */
-  static end(lease: Lease, heap: Heap): Block {
-    const block = Lease.blockOf(lease, heap);
+  static end(lease: Lease, owner: MagazineOwner): Block {
+    const block = Lease.blockOf(lease, owner);
     lease.#block = null;
     return block;
   }
 
   /**
-   * After {@link end}, which it undoes; or what is left of the lease, as {@link Magazine.put} and {@link Heap.left} tell.
+   * After {@link end}, which it undoes; or what is left of the lease, as {@link Magazine.put} and {@link MagazineOwner.left} tell.
    * @internal
    */
-  static resume(lease: Lease, block: Block | Spent | null): void {
+  static resume(lease: Lease, block: Block | EndedLease | null): void {
     lease.#block = block;
   }
 
   /**
-   * The block of a lease of `heap` that is not released.
+   * The block of a lease of `owner` that is not released.
    * @internal
    */
-  static blockOf(lease: Lease, heap: Heap): Block {
+  static blockOf(lease: Lease, owner: MagazineOwner): Block {
     if (typeof lease !== 'object' || lease === null || !(#block in lease)) {
-      throw invalidArg('release(lease)', 'a lease that acquire() returned', lease, heap.name);
+      throw invalidArg('release(lease)', 'a lease that acquire() returned', lease, owner.name);
     }
     const block = lease.#block ?? released();
-    if (block.magazine.heap !== heap) {
+    if (block.magazine.owner !== owner) {
       throw new SlabPoolError(
         'ERR_SLABPOOL_FOREIGN_LEASE',
-        `the lease belongs to pool '${block.magazine.heap.name}'; release it there, or call lease.release()`,
-        { pool: heap.name },
+        `the lease belongs to pool '${block.magazine.owner.name}'; release it there, or call lease.release()`,
+        { pool: owner.name },
       );
     }
     return block as Block;

@@ -1,6 +1,28 @@
-import type { Heap } from '../heap/heap.js';
-import type { Spent } from '../tracking/trail.js';
 import type { Block } from './block.js';
+import type { EndedLease } from './ended-lease.js';
+
+/** Size classes of magazines that are no tier's: of oversize buffers, of tracking proxies, and of proxies that several leases share. */
+export const OVERSIZE = -1;
+export const TRACKED = -2;
+export const RETAINED = -3;
+
+/** What leases and magazines ask of the heap that they belong to, off the hot path. */
+export interface MagazineOwner {
+  /** Name of the pool. */
+  readonly name: string;
+  /** What {@link Magazine.put} does not do by itself. What the lease of the block has to remember, or null. */
+  putSlow(magazine: Magazine, block: Block): EndedLease | null;
+  /** One more lease is over the block: what both are over from now on. */
+  retain(block: Block): Block;
+  /** Adds to the record of the block's lease, if that is tracked. */
+  touch(block: Block, hint: string): void;
+  /** The block of a lease whose ArrayBuffer was transferred, and whose memory has come back under another one. */
+  reclaim(block: Block, memory: ArrayBuffer | ArrayBufferView): Block;
+  /** The block leaves this thread, with `size` of its bytes used: a ticket. */
+  transfer(block: Block, size: number): number;
+  /** The block has left this thread: what its lease has to remember, or null. */
+  left(block: Block): EndedLease | null;
+}
 
 /**
  * This thread's freelist of one class (J. Bonwick, "Magazines and Vmem", USENIX 2001): the only thing that acquire and
@@ -13,7 +35,7 @@ export class Magazine {
   readonly capacity: number;
   /** Index of the class in the core. */
   readonly sizeClass: number;
-  readonly heap: Heap;
+  readonly owner: MagazineOwner;
   /** The next larger tier. */
   next: Magazine | null = null;
   /** A stack: the first `count` elements; the last one was released last and is the warmest. */
@@ -27,7 +49,7 @@ export class Magazine {
   /** How far {@link put} fills the stack by itself: its size, or 0 where each release needs the slow path. */
   limit: number;
   readonly #byItself: boolean;
-  #suspended = false;
+  #bypassed = false;
   /** Leases that the core has been told of. */
   reported = -0;
   /** Acquires up to the one that the tracker looks at next. Counting these down is all that statistics cost each acquire. */
@@ -39,8 +61,8 @@ export class Magazine {
   #acquiresBefore = -0;
   #acquiresAtTick = -0;
 
-  constructor(heap: Heap, sizeClass: number, capacity: number, batch: number, byItself: boolean) {
-    this.heap = heap;
+  constructor(owner: MagazineOwner, sizeClass: number, capacity: number, batch: number, byItself: boolean) {
+    this.owner = owner;
     this.sizeClass = sizeClass;
     this.capacity = capacity;
     this.batch = batch;
@@ -96,24 +118,24 @@ export class Magazine {
     return quiet;
   }
 
-  /** While it is suspended, each release takes the slow path. */
-  suspend(suspended: boolean): void {
-    this.#suspended = suspended;
+  /** While it is bypassed, each release takes the slow path. */
+  bypass(bypassed: boolean): void {
+    this.#bypassed = bypassed;
     this.#resize(this.size);
   }
 
   #resize(size: number): void {
     this.size = size;
-    this.limit = this.#byItself && !this.#suspended ? size : 0;
+    this.limit = this.#byItself && !this.#bypassed ? size : 0;
   }
 
   /** What the lease of the block has to remember, or null. */
-  put(block: Block): Spent | null {
+  put(block: Block): EndedLease | null {
     // A detached ArrayBuffer shows as a length of 0.
     if (this.count < this.limit && block.bytes.length === this.capacity) {
       this.blocks[this.count++] = block;
       return null;
     }
-    return this.heap.putSlow(this, block);
+    return this.owner.putSlow(this, block);
   }
 }

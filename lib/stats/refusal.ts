@@ -79,3 +79,15 @@ function whereItIs(core: Core) {
   }
   return bytes;
 }
+
+export function closedError(pool: string): SlabPoolError {
+  return new SlabPoolError('ERR_SLABPOOL_CLOSED', 'it was closed; make a new BufferPool', { pool });
+}
+
+export function drainingError(pool: string): SlabPoolError {
+  return new SlabPoolError(
+    'ERR_SLABPOOL_CLOSED',
+    'it is being drained (drain() was called, in this thread or another), so nothing new is given out; make a new BufferPool',
+    { pool },
+  );
+}

@@ -1,8 +1,8 @@
 import { threadId } from 'node:worker_threads';
 import { events, type Outbox, type UseAfterReleaseEvent } from '../events.js';
 import type { Block } from '../lease/block.js';
+import type { EndedLease } from '../lease/ended-lease.js';
 import type { ResolvedOptions } from '../options.js';
-import type { Spent } from './trail.js';
 
 const POISON = 0xde;
 const CHUNK = 64 * 1024;
@@ -25,7 +25,7 @@ export class Poison {
   readonly #outbox: Outbox;
   readonly #wiped: boolean;
   /** By block number: filled, and what the last lease has left if that was tracked. */
-  readonly #filled = new Map<number, Spent | null>();
+  readonly #filled = new Map<number, EndedLease | null>();
   /** Of the last leases, those that a warning was given for. */
   readonly #warned = new Set<string>();
   #shared = false;
@@ -43,11 +43,11 @@ export class Poison {
   }
 
   /** What the last lease of a block has left. */
-  remember({ index }: Block, spent: Spent): void {
+  remember({ index }: Block, ended: EndedLease): void {
     if (!this.#filled.has(index)) return;
-    void spent.trail.acquired.frames;
-    void spent.ended.frames;
-    this.#filled.set(index, spent);
+    void ended.record.acquired.frames;
+    void ended.ended.frames;
+    this.#filled.set(index, ended);
   }
 
   /** Other threads may use the pool's blocks from now on. */
@@ -74,7 +74,7 @@ export class Poison {
       offset: from,
       length: to - from,
       capacity: bytes.length,
-      acquiredAt: last?.trail.acquired.site,
+      acquiredAt: last?.record.acquired.site,
       releasedAt: last?.ended.site,
       thread: threadId,
     };

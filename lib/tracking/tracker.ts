@@ -1,12 +1,13 @@
 import { setImmediate } from 'node:timers';
-import { now } from '../base/clock.js';
-import { events, type LeakEvent, type Touch } from '../events.js';
-import type { Heap } from '../heap/heap.js';
+import { now } from '../base/runtime.js';
+import { events, type LeakEvent, type Outbox, type Touch } from '../events.js';
 import { Block } from '../lease/block.js';
-import { Magazine } from '../lease/magazine.js';
+import { EndedLease } from '../lease/ended-lease.js';
+import { Magazine, type MagazineOwner, TRACKED } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
+import { LeaseRecord } from './lease-record.js';
 import { RequestSizes } from './request-sizes.js';
-import { Spent, Stack, Trail } from './trail.js';
+import { Stack } from './stack.js';
 
 /** Acquires of a tier of which each is sampled. */
 const COUNTED = 64;
@@ -28,21 +29,19 @@ const CROWDED = 1 / 4;
 const SELDOM = 1024;
 /** Leases that may end before somebody looks after them. */
 const QUEUE = 8;
-/** In the place of the size class of a magazine for stand-ins. */
-const STAND_INS = -2;
 /** Numbers of tracked leases stay integers of 31 bits. */
 const IDS = 2 ** 30;
 
 interface Tracked {
   readonly block: Block;
-  readonly trail: Trail;
+  readonly record: LeaseRecord;
   /** Of the tier, up to and including this one. */
   readonly acquires: number;
 }
 
 /** Whether the block stands for another one, since its lease is tracked. */
-export function isStandIn({ magazine }: Block): boolean {
-  return magazine.sizeClass === STAND_INS;
+export function isTrackingProxy({ magazine }: Block): boolean {
+  return magazine.sizeClass === TRACKED;
 }
 
 export interface TrackedLeasesOptions {
@@ -67,11 +66,20 @@ export interface TrackedLease {
   readonly touches: readonly Touch[];
 }
 
+/** What a tracker asks of the heap that it belongs to. */
+export interface TrackerOwner extends MagazineOwner {
+  readonly outbox: Outbox;
+  /** As a release, in the middle of something else. */
+  keep(block: Block): void;
+  /** The lease of this block was collected unreleased. */
+  leaked(block: Block): void;
+}
+
 /**
  * Looks at some of this thread's leases: what they asked for, how long they are out, and, for those that it tracks, where they
  * come from. (Netty's `ResourceLeakDetector` has the levels; its hints are `touch()`.)
  *
- * A tracked lease is an ordinary one, over a stand-in for its block that nothing else refers to: what the lease dies with. It is
+ * A tracked lease is an ordinary one, over a tracking proxy for its block that nothing else refers to: what the lease dies with. It is
  * told from a block by its magazine, so that the release of a block costs nothing more. It is registered for finalization once
  * it has outlived a turn of the event loop; most do not, and so cost no more than their stacks.
  */
@@ -83,14 +91,14 @@ export class Tracker {
   /** By site. */
   readonly leaks = new Map<string, LeakEvent & { count: number }>();
   readonly #published = new Set<string>();
-  readonly #heap: Heap;
+  readonly #owner: TrackerOwner;
   readonly #detection: ResolvedOptions['leakDetection'];
   readonly #rate: number;
   readonly #longest: number;
   readonly #seldom: boolean;
-  /** Of stand-ins, by the magazine of their blocks: {@link magazineOf}. */
+  /** Of tracking proxies, by the magazine of their blocks: {@link magazineOf}. */
   readonly #magazines = new Map<Magazine, Magazine>();
-  /** By the stand-in's index: the block that it stands for. */
+  /** By the tracking proxy's index: the block that it stands for. */
   readonly #tracked = new Map<number, Tracked>();
   /** Stand-ins of this turn of the event loop, which are not registered yet. */
   readonly #fresh = new Map<number, Block>();
@@ -105,8 +113,8 @@ export class Tracker {
   /** Magazines whose next sample is to be tracked. */
   readonly #crowded = new Set<Magazine>();
 
-  constructor(heap: Heap, { leakDetection, leakSampleRate, zero, debug }: ResolvedOptions, byItself: boolean) {
-    this.#heap = heap;
+  constructor(owner: TrackerOwner, { leakDetection, leakSampleRate, zero, debug }: ResolvedOptions, byItself: boolean) {
+    this.#owner = owner;
     this.#detection = leakDetection;
     this.#rate = leakSampleRate;
     const each = leakDetection === 'full' || zero === 'acquire' || debug !== 'off';
@@ -115,7 +123,7 @@ export class Tracker {
     this.#seldom = leakDetection === 'sampled' && leakSampleRate >= SELDOM && byItself;
   }
 
-  /** The acquire that ends an interval of `magazine`: its block, or a stand-in. */
+  /** The acquire that ends an interval of `magazine`: its block, or a tracking proxy. */
   sample(magazine: Magazine, block: Block, size: number): Block {
     this.drain();
     const { interval, acquires } = magazine;
@@ -139,7 +147,7 @@ export class Tracker {
     this.#crowded.add(magazine);
   }
 
-  /** A block that no acquire counts, when {@link untilReceived} is down to 0: the block itself, or a stand-in. */
+  /** A block that no acquire counts, when {@link untilReceived} is down to 0: the block itself, or a tracking proxy. */
   received(block: Block, size: number): Block {
     this.untilReceived = this.#receivedInterval();
     if (this.#detection === 'off') return block;
@@ -175,17 +183,17 @@ export class Tracker {
       this.#lastId = (this.#lastId + 1) % IDS;
     } while (this.#tracked.has(this.#lastId));
     const id = this.#lastId;
-    const standIn = new Block(block.bytes, id, this.#magazineOf(block));
-    const trail = new Trail(this.#heap.name, size, block.capacity, since, new Stack());
-    this.#tracked.set(id, { block, trail, acquires: block.magazine.acquires });
+    const proxy = new Block(block.bytes, id, this.#magazineOf(block));
+    const record = new LeaseRecord(this.#owner.name, size, block.capacity, since, new Stack());
+    this.#tracked.set(id, { block, record, acquires: block.magazine.acquires });
     if (!this.#settles) setImmediate(() => this.#settle()).unref();
     this.#settles = true;
-    this.#fresh.set(id, standIn);
-    return standIn;
+    this.#fresh.set(id, proxy);
+    return proxy;
   }
 
   /**
-   * The magazine of a stand-in. A release that V8 sees to call anything makes V8 create each lease, where it would leave most of them
+   * The magazine of a tracking proxy. A release that V8 sees to call anything makes V8 create each lease, where it would leave most of them
    * out (a frame keeps its `this`, for stack traces). So where few are tracked, one that ends in the turn of its acquire is put into
    * this magazine as into any other, from which it is taken when somebody looks ({@link drain}). Where its release was is not
    * known then. Otherwise, and from the end of the turn on, the limit is 0, so that each release comes to {@link end}.
@@ -193,7 +201,7 @@ export class Tracker {
   #magazineOf(block: Block): Magazine {
     let magazine = this.#magazines.get(block.magazine);
     if (magazine === undefined) {
-      magazine = new Magazine(this.#heap, STAND_INS, block.magazine.capacity, QUEUE / 2, this.#seldom);
+      magazine = new Magazine(this.#owner, TRACKED, block.magazine.capacity, QUEUE / 2, this.#seldom);
       // In full, since V8 makes slower code of a store that has once been seen to grow an array.
       for (let i = QUEUE; i-- > 0; ) magazine.blocks[i] = block;
       this.#magazines.set(block.magazine, magazine);
@@ -204,13 +212,13 @@ export class Tracker {
   /** Blocks of leases that have ended go where they belong. */
   drain(): void {
     if (this.#fresh.size === 0) return;
-    for (const [magazine, standIns] of this.#magazines) {
-      while (standIns.count > 0) {
-        const standIn = standIns.blocks[--standIns.count] as Block;
-        const { block, trail, acquires } = this.#forget(standIn);
+    for (const [magazine, proxies] of this.#magazines) {
+      while (proxies.count > 0) {
+        const proxy = proxies.blocks[--proxies.count] as Block;
+        const { block, record, acquires } = this.#forget(proxy);
         // Nobody looked at the clock when it ended: it is taken to have been out for as long as one acquire took since.
-        this.holds.totalMs += (now() - trail.since) / Math.max(1, magazine.acquires - acquires);
-        this.#heap.keep(block);
+        this.holds.totalMs += (now() - record.since) / Math.max(1, magazine.acquires - acquires);
+        this.#owner.keep(block);
       }
     }
   }
@@ -220,12 +228,12 @@ export class Tracker {
     this.#settles = false;
     this.drain();
     this.#closeMagazines();
-    for (const [id, standIn] of this.#fresh) {
-      void this.#tracked.get(id)?.trail.acquired.frames;
-      this.#registry.register(standIn, id, standIn);
+    for (const [id, proxy] of this.#fresh) {
+      void this.#tracked.get(id)?.record.acquired.frames;
+      this.#registry.register(proxy, id, proxy);
     }
     this.#fresh.clear();
-    this.#heap.outbox.publish();
+    this.#owner.outbox.publish();
   }
 
   #closeMagazines(): void {
@@ -236,66 +244,66 @@ export class Tracker {
     this.#magazines.clear();
   }
 
-  /** The block of a lease: the one that a stand-in stands for, or itself. */
+  /** The block of a lease: the one that a tracking proxy stands for, or itself. */
   blockOf(block: Block): Block {
-    return isStandIn(block) ? (this.#tracked.get(block.index) as Tracked).block : block;
+    return isTrackingProxy(block) ? (this.#tracked.get(block.index) as Tracked).block : block;
   }
 
-  /** The lease of a stand-in goes on with another block: the stand-in for that. */
-  replace(standIn: Block, block: Block): Block {
-    const id = standIn.index;
-    const next = new Block(block.bytes, id, standIn.magazine);
+  /** The lease of a tracking proxy goes on with another block: the tracking proxy for that. */
+  replace(proxy: Block, block: Block): Block {
+    const id = proxy.index;
+    const next = new Block(block.bytes, id, proxy.magazine);
     this.#tracked.set(id, { ...(this.#tracked.get(id) as Tracked), block });
     if (this.#fresh.has(id)) {
       this.#fresh.set(id, next);
     } else {
-      this.#registry.unregister(standIn);
+      this.#registry.unregister(proxy);
       this.#registry.register(next, id, next);
     }
     return next;
   }
 
   touch(block: Block, hint: string): void {
-    const trail = isStandIn(block) ? this.#tracked.get(block.index)?.trail : undefined;
-    trail?.touch(hint, this.#detection === 'full' ? new Stack() : undefined);
+    const record = isTrackingProxy(block) ? this.#tracked.get(block.index)?.record : undefined;
+    record?.touch(hint, this.#detection === 'full' ? new Stack() : undefined);
   }
 
-  /** The lease of a stand-in ends: what it has instead from now on. */
-  end(standIn: Block, how: 'released' | 'handed over'): Spent {
-    const { trail } = this.#forget(standIn);
-    this.holds.totalMs += now() - trail.since;
-    return new Spent(trail, new Stack(), how);
+  /** The lease of a tracking proxy ends: what it has instead from now on. */
+  end(proxy: Block, how: 'released' | 'handed over'): EndedLease {
+    const { record } = this.#forget(proxy);
+    this.holds.totalMs += now() - record.since;
+    return new EndedLease(record, new Stack(), how);
   }
 
-  #forget(standIn: Block): Tracked {
-    const id = standIn.index;
+  #forget(proxy: Block): Tracked {
+    const id = proxy.index;
     const tracked = this.#tracked.get(id) as Tracked;
     this.#tracked.delete(id);
-    if (!this.#fresh.delete(id)) this.#registry.unregister(standIn);
+    if (!this.#fresh.delete(id)) this.#registry.unregister(proxy);
     this.holds.samples++;
     return tracked;
   }
 
-  /** A stand-in was collected, so its lease was, unreleased. */
+  /** A tracking proxy was collected, so its lease was, unreleased. */
   #lost(id: number): void {
     const tracked = this.#tracked.get(id);
     if (tracked === undefined) return; // The pool was closed meanwhile.
     this.#tracked.delete(id);
     this.collected++;
-    const { block, trail } = tracked;
-    this.#heap.abandoned(block);
-    const { site } = trail.acquired;
+    const { block, record } = tracked;
+    this.#owner.leaked(block);
+    const { site } = record.acquired;
     let leak = this.leaks.get(site);
     if (leak === undefined) {
-      leak = { ...this.#describe(trail, now()), pool: trail.pool, count: 0 };
+      leak = { ...this.#describe(record, now()), pool: record.pool, count: 0 };
       this.leaks.set(site, leak);
     }
     leak.count++;
     if (!this.#published.has(site) && events.leak.hasSubscribers) {
       this.#published.add(site);
-      this.#heap.outbox.add(events.leak, leak);
+      this.#owner.outbox.add(events.leak, leak);
     }
-    this.#heap.outbox.publish();
+    this.#owner.outbox.publish();
   }
 
   /** Leases that are out and tracked. */
@@ -309,11 +317,11 @@ export class Tracker {
     this.drain();
     const at = now();
     return [...this.#tracked.values()]
-      .filter(({ trail }) => at - trail.since >= olderThanMs)
-      .map(({ trail }) => this.#describe(trail, at));
+      .filter(({ record }) => at - record.since >= olderThanMs)
+      .map(({ record }) => this.#describe(record, at));
   }
 
-  #describe({ acquired, size, capacity, since, thread, touches }: Trail, at: number): TrackedLease {
+  #describe({ acquired, size, capacity, since, thread, touches }: LeaseRecord, at: number): TrackedLease {
     return {
       site: acquired.site,
       stack: acquired.text,

@@ -1,8 +1,15 @@
 import { type Limits, watchLimits } from '../base/wait-options.js';
 import { SlabPoolError } from '../errors.js';
-import type { Heap } from './heap.js';
-import { unwatch, type Watched, watch } from './keep-alive.js';
-import { outOf } from './still-out.js';
+import { keepAlive, letEnd, type Waiting } from './keep-alive.js';
+import { type LeasingHeap, stillOut } from './still-out.js';
+
+interface DrainedHeap extends LeasingHeap {
+  readonly name: string;
+  /** Nothing is out any more, as far as this thread can know. */
+  readonly drained: boolean;
+  /** From now on the pool gives nothing out, in any thread. */
+  drain(): void;
+}
 
 /** One that waits for the end. */
 interface Waiter {
@@ -11,11 +18,11 @@ interface Waiter {
 }
 
 /** Those of this thread that wait until the last lease, ticket and message of the pool is back. */
-export class Drain implements Watched {
-  readonly #heap: Heap;
+export class DrainWaiters implements Waiting {
+  readonly #heap: DrainedHeap;
   readonly #waiters = new Set<Waiter>();
 
-  constructor(heap: Heap) {
+  constructor(heap: DrainedHeap) {
     this.#heap = heap;
   }
 
@@ -24,7 +31,7 @@ export class Drain implements Watched {
     return new Promise((resolve, reject) => {
       const settle = () => {
         this.#waiters.delete(waiter);
-        if (this.#waiters.size === 0) unwatch(this);
+        if (this.#waiters.size === 0) letEnd(this);
         limit.end();
       };
       const waiter: Waiter = {
@@ -40,7 +47,7 @@ export class Drain implements Watched {
       const expired = () => waiter.fail(this.#stillOut(limits.timeout));
       const limit = watchLimits(limits, expired, waiter.fail);
       this.#waiters.add(waiter);
-      watch(this);
+      keepAlive(this);
       this.#heap.drain();
       if (limits.timeout === 0 && this.#waiters.has(waiter)) expired();
     });
@@ -55,14 +62,14 @@ export class Drain implements Watched {
   /** The pool is about to be closed. */
   failAll(): void {
     if (this.#waiters.size === 0) return;
-    const { list, sites, details } = outOf(this.#heap);
+    const { list, sites, details } = stillOut(this.#heap);
     const message = `it was closed before it was drained: still out are ${list}${sites}`;
     const reason = () => new SlabPoolError('ERR_SLABPOOL_CLOSED', message, { pool: this.#heap.name, details });
     for (const { fail } of this.#waiters) fail(reason());
   }
 
   #stillOut(timeoutMs: number): SlabPoolError {
-    const { list, sites, details } = outOf(this.#heap);
+    const { list, sites, details } = stillOut(this.#heap);
     return new SlabPoolError(
       'ERR_SLABPOOL_TIMEOUT',
       `not drained within ${timeoutMs} ms: still out are ${list}${sites}. Nothing is given out any more: have them released, ` +
@@ -76,6 +83,6 @@ export class Drain implements Watched {
   }
 
   get description(): string {
-    return `pool '${this.#heap.name}', drain(), while still out are ${outOf(this.#heap).list}`;
+    return `pool '${this.#heap.name}', drain(), while still out are ${stillOut(this.#heap).list}`;
   }
 }

@@ -1,10 +1,11 @@
 import { throwIfAborted } from '../base/abort.js';
 import { type Limits, watchLimits } from '../base/wait-options.js';
-import { type CoreChannel, MailSlot } from '../core/native.js';
+import { addonError } from '../core/addon.js';
+import { type CoreChannel, type Notifiable, Notifier } from '../core/core.js';
 import { SlabPoolError } from '../errors.js';
-import type { ChannelHandle } from '../handle.js';
 import type { Heap } from '../heap/heap.js';
 import { Sleepers } from './blocking.js';
+import type { ChannelHandle } from './channel-handle.js';
 
 /** How long a blocking receiver sleeps before it looks whether its peers are alive: a thread that dies wakes no such sleeper. */
 const LOOK_MS = 1000;
@@ -23,14 +24,14 @@ interface Waiter<T = unknown> {
 export type Queue = 'receivers' | 'senders';
 
 /** This thread's end of a channel: who waits at it, and how it sleeps and is woken. */
-export class Endpoint {
+export class Endpoint implements Notifiable {
   readonly channel: CoreChannel;
   open = true;
   readonly #heap: Heap;
   readonly #sleepers: Sleepers;
   readonly #queues: Readonly<Record<Queue, Waiter[]>> = { receivers: [], senders: [] };
   readonly #holdsOpen: boolean;
-  readonly #mail = new MailSlot();
+  readonly #notifier = new Notifier();
   #refed = true;
   #keepsAlive = false;
 
@@ -38,10 +39,23 @@ export class Endpoint {
     this.#heap = heap;
     this.#holdsOpen = 'capacity' in at && at.holdOpen;
     this.#sleepers = new Sleepers('capacity' in at ? undefined : at.sleepers);
-    this.#mail.listener = new WeakRef(this);
-    this.channel = heap.openChannel(this.#mail, at);
+    this.#notifier.listener = new WeakRef(this);
+    this.channel = this.#openChannel(at);
     heap.endpoints.add(this);
     this.#keep();
+  }
+
+  #openChannel(at: { capacity: number; holdOpen: boolean } | ChannelHandle): CoreChannel {
+    const { core, name } = this.#heap;
+    if (core.channels === null) {
+      throw new SlabPoolError('ERR_SLABPOOL_BACKEND', 'only pools on the native core have channels', { pool: name });
+    }
+    this.#heap.share();
+    try {
+      return core.channels.open(this.#notifier, at);
+    } catch (cause) {
+      throw addonError(cause, name);
+    }
   }
 
   get handle(): ChannelHandle {
@@ -116,8 +130,8 @@ export class Endpoint {
     return true;
   }
 
-  /** The bell has rung. */
-  mail(): void {
+  /** The channel has changed since this endpoint armed itself. */
+  notified(): void {
     this.pump();
     this.passOn();
   }
@@ -142,9 +156,9 @@ export class Endpoint {
   }
 
   /**
-   * Tries for each waiter in turn. Before the last try it arms the bell: what changes after that try rings it, what changed
+   * Tries for each waiter in turn. Before the last try it arms itself: what changes after that try notifies it, what changed
    * before is seen by it.
-   * @returns whether the bell was armed for nobody, since that try served the last waiter
+   * @returns whether it was armed for nobody, since that try served the last waiter
    */
   #serve(queue: Queue, arm: () => void): boolean {
     const waiters = this.#queues[queue];
@@ -169,7 +183,7 @@ export class Endpoint {
     return armed;
   }
 
-  /** Nobody waits here any more. If the bell was rung meanwhile, {@link mail} will be called and pass that on. */
+  /** Nobody waits here any more. If it was notified meanwhile, {@link notified} will be called and pass that on. */
   #disarm(queue: Queue): void {
     if (!this.open) return;
     if (queue === 'receivers') this.channel.disarmReceiver();
@@ -229,7 +243,7 @@ export class Endpoint {
   /** Whoever waits keeps the process alive. Meanwhile this endpoint is not collected, nor while it holds the channel open. */
   #keep(): void {
     const awaited = this.#queues.receivers.length + this.#queues.senders.length > 0;
-    this.#mail.kept = this.open && (awaited || this.#holdsOpen) ? this : undefined;
+    this.#notifier.kept = this.open && (awaited || this.#holdsOpen) ? this : undefined;
     const alive = this.#refed && awaited;
     if (!this.open || alive === this.#keepsAlive) return;
     this.#keepsAlive = alive;

@@ -1,13 +1,5 @@
-import { threadId } from 'node:worker_threads';
-import { now } from '../base/clock.js';
-import { SlabPoolError } from '../errors.js';
-import type { Touch } from '../events.js';
-import type { Magazine } from '../lease/magazine.js';
-
 /** Of the program and of our own, which call each other up to nine deep. */
 const FRAMES = 16;
-/** {@link Trail.touch}: the latest are kept. */
-const MOST_TOUCHES = 8;
 /** What the program can call, by name: {@link ownMethods}. */
 const METHODS = new Set<string>();
 
@@ -105,78 +97,4 @@ function fileOf(line: string): string {
 function methodOf(line: string): string {
   const name = line.match(FRAME)?.[1]?.replace(/ \[as .*\]$/, '') ?? '';
   return name.match(/(?:\[.*\]|[^. ]+)$/)?.[0] ?? '';
-}
-
-/** What is known of one tracked lease, from its acquire to its end. */
-export class Trail {
-  readonly pool: string;
-  readonly size: number;
-  readonly capacity: number;
-  readonly thread = threadId;
-  readonly acquired: Stack;
-  /** {@link now} of the acquire. */
-  readonly since: number;
-  readonly #touches: { hint: string; atMs: number; stack: Stack | undefined }[] = [];
-
-  constructor(pool: string, size: number, capacity: number, since: number, acquired: Stack) {
-    this.acquired = acquired;
-    this.pool = pool;
-    this.size = size;
-    this.capacity = capacity;
-    this.since = since;
-  }
-
-  touch(hint: string, stack: Stack | undefined): void {
-    if (this.#touches.length === MOST_TOUCHES) this.#touches.shift();
-    // Nothing it captured may keep the lease alive.
-    void stack?.frames;
-    this.#touches.push({ hint, atMs: now() - this.since, stack });
-  }
-
-  get touches(): Touch[] {
-    return this.#touches.map(({ hint, atMs, stack }) => ({
-      hint,
-      atMs,
-      ...(stack === undefined ? {} : { stack: stack.text }),
-    }));
-  }
-}
-
-/** What a tracked lease has in the place of its block once it ended: whoever uses it is told where that was. */
-export class Spent {
-  readonly trail: Trail;
-  readonly ended: Stack;
-  readonly #how: 'released' | 'handed over';
-
-  constructor(trail: Trail, ended: Stack, how: 'released' | 'handed over') {
-    this.trail = trail;
-    this.ended = ended;
-    this.#how = how;
-  }
-
-  get bytes(): never {
-    throw this.#misuse();
-  }
-
-  get buffer(): never {
-    throw this.#misuse();
-  }
-
-  get magazine(): Magazine {
-    throw this.#misuse();
-  }
-
-  #misuse(): SlabPoolError {
-    const { acquired, pool, size, capacity } = this.trail;
-    const { ended } = this;
-    return new SlabPoolError(
-      'ERR_SLABPOOL_LEASE_RELEASED',
-      `this lease was released before: it was acquired at ${acquired.site} and ${this.#how} at ${ended.site}. Its buffer ` +
-        'may belong to somebody else by now. Release each lease once, and use nothing of it afterwards',
-      {
-        pool,
-        details: { sizeBytes: size, capacityBytes: capacity, acquiredAt: acquired.text, releasedAt: ended.text },
-      },
-    );
-  }
 }

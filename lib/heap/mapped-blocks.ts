@@ -1,0 +1,160 @@
+import type { Bytes } from '../base/runtime.js';
+import { type Core, MAX_BATCH } from '../core/core.js';
+import { internal } from '../errors.js';
+import { Block } from '../lease/block.js';
+import type { Magazine } from '../lease/magazine.js';
+import type { Poison } from '../tracking/poison.js';
+
+const CHUNK_BITS = 9;
+const CHUNK = 2 ** CHUNK_BITS;
+
+/**
+ * The ArrayBuffers that this thread has over blocks of one pool. A block is mapped when it first comes here, and kept until it goes
+ * cold. In chunks by the number of the block: with threads sharing a pool each one has scattered numbers only.
+ *
+ * Callers   The heap and its parts; all of it is off the hot path.
+ * Identity  `magazine.held` of a tier == blocks that the core counts as held by this thread. What is given back or retired here is
+ *           taken off it; what is flushed or handed over, by those who do that.
+ */
+export class MappedBlocks {
+  readonly #core: Core;
+  readonly #pool: string;
+  readonly #poison: Poison | null;
+  readonly #chunks: (Array<Block | undefined> | undefined)[] = [];
+  /** How many there are. */
+  size = 0;
+  /** The chunk from which {@link sweep} goes on. */
+  #swept = 0;
+
+  /** @param pool its name */
+  constructor(core: Core, pool: string, poison: Poison | null) {
+    this.#core = core;
+    this.#pool = pool;
+    this.#poison = poison;
+  }
+
+  /** The block with this number, which this thread holds. */
+  at(index: number, magazine: Magazine): Block {
+    const known = this.#chunks[index >>> CHUNK_BITS]?.[index & (CHUNK - 1)];
+    return known !== undefined && this.#core.stableAddresses ? known : this.#map(index, magazine, known);
+  }
+
+  #map(index: number, magazine: Magazine, known: Block | undefined): Block {
+    const bytes = this.#core.map(magazine.sizeClass, index);
+    return bytes === known?.bytes ? known : this.set(index, magazine, bytes);
+  }
+
+  /** From now on the block is over these bytes. */
+  set(index: number, magazine: Magazine, bytes: Bytes): Block {
+    this.#forget(index);
+    const block = new Block(bytes, index, magazine);
+    const at = index >>> CHUNK_BITS;
+    while (this.#chunks.length <= at) this.#chunks.push(undefined);
+    this.#chunks[at] ??= new Array(CHUNK).fill(undefined);
+    this.#chunks[at][index & (CHUNK - 1)] = block;
+    this.size++;
+    return block;
+  }
+
+  #forget(index: number): void {
+    const chunk = this.#chunks[index >>> CHUNK_BITS];
+    if (chunk?.[index & (CHUNK - 1)] === undefined) return;
+    chunk[index & (CHUNK - 1)] = undefined;
+    this.size--;
+  }
+
+  /** The block's ArrayBuffer is detached; it gets a new one when it is used next. */
+  unmap({ buffer, index }: Block): void {
+    this.#forget(index);
+    this.#core.detach(buffer, index);
+  }
+
+  /** Somebody unknown may go on using the block's ArrayBuffer; it gets a new one when it is used next. */
+  disown({ index }: Block): void {
+    this.#forget(index);
+    this.#core.disown(index);
+  }
+
+  /** Gives the `count` coldest blocks of the magazine to the core, at most a batch. The answer of {@link Core.flush}. */
+  flush(magazine: Magazine, count: number): number {
+    const { blocks } = magazine;
+    const { exchange } = this.#core;
+    for (let i = 0; i < count; i++) exchange[i] = (blocks[i] as Block).index;
+    const answer = this.#core.flush(magazine.sizeClass, count);
+    if (this.#poison !== null) for (let i = 0; i < count; i++) this.#poison.flushed((blocks[i] as Block).index);
+    magazine.held -= count;
+    magazine.count -= count;
+    for (let i = 0; i < magazine.count; i++) blocks[i] = blocks[i + count] as Block;
+    return this.sure('flush', answer, magazine, exchange[0] as number);
+  }
+
+  /** The same for all of its blocks. */
+  flushAll(magazine: Magazine): number {
+    let answer = 0;
+    while (magazine.count > 0) answer = this.flush(magazine, Math.min(magazine.count, magazine.batch));
+    return answer;
+  }
+
+  /** And the magazine keeps none of their buffers alive. */
+  empty(magazine: Magazine): void {
+    this.flushAll(magazine);
+    magazine.blocks.length = 0;
+  }
+
+  /** One block that is not in the magazine goes to the core. The answer of {@link Core.flush}. */
+  giveBack(magazine: Magazine, index: number): number {
+    this.#core.exchange[0] = index;
+    const answer = this.#core.flush(magazine.sizeClass, 1);
+    magazine.held--;
+    this.#poison?.flushed(index);
+    return this.sure('flush', answer, magazine, index);
+  }
+
+  /** The holder detached the block's ArrayBuffer; whoever has the memory now may write to it for ever. */
+  retire(magazine: Magazine, index: number): void {
+    const answer = this.#core.retire(magazine.sizeClass, index);
+    this.#forget(index);
+    magazine.held--;
+    this.sure('retire', answer, magazine, index);
+  }
+
+  /** The core's answer to what cannot fail while its books and this thread's agree. @throws `ERR_SLABPOOL_INTERNAL` */
+  sure(call: string, answer: number, { sizeClass, held, count }: Magazine, block: number): number {
+    if (answer < 0) throw internal(call, answer, { sizeClass, held, count, block }, this.#pool);
+    return answer;
+  }
+
+  /** Whether {@link sweep} has stopped half-way. */
+  get sweeping(): boolean {
+    return this.#swept > 0;
+  }
+
+  /** Forgets blocks that have no memory any more, in so many chunks; the next call goes on from there. */
+  sweep(chunks: number): void {
+    const { exchange } = this.#core;
+    const end = Math.min(this.#swept + chunks, this.#chunks.length);
+    for (; this.#swept < end; this.#swept++) {
+      const numbers = (this.#chunks[this.#swept] ?? []).flatMap((block) => (block === undefined ? [] : [block.index]));
+      for (let from = 0; from < numbers.length; from += MAX_BATCH) {
+        const some = numbers.slice(from, from + MAX_BATCH);
+        exchange.set(some);
+        for (const number of exchange.slice(0, this.#core.areCold(some.length))) this.#forget(number);
+      }
+    }
+    if (this.#swept >= this.#chunks.length) this.#swept = 0;
+  }
+
+  /** The same for all of them, from the beginning. */
+  sweepAll(): void {
+    this.#swept = 0;
+    this.sweep(Infinity);
+  }
+
+  /** Detaches the ArrayBuffers of all blocks but those that are to be kept. */
+  unmapAllBut(isKept: (block: Block) => boolean): void {
+    for (const [at, chunk] of this.#chunks.entries()) {
+      for (const block of chunk ?? []) if (block !== undefined && !isKept(block)) this.unmap(block);
+      if (chunk?.every((block) => block === undefined)) this.#chunks[at] = undefined;
+    }
+  }
+}

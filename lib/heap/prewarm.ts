@@ -1,0 +1,76 @@
+import { type Core, DRAINING, SLAB, STEP } from '../core/core.js';
+import type { Outbox } from '../events.js';
+import type { Block } from '../lease/block.js';
+import type { Magazine } from '../lease/magazine.js';
+import type { ResolvedOptions } from '../options.js';
+import { tooMany } from '../stats/refusal.js';
+import type { Tracker } from '../tracking/tracker.js';
+import type { MappedBlocks } from './mapped-blocks.js';
+import type { Refills } from './refills.js';
+
+const SMALLEST_PAGE = 4096;
+
+interface WarmableHeap {
+  readonly core: Core;
+  readonly options: ResolvedOptions;
+  readonly outbox: Outbox;
+  readonly blocks: MappedBlocks;
+  readonly tracker: Tracker;
+  assertGiving(): void;
+  startTicking(): void;
+  keep(block: Block): void;
+  readonly refills: Refills;
+}
+
+/**
+ * From now on `count` blocks of the magazine's tier are free, with memory, ArrayBuffers and page tables. No statistics count that.
+ * @throws `ERR_SLABPOOL_EXHAUSTED`, `ERR_SLABPOOL_OUT_OF_MEMORY`, `ERR_SLABPOOL_CLOSED`: then nothing has changed
+ */
+export function prewarm(heap: WarmableHeap, magazine: Magazine, count: number): void {
+  heap.assertGiving();
+  heap.tracker.drain();
+  // Blocks of the magazine first.
+  if (count > magazine.count) warm(heap, magazine, count);
+  heap.startTicking();
+  const taken: Block[] = [];
+  try {
+    while (taken.length < count && takeFree(heap, magazine, taken, count - taken.length)) {}
+    for (const { bytes } of taken) {
+      // As it was, since poison is looked for.
+      for (let at = 0; at < bytes.length; at += SMALLEST_PAGE) bytes[at] = bytes[at] as number;
+    }
+  } finally {
+    for (const block of taken) heap.keep(block);
+    heap.outbox.publish();
+  }
+}
+
+function warm(heap: WarmableHeap, magazine: Magazine, count: number): void {
+  const { core, options } = heap;
+  const missing = count - magazine.count;
+  const possible = core.warm(magazine.sizeClass, missing);
+  if (possible >= missing) {
+    if (core.exchange[STEP] === SLAB) heap.refills.noteSlab(magazine);
+    return;
+  }
+  if (possible >= 0) {
+    throw tooMany(core, options.name, options.maxBytes, magazine.capacity, count, possible + magazine.count);
+  }
+  throw possible === DRAINING ? heap.refills.refusal(magazine, possible) : heap.refills.whyNot(magazine, possible);
+}
+
+/** Some free blocks come into the hands of the caller; false when there are none. */
+function takeFree({ core, blocks }: WarmableHeap, magazine: Magazine, into: Block[], most: number): boolean {
+  if (magazine.count > 0) return into.push(magazine.blocks[--magazine.count] as Block) > 0;
+  const count = core.takeFree(magazine.sizeClass, Math.min(most, magazine.batch));
+  if (count <= 0) return false; // others have taken some
+  const numbers = core.exchange.slice(0, count);
+  magazine.held += count;
+  let at = 0;
+  try {
+    for (; at < count; at++) into.push(blocks.at(numbers[at] as number, magazine));
+  } finally {
+    for (; at < count; at++) blocks.giveBack(magazine, numbers[at] as number);
+  }
+  return true;
+}

@@ -1,0 +1,157 @@
+import { CLASSES, type Core, SIZES, STALE } from '../core/core.js';
+import { internal, invalidArg, SlabPoolError } from '../errors.js';
+import type { Block } from '../lease/block.js';
+import type { EndedLease } from '../lease/ended-lease.js';
+import { type Magazine, OVERSIZE } from '../lease/magazine.js';
+import type { ResolvedOptions } from '../options.js';
+import type { Poison } from '../tracking/poison.js';
+import { isTrackingProxy, type Tracker } from '../tracking/tracker.js';
+import type { MappedBlocks } from './mapped-blocks.js';
+import type { RetainedBlocks } from './retained-blocks.js';
+
+/** What hand-overs ask of the heap that they belong to. */
+interface TransfersHeap {
+  readonly magazines: readonly Magazine[];
+  readonly blocks: MappedBlocks;
+  readonly tracker: Tracker;
+  readonly retained: RetainedBlocks;
+  readonly poison: Poison | null;
+  /** This thread has blocks to look after. */
+  startTicking(): void;
+  assertOpen(): void;
+}
+
+/** How blocks leave this thread, and come to it: by tickets and channels, and as grants to those who wait for budget. */
+export class Transfers {
+  readonly #heap: TransfersHeap;
+  readonly #core: Core;
+  readonly #pool: string;
+  readonly #zeroes: boolean;
+  /** Views that were kept of a lease end with it. */
+  readonly #detaches: boolean;
+
+  constructor(heap: TransfersHeap, core: Core, { name, zero, debug }: ResolvedOptions) {
+    this.#heap = heap;
+    this.#core = core;
+    this.#pool = name;
+    this.#zeroes = zero === 'acquire';
+    this.#detaches = debug === 'detach';
+  }
+
+  /** The block leaves this thread, with `size` of its bytes used: a ticket. */
+  transfer(block: Block, size: number): number {
+    const { magazine, index } = this.movable(block);
+    return this.#heap.blocks.sure('transfer', this.#core.transfer(magazine.sizeClass, index, size), magazine, index);
+  }
+
+  /** The block behind a leased one, which can leave this thread. */
+  movable(leased: Block): Block {
+    this.#heap.assertOpen();
+    const block = isTrackingProxy(leased) ? this.#heap.tracker.blockOf(leased) : leased;
+    return block.index < 0 || block.bytes.length !== block.capacity ? this.#onlyLease(block) : block;
+  }
+
+  /** The block of a buffer that several leases had, and one has. */
+  #onlyLease(block: Block): Block {
+    const { retained } = this.#heap;
+    if (!retained.has(block) || retained.count(block) > 1) this.#immovable(block);
+    return this.movable(retained.blockOf(block));
+  }
+
+  #immovable(block: Block): never {
+    const { retained } = this.#heap;
+    if (retained.has(block)) throw retained.sharedError(block, 'handed over');
+    if (block.magazine.sizeClass === OVERSIZE) {
+      throw new SlabPoolError(
+        'ERR_SLABPOOL_OVERSIZE',
+        'an oversize lease has no block to hand over. Post its ArrayBuffer with postMessage(value, [lease.buffer]) and ' +
+          'release the lease then, or raise maxPooledSize',
+        { pool: this.#pool },
+      );
+    }
+    throw new SlabPoolError('ERR_SLABPOOL_DETACHED', "the lease's ArrayBuffer was detached: release it instead", {
+      pool: this.#pool,
+    });
+  }
+
+  /** A leased block has left this thread: what its lease has to remember, or null. */
+  left(block: Block): EndedLease | null {
+    // What follows is kept small, for V8 to inline it: hand-overs take a tenth longer otherwise.
+    if (block.magazine.sizeClass < OVERSIZE || this.#detaches) return this.#leftSlow(block);
+    block.magazine.held--;
+    return null;
+  }
+
+  #leftSlow(leased: Block): EndedLease | null {
+    const { retained, tracker, blocks } = this.#heap;
+    const block = retained.blockOf(leased);
+    const itself = tracker.blockOf(block);
+    itself.magazine.held--;
+    if (this.#detaches) blocks.unmap(itself);
+    return itself === block ? null : tracker.end(block, 'handed over');
+  }
+
+  /** The block of a ticket, which is now this thread's. */
+  adopt(ticket: number): Block {
+    this.#heap.assertOpen();
+    if (!Number.isSafeInteger(ticket) || ticket < 0) {
+      throw invalidArg('adopt(ticket)', 'a number that lease.transfer() returned', ticket, this.#pool);
+    }
+    const answer = this.#core.adopt(ticket);
+    if (answer === STALE) {
+      throw new SlabPoolError(
+        'ERR_SLABPOOL_STALE_TICKET',
+        `ticket ${ticket} is good for nothing: each is adopted once, by a pool that shares the handle of the one it is from`,
+        { pool: this.#pool, details: { ticket } },
+      );
+    }
+    if (answer !== 0) throw internal('adopt', answer, { ticket }, this.#pool);
+    return this.received(0);
+  }
+
+  /** A block that another thread has handed over: number `at` in `exchange`. For a lease of {@link sizeOf}. */
+  received(at: number): Block {
+    const block = this.#arrived(at);
+    const { tracker } = this.#heap;
+    return --tracker.untilReceived > 0 ? block : tracker.received(block, this.sizeOf(at));
+  }
+
+  /** How many bytes its sender used of a block that was {@link received}. */
+  sizeOf(at: number): number {
+    return this.#core.exchange[SIZES + at] as number;
+  }
+
+  /** A block that was waited for: the first in `exchange`. For a lease, as an acquire leaves it. */
+  granted(size: number): Block {
+    const { tracker, poison } = this.#heap;
+    const block = this.#arrived(0);
+    poison?.check(block);
+    if (this.#zeroes) block.bytes.fill(0);
+    tracker.requests.add(size, 1);
+    return --tracker.untilReceived > 0 ? block : tracker.received(block, size);
+  }
+
+  /** A block that the core has just given to this thread: number `at` in `exchange`. */
+  #arrived(at: number): Block {
+    const { exchange } = this.#core;
+    const index = exchange[at] as number;
+    const magazine = this.#heap.magazines[exchange[CLASSES + at] as number] as Magazine;
+    magazine.held++;
+    this.#heap.startTicking();
+    const block = this.#heap.blocks.at(index, magazine);
+    return block.bytes.length === magazine.capacity ? block : this.#remap(block);
+  }
+
+  #remap({ index, magazine }: Block): Block {
+    // An earlier holder in this thread kept a view and detached it. On the native core the memory is there all the same.
+    const { blocks } = this.#heap;
+    const again = blocks.set(index, magazine, this.#core.map(magazine.sizeClass, index));
+    if (again.bytes.length === magazine.capacity) return again;
+    blocks.retire(magazine, index);
+    throw new SlabPoolError(
+      'ERR_SLABPOOL_DETACHED',
+      'the ArrayBuffer was detached on its way, through a view that was kept',
+      { pool: this.#pool },
+    );
+  }
+}

@@ -1,0 +1,42 @@
+import { threadId } from 'node:worker_threads';
+import { now } from '../base/runtime.js';
+import type { Touch } from '../events.js';
+import type { Stack } from './stack.js';
+
+/** The latest calls of {@link LeaseRecord.touch} are kept. */
+const MOST_TOUCHES = 8;
+
+/** What is known of one tracked lease, from its acquire to its end. */
+export class LeaseRecord {
+  readonly pool: string;
+  readonly size: number;
+  readonly capacity: number;
+  readonly thread = threadId;
+  readonly acquired: Stack;
+  /** {@link now} of the acquire. */
+  readonly since: number;
+  readonly #touches: { hint: string; atMs: number; stack: Stack | undefined }[] = [];
+
+  constructor(pool: string, size: number, capacity: number, since: number, acquired: Stack) {
+    this.acquired = acquired;
+    this.pool = pool;
+    this.size = size;
+    this.capacity = capacity;
+    this.since = since;
+  }
+
+  touch(hint: string, stack: Stack | undefined): void {
+    if (this.#touches.length === MOST_TOUCHES) this.#touches.shift();
+    // Nothing it captured may keep the lease alive.
+    void stack?.frames;
+    this.#touches.push({ hint, atMs: now() - this.since, stack });
+  }
+
+  get touches(): Touch[] {
+    return this.#touches.map(({ hint, atMs, stack }) => ({
+      hint,
+      atMs,
+      ...(stack === undefined ? {} : { stack: stack.text }),
+    }));
+  }
+}
