@@ -53,7 +53,7 @@ export interface BufferPoolOptions {
    */
   maxWaiting?: number;
   /**
-   * Which leases leave a trail of where they were acquired, for reports of leaks (`slabpool:leak` on `node:diagnostics_channel`),
+   * Of which leases it is recorded where they were acquired, for reports of leaks (`slabpool:leak` on `node:diagnostics_channel`),
    * {@link BufferPool.trackedLeases} and errors: none, one in {@link leakSampleRate}, or all (some 5 µs each). Default: `'sampled'`.
    */
   leakDetection?: 'off' | 'sampled' | 'full';

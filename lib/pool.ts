@@ -8,9 +8,10 @@ import { invalidArg, SlabPoolError } from './errors.js';
 import { type PoolHandle, readHandle } from './handle.js';
 import { Heap } from './heap/heap.js';
 import { setHeap } from './heap/heap-of.js';
-import { stillOut } from './heap/still-out.js';
-import type { Block } from './lease/block.js';
+import { assertNoLeaks } from './heap/still-out.js';
 import { Lease } from './lease/lease.js';
+import { lend } from './lease/lend.js';
+import type { Block } from './lease/magazine.js';
 import { type BufferPoolOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { takeStats } from './stats/snapshot.js';
 import type { PoolStats } from './stats/stats.js';
@@ -134,28 +135,7 @@ export class BufferPool {
    * {@link acquire}
    */
   async acquireAsync(size: number, options?: WaitOptions): Promise<Lease> {
-    return this.#acquireAsync('acquireAsync(size, options)', size, options);
-  }
-
-  async #acquireAsync(what: string, size: number, options: WaitOptions | undefined): Promise<Lease> {
-    const heap = this.#heap;
-    const wait = checkWaitOptions(what, options, this.name);
-    throwIfAborted(wait.signal);
-    heap.assertGiving();
-    if (!Number.isSafeInteger(size) || size < 0) {
-      throw invalidArg(`${what}, size`, 'a safe integer from 0 (bytes)', size, this.name);
-    }
-    if (size > this.#pooledSize) {
-      const fits = heap.waiters.forOversize === 0 && heap.oversize.fits(size);
-      // One that never fits is refused by acquire().
-      if (fits || !heap.oversize.everFits(size)) return this.acquire(size);
-      if (wait.timeout === 0) throw heap.waiters.timeout(size, 0);
-      return heap.waiters.forRoom(size, wait);
-    }
-    const magazine = heap.magazineFor(Math.max(0, size - 1));
-    if (heap.refills.stock(magazine)) return this.acquire(size);
-    if (wait.timeout === 0) throw heap.waiters.timeout(size, 0);
-    return heap.waiters.forBudget(magazine, size, wait);
+    return this.#heap.waiters.acquire('acquireAsync(size, options)', size, options, this);
   }
 
   /**
@@ -220,7 +200,7 @@ export class BufferPool {
    */
   borrow<T>(size: number, fn: (lease: Lease) => T): T {
     if (typeof fn !== 'function') throw invalidArg('borrow(size, fn), fn', 'a function', fn, this.name);
-    return this.#lend(this.acquire(size), fn);
+    return lend(this.acquire(size), fn, this.name);
   }
 
   /**
@@ -231,25 +211,8 @@ export class BufferPool {
   async borrowAsync<T>(size: number, fn: (lease: Lease) => T, options?: WaitOptions): Promise<Awaited<T>> {
     const what = 'borrowAsync(size, fn, options)';
     if (typeof fn !== 'function') throw invalidArg(`${what}, fn`, 'a function', fn, this.name);
-    const lease = await this.#acquireAsync(what, size, options);
-    return await this.#lend(lease, fn);
-  }
-
-  #lend<T>(lease: Lease, fn: (lease: Lease) => T): T {
-    const { buffer } = lease;
-    const check = <R>(result: R) => notBorrowed(result, lease, buffer, this.name);
-    let settles = false;
-    try {
-      const result = fn(lease);
-      if (!isThenable(result)) return check(result);
-      const released = Promise.resolve(result)
-        .then(check)
-        .finally(() => lease[Symbol.dispose]()) as T;
-      settles = true;
-      return released;
-    } finally {
-      if (!settles) lease[Symbol.dispose]();
-    }
+    const lease = await this.#heap.waiters.acquire(what, size, options, this);
+    return await lend(lease, fn, this.name);
   }
 
   /**
@@ -327,15 +290,7 @@ export class BufferPool {
    */
   assertNoLeaks(): void {
     this.#heap.assertOpen();
-    const { list, sites, details } = stillOut(this.#heap);
-    const { outstanding, tickets } = details;
-    this.#heap.outbox.publish();
-    if (outstanding + tickets === 0) return;
-    throw new SlabPoolError(
-      'ERR_SLABPOOL_LEAK',
-      `expected every lease to be released and every ticket to be adopted, but ${outstanding + tickets} are out: ${list}${sites}`,
-      { pool: this.name, details: { outstanding, tickets } },
-    );
+    assertNoLeaks(this.#heap);
   }
 
   /**
@@ -379,25 +334,4 @@ export class BufferPool {
 
 function checkCount(what: string, count: number, pool: string): void {
   if (!Number.isSafeInteger(count) || count < 0) throw invalidArg(what, 'an integer from 0', count, pool);
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
-}
-
-/**
- * What the callback of `borrow()` returns, or its promise resolves to, unless it lies in the memory that was lent: the next owner
- * writes there. One comparison; what is hidden deeper in the result is not looked for.
- * @param buffer the lease's, before the callback
- * @throws `ERR_SLABPOOL_BORROWED`
- */
-function notBorrowed<T>(result: T, lease: Lease, buffer: ArrayBuffer, pool: string): T {
-  const memory = ArrayBuffer.isView(result) ? result.buffer : result;
-  if (memory !== buffer && (lease.released || memory !== lease.buffer)) return result;
-  throw new SlabPoolError(
-    'ERR_SLABPOOL_BORROWED',
-    'borrow(size, fn): fn returned memory of its lease, which belongs to the next owner as soon as borrow() returns. Return a ' +
-      'copy: Buffer.from(lease.view()), Buffer.copyBytesFrom(view), or a string',
-    { pool },
-  );
 }

@@ -1,5 +1,5 @@
-import type { Block } from '../lease/block.js';
 import { Lease } from '../lease/lease.js';
+import type { Block } from '../lease/magazine.js';
 
 /** A lease that came through a {@link Channel}. Its `size` is its `length`, so that `view()` has the bytes that the sender used. */
 export class ReceivedLease extends Lease {

@@ -1,8 +1,8 @@
 import { type Channels, CLASSES, MAX_BATCH, SIZES } from '../core/core.js';
 import { internal, invalidArg, SlabPoolError } from '../errors.js';
 import type { Heap } from '../heap/heap.js';
-import type { Block } from '../lease/block.js';
 import { Lease } from '../lease/lease.js';
+import type { Block } from '../lease/magazine.js';
 import type { Endpoint } from './endpoint.js';
 import { ReceivedLease } from './received-lease.js';
 

@@ -1,5 +1,4 @@
-import type { Bytes } from '../base/runtime.js';
-import { outside } from '../base/runtime.js';
+import { type Bytes, outside } from '../base/runtime.js';
 import { internal, SlabPoolError } from '../errors.js';
 import type { LoadedAddon, NativePool } from './addon.js';
 import {

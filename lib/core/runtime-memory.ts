@@ -1,4 +1,5 @@
-import type { Bytes } from '../base/runtime.js';
+import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
+import { type Bytes, outside } from '../base/runtime.js';
 
 /**
  * ArrayBuffers of the runtime's own memory that blocks of this thread have, or had: those of the TypeScript core, and oversize ones.
@@ -18,4 +19,13 @@ export function takeBack(bytes: Bytes, capacity: number): boolean {
   if (bytes.length !== capacity || known.has(bytes.buffer)) return false;
   known.add(bytes.buffer);
   return true;
+}
+
+let mover: MessageChannel | undefined;
+
+/** The memory under a new ArrayBuffer. Not by `structuredClone()`, which is missing where a browser is simulated. */
+export function move(buffer: ArrayBuffer): ArrayBuffer {
+  mover ??= outside(() => new MessageChannel());
+  mover.port1.postMessage(buffer, [buffer]);
+  return receiveMessageOnPort(mover.port2)?.message;
 }

@@ -1,12 +1,11 @@
 import { throwIfAborted } from '../base/abort.js';
 import { now } from '../base/runtime.js';
-import { type Limits, watchLimits } from '../base/wait-options.js';
+import { checkWaitOptions, type Limits, type WaitOptions, watchLimits } from '../base/wait-options.js';
 import { type Core, DRAINING, QUEUE_FULL } from '../core/core.js';
-import { SlabPoolError } from '../errors.js';
+import { invalidArg, SlabPoolError } from '../errors.js';
 import type { Outbox } from '../events.js';
-import type { Block } from '../lease/block.js';
 import { Lease } from '../lease/lease.js';
-import type { Magazine } from '../lease/magazine.js';
+import type { Block, Magazine } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import { keepAlive, letEnd, type Waiting } from './keep-alive.js';
 import type { Oversize } from './oversize.js';
@@ -17,7 +16,10 @@ interface WaitersHeap {
   readonly outbox: Outbox;
   readonly oversize: Oversize;
   readonly transfers: { granted(size: number): Block };
-  readonly refills: { noteExhausted(capacity: number, waits: boolean): void };
+  readonly options: ResolvedOptions;
+  readonly refills: { stock(magazine: Magazine): boolean; noteExhausted(capacity: number, waits: boolean): void };
+  magazineFor(last: number): Magazine;
+  assertGiving(): void;
   notified(): void;
   keep(block: Block): void;
   outstanding(): number;
@@ -64,8 +66,38 @@ export class BudgetWaiters implements Waiting {
     return this.#forOversize.size;
   }
 
+  /**
+   * A lease of `size` bytes: at once, if `pool` has one, or when it is this request's turn.
+   * @param what the public function that was called
+   */
+  async acquire(
+    what: string,
+    size: number,
+    options: WaitOptions | undefined,
+    pool: { acquire(size: number): Lease },
+  ): Promise<Lease> {
+    const heap = this.#heap;
+    const wait = checkWaitOptions(what, options, heap.name);
+    throwIfAborted(wait.signal);
+    heap.assertGiving();
+    if (!Number.isSafeInteger(size) || size < 0) {
+      throw invalidArg(`${what}, size`, 'a safe integer from 0 (bytes)', size, heap.name);
+    }
+    if (size > heap.options.maxPooledSize) {
+      const fits = this.forOversize === 0 && heap.oversize.fits(size);
+      // One that never fits is refused by acquire().
+      if (fits || !heap.oversize.everFits(size)) return pool.acquire(size);
+      if (wait.timeout === 0) throw this.#timeout(size, 0);
+      return this.#forRoom(size, wait);
+    }
+    const magazine = heap.magazineFor(Math.max(0, size - 1));
+    if (heap.refills.stock(magazine)) return pool.acquire(size);
+    if (wait.timeout === 0) throw this.#timeout(size, 0);
+    return this.#forBudget(magazine, size, wait);
+  }
+
   /** A lease of a block of the magazine's tier, once it is this request's turn. */
-  forBudget(magazine: Magazine, size: number, limits: Limits): Promise<Lease> {
+  #forBudget(magazine: Magazine, size: number, limits: Limits): Promise<Lease> {
     let number = 0;
     const withdraw = () => {
       this.#inCore.delete(number);
@@ -87,7 +119,7 @@ export class BudgetWaiters implements Waiting {
   }
 
   /** A lease of an oversize buffer, once there is room for it and all that came before. */
-  async forRoom(size: number, limits: Limits): Promise<Lease> {
+  async #forRoom(size: number, limits: Limits): Promise<Lease> {
     if (this.forOversize >= this.#most) throw this.#full(size, this.forOversize);
     this.oversize++;
     let joined: Waiter;
@@ -126,7 +158,7 @@ export class BudgetWaiters implements Waiting {
       };
       const expired = () => {
         this.timedOut++;
-        giveUp(this.timeout(size, limits.timeout));
+        giveUp(this.#timeout(size, limits.timeout));
       };
       const aborted = (reason: unknown) => {
         this.aborted++;
@@ -185,7 +217,7 @@ export class BudgetWaiters implements Waiting {
     for (const { fail } of all) fail(reason());
   }
 
-  timeout(size: number, timeoutMs: number): SlabPoolError {
+  #timeout(size: number, timeoutMs: number): SlabPoolError {
     const { waiting } = this.#core;
     const outstanding = this.#heap.outstanding();
     const own = outstanding === 0 ? '' : `. The thread that waits holds ${outstanding} leases itself`;

@@ -1,7 +1,6 @@
 import type { Core } from '../core/core.js';
 import type { Outbox } from '../events.js';
-import type { Block } from '../lease/block.js';
-import { type Magazine, OVERSIZE } from '../lease/magazine.js';
+import { type Block, type Magazine, OVERSIZE } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import type { MappedBlocks } from './mapped-blocks.js';
 

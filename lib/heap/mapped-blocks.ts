@@ -1,8 +1,7 @@
 import type { Bytes } from '../base/runtime.js';
 import { type Core, MAX_BATCH } from '../core/core.js';
 import { internal } from '../errors.js';
-import { Block } from '../lease/block.js';
-import type { Magazine } from '../lease/magazine.js';
+import { Block, type Magazine } from '../lease/magazine.js';
 import type { Poison } from '../tracking/poison.js';
 
 const CHUNK_BITS = 9;

@@ -2,8 +2,7 @@ import type { Bytes } from '../base/runtime.js';
 import { ownMemory, takeBack } from '../core/runtime-memory.js';
 import { SlabPoolError } from '../errors.js';
 import { events, type Outbox, type OversizeEvent } from '../events.js';
-import { Block } from '../lease/block.js';
-import { Magazine, OVERSIZE } from '../lease/magazine.js';
+import { Block, Magazine, OVERSIZE } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import type { Tracker, TrackerOwner } from '../tracking/tracker.js';
 

@@ -1,7 +1,6 @@
 import { type Core, DRAINING, SLAB, STEP } from '../core/core.js';
 import type { Outbox } from '../events.js';
-import type { Block } from '../lease/block.js';
-import type { Magazine } from '../lease/magazine.js';
+import type { Block, Magazine } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import { tooMany } from '../stats/refusal.js';
 import type { Tracker } from '../tracking/tracker.js';

@@ -1,8 +1,7 @@
 import { type Cause, COLD, type Core, DRAINING, EXHAUSTED, RECLAIMED, SLAB, STEP } from '../core/core.js';
 import type { SlabPoolError } from '../errors.js';
 import { type ExhaustedEvent, events, type Outbox, type SlabCreateEvent } from '../events.js';
-import type { Block } from '../lease/block.js';
-import type { Magazine } from '../lease/magazine.js';
+import type { Block, Magazine } from '../lease/magazine.js';
 import { refusal } from '../stats/refusal.js';
 import type { Tracker } from '../tracking/tracker.js';
 import type { MappedBlocks } from './mapped-blocks.js';

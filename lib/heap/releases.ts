@@ -1,7 +1,6 @@
 import { type Core, FLUSH_REQUESTED, WAITING } from '../core/core.js';
-import type { Block } from '../lease/block.js';
 import type { EndedLease } from '../lease/ended-lease.js';
-import type { Magazine } from '../lease/magazine.js';
+import type { Block, Magazine } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import type { Poison } from '../tracking/poison.js';
 import { isTrackingProxy, type Tracker } from '../tracking/tracker.js';

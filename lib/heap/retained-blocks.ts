@@ -1,6 +1,5 @@
 import { SlabPoolError } from '../errors.js';
-import { Block } from '../lease/block.js';
-import { Magazine, type MagazineOwner, RETAINED } from '../lease/magazine.js';
+import { Block, Magazine, type MagazineOwner, RETAINED } from '../lease/magazine.js';
 
 interface Retained {
   readonly block: Block;

@@ -1,5 +1,7 @@
 import { formatDuration } from '../base/format.js';
 import type { Core } from '../core/core.js';
+import { SlabPoolError } from '../errors.js';
+import type { Outbox } from '../events.js';
 import type { Magazine } from '../lease/magazine.js';
 import type { Tracker } from '../tracking/tracker.js';
 import type { Oversize } from './oversize.js';
@@ -58,4 +60,17 @@ function sitesOf({ tracker }: LeasingHeap): string {
   for (const { site, count } of tracker.leaks.values()) counts.set(site, (counts.get(site) ?? 0) + count);
   if (counts.size === 0) return '';
   return `. Of those that are tracked: ${[...counts].map(([site, count]) => `${count} acquired at ${site}`).join('; ')}`;
+}
+
+/** @throws `ERR_SLABPOOL_LEAK` while leases or tickets of this thread are out */
+export function assertNoLeaks(heap: LeasingHeap & { readonly name: string; readonly outbox: Outbox }): void {
+  const { list, sites, details } = stillOut(heap);
+  const { outstanding, tickets } = details;
+  heap.outbox.publish();
+  if (outstanding + tickets === 0) return;
+  throw new SlabPoolError(
+    'ERR_SLABPOOL_LEAK',
+    `expected every lease to be released and every ticket to be adopted, but ${outstanding + tickets} are out: ${list}${sites}`,
+    { pool: heap.name, details: { outstanding, tickets } },
+  );
 }

@@ -1,8 +1,7 @@
 import { CLASSES, type Core, SIZES, STALE } from '../core/core.js';
 import { internal, invalidArg, SlabPoolError } from '../errors.js';
-import type { Block } from '../lease/block.js';
 import type { EndedLease } from '../lease/ended-lease.js';
-import { type Magazine, OVERSIZE } from '../lease/magazine.js';
+import { type Block, type Magazine, OVERSIZE } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import type { Poison } from '../tracking/poison.js';
 import { isTrackingProxy, type Tracker } from '../tracking/tracker.js';

@@ -1,5 +1,4 @@
 import { SlabPoolError } from '../errors.js';
-import type { Magazine } from './magazine.js';
 
 /** Who called, innermost first. */
 export interface CallStack {
@@ -41,7 +40,7 @@ export class EndedLease {
     throw this.#misuse();
   }
 
-  get magazine(): Magazine {
+  get magazine(): never {
     throw this.#misuse();
   }
 

@@ -1,8 +1,7 @@
 import type { Bytes } from '../base/runtime.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
-import type { Block } from './block.js';
 import { EndedLease } from './ended-lease.js';
-import type { MagazineOwner } from './magazine.js';
+import type { Block, MagazineOwner } from './magazine.js';
 
 /**
  * The right to use one buffer until it is released. Each acquire makes a fresh lease, so that a second release is noticed
@@ -79,7 +78,7 @@ export class Lease {
   }
 
   /**
-   * Adds to the trail of this lease if it is tracked: how far the program came with it, for `trackedLeases()` and the reports of
+   * Adds to the record of this lease if it is tracked: how far the program came with it, for `trackedLeases()` and the reports of
    * leaks. The latest 8 are kept. (Netty's `touch()`.)
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`
    */

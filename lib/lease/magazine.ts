@@ -1,10 +1,30 @@
-import type { Block } from './block.js';
+import type { Bytes } from '../base/runtime.js';
 import type { EndedLease } from './ended-lease.js';
 
 /** Size classes of magazines that are no tier's: of oversize buffers, of tracking proxies, and of proxies that several leases share. */
 export const OVERSIZE = -1;
 export const TRACKED = -2;
 export const RETAINED = -3;
+
+/** One block as this thread sees it: made at its first use here, kept until the block goes cold. */
+export class Block {
+  readonly bytes: Bytes;
+  readonly buffer: ArrayBuffer;
+  /** Bytes; `bytes.length` says 0 once the ArrayBuffer is detached. */
+  readonly capacity: number;
+  /** The block's number in the core; -1 for an oversize one. */
+  readonly index: number;
+  /** Where it is released to. */
+  readonly magazine: Magazine;
+
+  constructor(bytes: Bytes, index: number, magazine: Magazine) {
+    this.bytes = bytes;
+    this.buffer = bytes.buffer;
+    this.capacity = bytes.length;
+    this.index = index;
+    this.magazine = magazine;
+  }
+}
 
 /** What leases and magazines ask of the heap that they belong to, off the hot path. */
 export interface MagazineOwner {

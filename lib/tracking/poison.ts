@@ -1,7 +1,7 @@
 import { threadId } from 'node:worker_threads';
 import { events, type Outbox, type UseAfterReleaseEvent } from '../events.js';
-import type { Block } from '../lease/block.js';
 import type { EndedLease } from '../lease/ended-lease.js';
+import type { Block } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 
 const POISON = 0xde;

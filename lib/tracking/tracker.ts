@@ -1,9 +1,8 @@
 import { setImmediate } from 'node:timers';
 import { now } from '../base/runtime.js';
 import { events, type LeakEvent, type Outbox, type Touch } from '../events.js';
-import { Block } from '../lease/block.js';
 import { EndedLease } from '../lease/ended-lease.js';
-import { Magazine, type MagazineOwner, TRACKED } from '../lease/magazine.js';
+import { Block, Magazine, type MagazineOwner, TRACKED } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import { LeaseRecord } from './lease-record.js';
 import { RequestSizes } from './request-sizes.js';

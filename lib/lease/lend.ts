@@ -1,0 +1,41 @@
+import { SlabPoolError } from '../errors.js';
+import type { Lease } from './lease.js';
+
+/** Calls `fn` with a lease and releases that when `fn` returns, throws, or the promise that it returned settles. */
+export function lend<T>(lease: Lease, fn: (lease: Lease) => T, pool: string): T {
+  const { buffer } = lease;
+  const check = <R>(result: R) => notBorrowed(result, lease, buffer, pool);
+  let settles = false;
+  try {
+    const result = fn(lease);
+    if (!isThenable(result)) return check(result);
+    const released = Promise.resolve(result)
+      .then(check)
+      .finally(() => lease[Symbol.dispose]()) as T;
+    settles = true;
+    return released;
+  } finally {
+    if (!settles) lease[Symbol.dispose]();
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}
+
+/**
+ * What the callback of `borrow()` returns, or its promise resolves to, unless it lies in the memory that was lent: the next owner
+ * writes there. One comparison; what is hidden deeper in the result is not looked for.
+ * @param buffer the lease's, before the callback
+ * @throws `ERR_SLABPOOL_BORROWED`
+ */
+function notBorrowed<T>(result: T, lease: Lease, buffer: ArrayBuffer, pool: string): T {
+  const memory = ArrayBuffer.isView(result) ? result.buffer : result;
+  if (memory !== buffer && (lease.released || memory !== lease.buffer)) return result;
+  throw new SlabPoolError(
+    'ERR_SLABPOOL_BORROWED',
+    'borrow(size, fn): fn returned memory of its lease, which belongs to the next owner as soon as borrow() returns. Return a ' +
+      'copy: Buffer.from(lease.view()), Buffer.copyBytesFrom(view), or a string',
+    { pool },
+  );
+}
