@@ -1,4 +1,5 @@
-// npm run lint: types, TypeScript and JavaScript (biome), C++ (clang-format). --write: repairs what can be repaired.
+// npm run lint: types, TypeScript and JavaScript (biome), C++ (clang-format), comments of what is exported (typedoc). --write: repairs
+// what can be repaired.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { bin, ensureDebian, ensureNpm, node, root, run } from './run.js';
@@ -22,5 +23,6 @@ const passed = [
   node(bin.tsc, ['-p', 'tsconfig.build.json']) && node(bin.tsc, ['-p', 'tsconfig.json']),
   node(biome, ['check', '--error-on-warnings', ...(write ? ['--write'] : [])]),
   run('clang-format', write ? ['-i', ...cpp] : ['--dry-run', '--Werror', ...cpp]),
+  node(bin.typedoc, ['--emit', 'none', '--logLevel', 'Warn']),
 ];
 process.exitCode = passed.every(Boolean) ? 0 : 1;

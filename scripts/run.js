@@ -11,6 +11,7 @@ export const bin = {
   nodeGyp: 'node_modules/node-gyp/bin/node-gyp.js',
   prebuildify: 'node_modules/prebuildify/bin.js',
   tsc: 'node_modules/typescript/bin/tsc',
+  typedoc: 'node_modules/typedoc/bin/typedoc',
   vitest: 'node_modules/vitest/vitest.mjs',
 };
 

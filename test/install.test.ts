@@ -47,7 +47,10 @@ describe('P1: the packed package, installed by npm', () => {
       return [`lib/${file}`, ...['.js', '.js.map', '.d.ts', '.d.ts.map'].map((kind) => `${compiled}${kind}`)];
     });
     const expected = [
-      ...['LICENSE', 'README.md', 'package.json', 'prebuilds/manifest.json'],
+      ...['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json', 'prebuilds/manifest.json'],
+      ...filesIn(join(root, 'docs'))
+        .filter((file) => !file.startsWith('api/'))
+        .map((file) => `docs/${file}`),
       ...ofLibrary,
       ...filesIn(join(root, 'native'), '')
         .map((file) => `native/${file}`)

@@ -1,0 +1,93 @@
+// node bench/chart.js: the chart of README.md, from what `npm run bench -- steady live-set handover msgpass larson` left in bench/results/.
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+/** Columns for a doubling of the time. */
+const COLUMNS = 4;
+/** Columns for what is faster than slabpool: down to a quarter of its time. */
+const FASTER = 2 * COLUMNS;
+const NAMES = 42;
+
+/** @typedef {readonly [title: string, bench: string, label: string, contenders: Readonly<Record<string, string>>]} Group */
+
+/** @type {readonly Group[]} */
+const GROUPS = [
+  [
+    'acquire, touch, pass on, release: 4000 B',
+    'steady',
+    '4000 B, passed on',
+    {
+      'naive JS pool': 'JS pool that checks nothing',
+      'fair JS pool': 'JS pool with bounds and checks',
+      'typedarray-pool': 'typedarray-pool',
+      'native call per acquire': 'a native call per acquire',
+      'Buffer.allocUnsafe': 'Buffer.allocUnsafe',
+      'new ArrayBuffer': 'new ArrayBuffer',
+    },
+  ],
+  [
+    'the same with 1,024 buffers held, mixed sizes',
+    'live-set',
+    '1024 buffers, log-normal',
+    {
+      'naive JS pool': 'JS pool that checks nothing',
+      'fair JS pool': 'JS pool with bounds and checks',
+      'Buffer.allocUnsafe': 'Buffer.allocUnsafe',
+    },
+  ],
+  [
+    '64 KiB to a worker',
+    'handover',
+    '64 KiB',
+    {
+      'postMessage, recycled ArrayBuffers transferred there and back': 'postMessage, transferred there and back',
+      'postMessage, fresh ArrayBuffers transferred': 'postMessage, fresh ones transferred',
+    },
+  ],
+  [
+    '16 KiB through eight threads',
+    'msgpass',
+    '16 KiB',
+    { 'postMessage, recycled ArrayBuffers transferred': 'postMessage, transferred there and back' },
+  ],
+  [
+    '5,000 live buffers inherited when a thread ends',
+    'larson',
+    'log-normal sizes, median 2 KiB',
+    { 'fair JS pool, inherited by transfer': 'JS pool of each thread, transferred' },
+  ],
+];
+
+/** @returns {string} */
+export function chart() {
+  const rows = GROUPS.flatMap(([title, bench, label, contenders]) => {
+    const ratios = resultsOf(bench).results[label];
+    return [title, ...Object.entries(contenders).map(([name, shown]) => row(shown, ratioOf(ratios, name)))];
+  });
+  const { runtime, cpu } = resultsOf('steady');
+  const head = `${' '.repeat(NAMES)}${'faster'.padStart(FASTER)}|slower than slabpool, log scale`;
+  return [head, ...rows, `${runtime.split(',')[0]}, ${cpu}; time over slabpool's, side by side in one run`].join('\n');
+}
+
+/** @param {string} name @param {number} ratio */
+function row(name, ratio) {
+  const length = Math.round(Math.abs(Math.log2(ratio)) * COLUMNS);
+  const bar = '█'.repeat(length);
+  const figure = ratio >= 10 ? ratio.toFixed(0) : ratio.toPrecision(2);
+  const [left, right] = ratio < 1 ? [bar, ''] : ['', `${bar} `];
+  return `  ${name.padEnd(NAMES - 2)}${left.padStart(FASTER)}|${right}${ratio < 1 ? ' ' : ''}${figure}`;
+}
+
+/** @param {string} bench @returns {{ runtime: string, cpu: string, results: Record<string, { name: string, ratio: number }[]> }} */
+function resultsOf(bench) {
+  return JSON.parse(readFileSync(new URL(`results/node20-${bench}.json`, import.meta.url), 'utf8'));
+}
+
+/** @param {readonly { name: string, ratio: number }[] | undefined} results @param {string} contender */
+function ratioOf(results, contender) {
+  const found = results?.find(({ name }) => name === contender);
+  if (found === undefined) throw new Error(`bench/results has nothing of '${contender}'`);
+  return found.ratio;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(chart());
