@@ -43,8 +43,10 @@ const PARTS = [
 export function checkBooks(pool: BufferPool): void {
   const stats = pool.stats();
   const wrong: string[] = [];
-  const same = (what: string, left: number, right: number) => left === right || wrong.push(`${what}: ${left}, ${right}`);
-  const atLeast = (what: string, left: number, right: number) => left >= right || wrong.push(`${what}: ${left} < ${right}`);
+  const same = (what: string, left: number, right: number) =>
+    left === right || wrong.push(`${what}: ${left}, ${right}`);
+  const atLeast = (what: string, left: number, right: number) =>
+    left >= right || wrong.push(`${what}: ${left} < ${right}`);
   const sum = (numbers: readonly number[]) => numbers.reduce((total, n) => total + n, 0);
 
   for (const part of [stats, ...stats.classes]) {
