@@ -3,14 +3,11 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import { BufferPool, type Pressure, type PressureLevel } from 'slabpool';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { loadAddon } from '../dist/loader.js';
 import type { LoadedAddon } from '../dist/native-core.js';
-import { BACKENDS, checkBooks, coded, KiB, MiB } from './backends.js';
-import { run } from './child.js';
-import { Member, terminateAll } from './member.js';
+import { BACKENDS, checkBooks, heapOf, KiB, MiB } from './backends.js';
 
 const HOUR = 3_600_000;
 const LIMIT = 1000 * MiB;
@@ -25,8 +22,7 @@ beforeEach(() => {
   memoryIs('none');
 });
 
-afterEach(async () => {
-  await terminateAll();
+afterEach(() => {
   addon.setMemoryRoot('');
   rmSync(folder, { recursive: true });
   vi.restoreAllMocks();
@@ -43,6 +39,29 @@ function memoryIs(level: PressureLevel): void {
   vi.spyOn(process, 'constrainedMemory').mockReturnValue(LIMIT);
   vi.spyOn(process, 'availableMemory').mockReturnValue(LIMIT - USED[level]);
 }
+
+/** This thread's clock from now on: it stands still, but for what it is moved on. */
+function clock(): { moves: (ms: number) => void } {
+  let at = process.hrtime.bigint();
+  vi.spyOn(process.hrtime, 'bigint').mockImplementation(() => at);
+  return {
+    moves: (ms) => {
+      at += BigInt(ms) * 1_000_000n;
+    },
+  };
+}
+
+/** As the timer of the thread does. */
+const tick = (pool: BufferPool) => heapOf(pool).epochs.tick();
+
+/** A pool with short epochs and a lease out: while there is one, the janitor of the native core looks ten times a second. */
+function restless(): Disposable {
+  const pool = new BufferPool({ backend: 'native', epochMs: 1 });
+  pool.acquire(1);
+  return { [Symbol.dispose]: () => pool.close() };
+}
+/** Some looks of it. */
+const LOOKS = 250;
 
 async function until(what: () => boolean): Promise<void> {
   for (let tries = 0; tries < 1000 && !what(); tries++) await setTimeout(10);
@@ -63,13 +82,16 @@ describe.each(BACKENDS)('memory pressure on the %s core', (backend) => {
 
   test('all that is free is given back at the next look when memory is critically short', async () => {
     memoryIs('critical');
+    using _ = restless();
     const pool = new BufferPool({ backend, epochMs: HOUR });
     const lease = pool.acquire(64 * KiB);
     lease.bytes.fill(7);
     use(pool);
+    tick(pool);
     await until(() => resident(pool) === 64 * KiB);
     expect(lease.bytes.every((byte) => byte === 7)).toBe(true);
     lease.release();
+    tick(pool);
     await until(() => resident(pool) === 0);
     checkBooks(pool);
     use(pool);
@@ -77,153 +99,54 @@ describe.each(BACKENDS)('memory pressure on the %s core', (backend) => {
   });
 
   test('nothing is, when there is enough', async () => {
+    using _ = restless();
+    const { moves } = clock();
     const pool = new BufferPool({ backend, epochMs: HOUR });
     use(pool);
     const before = resident(pool);
-    await setTimeout(2200);
+    for (let second = 0; second < 5; second++) {
+      moves(1000);
+      tick(pool);
+    }
+    await setTimeout(LOOKS);
     expect(resident(pool)).toBe(before);
     pool.close();
-  });
-
-  test('epochs are a quarter as long when memory is short', async () => {
-    memoryIs('high');
-    const hurried = new BufferPool({ backend, epochMs: 400 });
-    const calm = new BufferPool({ backend, epochMs: 350, onPressure: () => 'none' });
-    use(hurried);
-    use(calm);
-    await until(() => resident(hurried) === 0);
-    expect(resident(calm)).toBeGreaterThan(0);
-    hurried.close();
-    calm.close();
-  });
-
-  test('onPressure hears of it at each tick, and once when it is over', async () => {
-    const heard: Pressure[] = [];
-    const pool = new BufferPool({
-      backend,
-      epochMs: 40,
-      onPressure: (pressure) => {
-        heard.push(pressure);
-        return 'none';
-      },
-    });
-    const lease = pool.acquire(1000);
-    await setTimeout(200);
-    expect(heard).toEqual([]);
-    memoryIs('high');
-    await until(() => heard.length >= 3);
-    expect(heard[0]).toMatchObject({ level: 'high', usedBytes: USED.high, limitBytes: LIMIT });
-    memoryIs('critical');
-    await until(() => heard.at(-1)?.level === 'critical');
-    memoryIs('none');
-    await until(() => heard.at(-1)?.level === 'none');
-    await setTimeout(200);
-    expect(heard.filter(({ level }) => level === 'none')).toHaveLength(1);
-    lease.release();
-    pool.close();
-  });
-
-  test("what onPressure returns replaces the level: 'none' keeps everything", async () => {
-    memoryIs('critical');
-    let asked = 0;
-    const pool = new BufferPool({
-      backend,
-      epochMs: HOUR,
-      onPressure: () => {
-        asked++;
-        return 'none';
-      },
-    });
-    use(pool);
-    const before = resident(pool);
-    await until(() => asked >= 2);
-    expect(resident(pool)).toBe(before);
-    expect(pool.stats().pressure.level).toBe('critical');
-    pool.close();
-  });
-
-  test("and 'critical' gives everything back, whatever the level was", async () => {
-    memoryIs('high');
-    const pool = new BufferPool({ backend, epochMs: HOUR, onPressure: () => 'critical' });
-    use(pool);
-    await until(() => resident(pool) === 0);
-    checkBooks(pool);
-    pool.close();
-  });
-
-  test('onPressure that returns nothing leaves the level as it is', async () => {
-    memoryIs('critical');
-    const pool = new BufferPool({ backend, epochMs: HOUR, onPressure: () => undefined });
-    use(pool);
-    await until(() => resident(pool) === 0);
-    pool.close();
-  });
-
-  test('onPressure may use the pool, and close it', async () => {
-    memoryIs('critical');
-    let asked = 0;
-    const pool = new BufferPool({
-      backend,
-      epochMs: 40,
-      onPressure: () => {
-        use(pool);
-        pool.trim();
-        if (++asked === 3) pool.close();
-      },
-    });
-    const lease = pool.acquire(1000);
-    await until(() => asked === 3);
-    await setTimeout(100);
-    expect(asked).toBe(3);
-    expect(() => pool.acquire(1)).toThrow(coded('ERR_SLABPOOL_CLOSED'));
-    lease.release();
-    expect(() => lease.release()).toThrow(coded('ERR_SLABPOOL_LEASE_RELEASED'));
   });
 
   test.each([
-    ['throws', "throw new Error('of the user')", 'of the user'],
-    ['returns nonsense', "return 'a lot'", "expected 'none', 'high', 'critical' or undefined"],
-    ['returns a promise', 'return Promise.resolve()', "expected 'none', 'high', 'critical' or undefined"],
-  ])('onPressure that %s is an uncaught exception, and the pool acts all the same', async (_, body, message) => {
-    memoryIs('critical');
-    const script = `
-      import { BufferPool } from 'slabpool';
-      import { loadAddon } from './dist/loader.js';
-      loadAddon().setMemoryRoot(${JSON.stringify(folder)});
-      process.constrainedMemory = () => 100;
-      process.availableMemory = () => 5;
-      const pool = new BufferPool({ backend: '${backend}', epochMs: ${HOUR}, onPressure() { ${body} } });
-      pool.releaseMany(pool.acquireMany(65536, 100));
-      const until = Date.now() + 20_000;
-      let caught = 0;
-      process.on('uncaughtException', ({ message }) => { if (caught++ === 0) console.log(message); });
-      const timer = setInterval(() => {
-        if (Date.now() < until && (caught === 0 || pool.stats().residentBytes > 0)) return;
-        clearInterval(timer);
-        console.log(pool.stats().residentBytes);
-        pool.acquire(1000).release();
-        pool.close();
-      }, 20);`;
-    const ended = await run('-', [], { execArgv: ['--input-type=module', '-e', script] });
-    expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
-    expect(ended.stdout).toContain(message);
-    expect(ended.stdout).toMatch(/\n0\n$/);
+    ['high', 100],
+    ['none', 400],
+  ] as const)('a thread whose memory is %s ends epochs of 400 ms after %i ms', (level, ms) => {
+    memoryIs(level);
+    const { moves } = clock();
+    const pool = new BufferPool({ backend, epochMs: 400, tiers: [64 * KiB] });
+    use(pool);
+    const { magazineBytes } = pool.stats();
+    expect(magazineBytes).toBeGreaterThan(0);
+    // What was used in the first epoch is flushed at the end of the second.
+    for (let epoch = 0; epoch < 2; epoch++) {
+      moves(ms - 2); // timers may be early by 1 ms
+      tick(pool);
+      expect(pool.stats().magazineBytes).toBe(magazineBytes);
+      moves(2);
+      tick(pool);
+    }
+    expect(pool.stats().magazineBytes).toBe(0);
+    pool.close();
   });
 
-  test('subscribers hear of each change of the level once', async () => {
+  test('subscribers hear of each change of the level once', () => {
     const heard: { pool: string; pressure: Pressure }[] = [];
     const listen = (message: unknown) => heard.push(message as (typeof heard)[number]);
     diagnostics.subscribe('slabpool:pressure', listen);
     try {
-      const pool = new BufferPool({ backend, name: 'watched', epochMs: 40 });
+      const pool = new BufferPool({ backend, name: 'watched', epochMs: HOUR });
       const lease = pool.acquire(1000);
-      const levels = () => heard.map(({ pressure }) => pressure.level);
-      for (const [i, level] of (['high', 'critical', 'none'] as const).entries()) {
+      for (const level of ['high', 'critical', 'none'] as const) {
         memoryIs(level);
-        await until(() => heard.length > i);
-        await setTimeout(100);
+        for (let times = 0; times < 3; times++) tick(pool);
       }
-      expect(levels()).toEqual(['high', 'critical', 'none']);
+      expect(heard.map(({ pressure }) => pressure.level)).toEqual(['high', 'critical', 'none']);
       expect(heard[0]).toEqual({ pool: 'watched', pressure: expect.objectContaining({ usedBytes: USED.high }) });
       lease.release();
       pool.close();
@@ -234,63 +157,12 @@ describe.each(BACKENDS)('memory pressure on the %s core', (backend) => {
 
   test('a pool without epochs gives nothing back, however short memory is', async () => {
     memoryIs('critical');
+    using _ = restless();
     const pool = new BufferPool({ backend, epochMs: 0 });
     use(pool);
     const before = resident(pool);
-    await setTimeout(1200);
+    await setTimeout(LOOKS);
     expect(resident(pool)).toBe(before);
-    pool.close();
-  });
-});
-
-describe('memory pressure with threads', () => {
-  test('onPressure stays in its thread, and speaks for the others', async () => {
-    memoryIs('critical');
-    let answer: PressureLevel = 'none';
-    let asked = 0;
-    const pool = new BufferPool({
-      backend: 'native',
-      epochMs: HOUR,
-      tiers: [64 * KiB],
-      onPressure: () => {
-        asked++;
-        return answer;
-      },
-    });
-    expect(pool.handle.options).not.toHaveProperty('onPressure');
-    const member = await Member.start(pool);
-    use(pool);
-    await member.call('release', await member.call('acquire', 64 * KiB, 30));
-    const before = resident(pool);
-    await until(() => asked >= 2);
-    await setTimeout(1100); // and a tick of the other thread
-    expect(resident(pool)).toBe(before);
-    answer = 'critical';
-    await until(() => resident(pool) === 0);
-    pool.close();
-  });
-
-  test('it ends with its thread: the pool decides by itself again', async () => {
-    memoryIs('critical');
-    const script = `
-      const { parentPort } = require('node:worker_threads');
-      import('slabpool').then(({ BufferPool }) => {
-        const options = { backend: 'native', epochMs: ${HOUR}, onPressure: () => 'none' };
-        const pool = (globalThis.pool = new BufferPool(options)); // not garbage
-        pool.acquire(1000);
-        parentPort.postMessage(pool.handle);
-        setInterval(() => {}, 1000);
-      });`;
-    const worker = new Worker(script, { eval: true });
-    const handle = await new Promise<BufferPool['handle']>((resolve) => worker.once('message', resolve));
-    const pool = BufferPool.attach(handle);
-    use(pool);
-    const before = resident(pool);
-    await setTimeout(2200);
-    expect(resident(pool)).toBe(before);
-    await worker.terminate();
-    // What the dead thread held rests for an epoch.
-    await until(() => resident(pool) === pool.stats().restingBytes);
     pool.close();
   });
 });
