@@ -35,16 +35,4 @@ describe.each(BACKENDS)('the process ends on the %s core', (backend) => {
     const ended = await run(fixture('workers.mjs'), [backend, ending, String(count)]);
     expect(ended).toEqual({ code: 0, signal: null, stdout: 'intact\n', stderr: '' });
   });
-
-  test('neither an idle nor a forgotten pool keeps the process alive, however it ends', async () => {
-    for (const end of ['', 'pool.close();', 'process.exit(0);', 'setTimeout(() => process.exit(0), 30);']) {
-      const script = `
-        import { BufferPool } from 'slabpool';
-        const pool = new BufferPool({ backend: '${backend}', epochMs: 1 });
-        pool.releaseMany(pool.acquireMany(65536, 1000));
-        ${end}`;
-      const ended = await run('-', [], { execArgv: ['--input-type=module', '-e', script] });
-      expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
-    }
-  });
 });

@@ -215,7 +215,3 @@ describe('top, live', () => {
     },
   );
 });
-
-test('a service keeps no process alive, also with a client that stays connected', async () => {
-  expect(await run(fixture('top-service.mjs'), ['--idle'])).toMatchObject({ code: 0, stderr: '' });
-});

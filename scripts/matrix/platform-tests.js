@@ -7,11 +7,17 @@ import { ensureNpm, root } from '../run.js';
 import { Cases, inFolder } from './cases.js';
 import { SYSTEMS } from './systems.js';
 
-const THREADS = 'threads tickets channel-threads channel-lives grants exits'.split(' ');
+const THREADS = 'members.thread tickets tickets.thread channel.thread channel-lives.thread grants.process exits.process'.split(' ');
 /** They need npm, programs of the host, or prom-client not to be there twice: by the link to node_modules and by its target. */
-const NOT_ON_WINE = 'demo doctor install metrics-example prebuild prometheus tcp-service'.split(' ');
+const NOT_ON_WINE = [
+  ...['prometheus', 'metrics.thread'],
+  ...['demo', 'doctor', 'install', 'metrics-example', 'prebuild', 'tcp-service'].map((name) => `${name}.process`),
+];
 const ALL = readdirSync(join(root, 'test')).flatMap((name) => name.match(/^(.*)\.test\.ts$/)?.[1] ?? []);
-const CORE = 'core lease budget oversize decay memory prewarm waiting drain channel backend'.split(' ');
+const CORE = [
+  ...['core', 'lease', 'budget', 'oversize', 'decay', 'memory', 'prewarm', 'waiting', 'drain', 'channel'],
+  ...['decay.thread', 'waiting.thread', 'drain.thread', 'backend.process', 'decay.process'],
+];
 /** Which files run where, by the beginnings of the names of systems and runtimes; and rolldown's binary for vitest there. */
 const PLANS = [
   { system: 'linux-x64, glibc', runtime: 'Node 20', files: [...CORE, ...THREADS], binding: 'linux-x64-gnu' },
@@ -48,7 +54,7 @@ export async function run(cases, beginning = '') {
           if (on !== runtime) continue;
           for (const file of files) {
             await cases.check(`${name}, ${on}: test/${file}.test.ts`, () => {
-              const args = ['run', '--project', 'node', '--maxWorkers=1', `--testTimeout=${SLOW}`];
+              const args = ['run', '--maxWorkers=1', `--testTimeout=${SLOW}`];
               run(['node_modules/vitest/vitest.mjs', ...args, `test/${file}.test.ts`], { env, timeout: 3 * SLOW });
             });
           }
