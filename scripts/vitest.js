@@ -15,7 +15,10 @@ export function vitest(execPath, projects, leftOut = []) {
   try {
     const report = join(folder, 'report.json');
     const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-    args.push(...projects.map((name) => `--project=${name}`), ...leftOut.map((name) => `--exclude=test/${name}.test.ts`));
+    args.push(
+      ...projects.map((name) => `--project=${name}`),
+      ...leftOut.map((name) => `--exclude=test/${name}.test.ts`),
+    );
     const ok = run(execPath, [bin.vitest, ...args]);
     const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'));
     // A suite that does not even load counts as one failure.

@@ -12,7 +12,7 @@ const HERE = /leaks\.test\.ts:\d+/;
 async function collectedUntil(done: () => boolean): Promise<void> {
   for (let i = 0; i < 200 && !done(); i++) {
     gc();
-    await setTimeout(5);
+    await setTimeout(1);
   }
   expect(done()).toBe(true);
 }
@@ -21,7 +21,7 @@ async function collectedUntil(done: () => boolean): Promise<void> {
 async function collect(): Promise<void> {
   for (let i = 0; i < 10; i++) {
     gc();
-    await setTimeout(5);
+    await setTimeout(1);
   }
 }
 

@@ -11,7 +11,7 @@ const gc = globalThis.gc as () => void;
 async function collectedUntil(done: () => boolean): Promise<void> {
   for (let i = 0; i < 200 && !done(); i++) {
     gc();
-    await setTimeout(5);
+    await setTimeout(1);
   }
   expect(done()).toBe(true);
 }
@@ -20,7 +20,7 @@ async function collectedUntil(done: () => boolean): Promise<void> {
 async function collect(): Promise<void> {
   for (let i = 0; i < 10; i++) {
     gc();
-    await setTimeout(5);
+    await setTimeout(1);
   }
 }
 

@@ -7,7 +7,8 @@ import { ensureNpm, root } from '../run.js';
 import { Cases, inFolder } from './cases.js';
 import { SYSTEMS } from './systems.js';
 
-const THREADS = 'members.thread tickets tickets.thread channel.thread channel-lives.thread grants.process exits.process'.split(' ');
+const THREADS =
+  'members.thread tickets tickets.thread channel.thread channel-lives.thread grants.process exits.process'.split(' ');
 /** They need npm, programs of the host, or prom-client not to be there twice: by the link to node_modules and by its target. */
 const NOT_ON_WINE = [
   ...['prometheus', 'metrics.thread'],
