@@ -19,7 +19,8 @@
 // From `native` on, they install what they need. `npm run test:all` runs vitest, native and all that follow but the last.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { Cases } from './matrix/cases.js';
+import { availableParallelism } from 'node:os';
+import { refreshBinaries } from './manifest.js';
 import { addonIsFresh, buildAddon, buildLibrary, root } from './run.js';
 import { installRuntimes } from './runtimes.js';
 import { vitest } from './vitest.js';
@@ -35,7 +36,8 @@ const VITEST = {
 };
 const MATRIX = ['realms', 'types', 'install', 'bundlers', 'hosts', 'platforms', 'platform-tests'];
 const SUITES = [...Object.keys(VITEST), 'unit', 'native', 'runtimes', ...MATRIX];
-const ALL = ['vitest', 'native', 'runtimes', ...MATRIX.slice(0, -1)];
+/** What takes longest first, since two of the last ones run at once. */
+const ALL = ['vitest', 'native', 'runtimes', 'platforms', 'hosts', 'bundlers', 'install', 'types', 'realms'];
 const suites = process.argv.slice(2);
 const chosen = suites.includes('--all') ? ALL : suites.length > 0 ? suites : ['fast', 'unit'];
 const unknown = chosen.find((suite) => !SUITES.includes(nameOf(suite)));
@@ -65,12 +67,11 @@ if (chosen.includes('runtimes')) {
     counts.push(vitest(execPath, /** @type {string[]} */ (VITEST['vitest']), leftOut));
   }
 }
-for (const suite of chosen.filter((name) => MATRIX.includes(nameOf(name)))) {
-  headline(suite);
-  const cases = new Cases();
-  await (await import(`./matrix/${nameOf(suite)}.js`)).run(cases, ...suite.split(':').slice(1));
-  counts.push(cases);
-}
+const matrix = chosen.filter((name) => MATRIX.includes(nameOf(name)));
+// Before any of them packs prebuilds/.
+if (matrix.some((name) => name.startsWith('platform'))) refreshBinaries();
+// Most of them use one core.
+await Promise.all(Array.from({ length: Math.min(2, availableParallelism(), matrix.length) }, runOneByOne));
 
 const passed = counts.reduce((sum, count) => sum + count.passed, 0);
 const failed = counts.reduce((sum, count) => sum + count.failed, 0);
@@ -98,20 +99,39 @@ function hasOther() {
   return fresh;
 }
 
+/** Takes suites of the matrix, and runs each in a process of its own. */
+async function runOneByOne() {
+  for (let suite = matrix.shift(); suite !== undefined; suite = matrix.shift()) {
+    counts.push(await counted(process.execPath, ['scripts/matrix/run.js', suite], `\n== ${suite} ==\n`));
+  }
+}
+
 /** @param {readonly string[]} args of native/test/run.sh @returns {Promise<Count>} */
 async function native(args) {
   if (process.platform === 'win32') {
     console.log("skipped: the core's own tests are not for Windows");
     return { passed: 0, failed: 0 };
   }
-  const child = spawn('bash', ['native/test/run.sh', ...args], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+  return counted('bash', ['native/test/run.sh', ...args]);
+}
+
+/**
+ * Runs a command that says at its end how many passed and failed.
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {string} [title] what it prints is shown at its end, below this: others run meanwhile
+ * @returns {Promise<Count>}
+ */
+async function counted(command, args, title) {
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
   const closed = once(child, 'close');
   let output = '';
-  for await (const chunk of child.stdout) {
-    process.stdout.write(chunk);
+  for await (const chunk of child.stdout.setEncoding('utf8')) {
+    if (title === undefined) process.stdout.write(chunk);
     output += chunk;
   }
   const [code] = await closed;
+  if (title !== undefined) process.stdout.write(title + output);
   const closing = [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)].pop();
   const ok = code === 0 && closing !== undefined;
   const count = { passed: Number(closing?.[1] ?? 0), failed: Number(closing?.[2] ?? 0) };

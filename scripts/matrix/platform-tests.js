@@ -2,7 +2,6 @@
 // smoke tests of all of them): what depends on the system and on the order in which threads see memory.
 import { cpSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { refreshBinaries } from '../manifest.js';
 import { ensureNpm, root } from '../run.js';
 import { Cases, inFolder } from './cases.js';
 import { SYSTEMS } from './systems.js';
@@ -43,7 +42,6 @@ const LEFT_OUT = ['.git', '.tools', '.runtimes', '.realms', 'build', 'node_modul
 
 /** @param {Cases} cases @param {string} [beginning] of the names of systems to run on */
 export async function run(cases, beginning = '') {
-  refreshBinaries();
   for (const { system, runtime, files, binding } of PLANS.filter((plan) => plan.system.startsWith(beginning))) {
     const chosen = SYSTEMS.filter(({ name }) => name.startsWith(system));
     const env = { NAPI_RS_NATIVE_LIBRARY_PATH: rolldown(binding) };
