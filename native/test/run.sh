@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Builds and runs the core's tests: native/test/run.sh [--unit] [part of the names of the tests to run]
-#   --unit  only the unit tests, without sanitizers; installs nothing
+#   --unit  only the unit tests, without sanitizers; installs nothing, and prints a line for failures alone
 # One line per test, then the count; exit code 1 if any failed. README.md says what is where.
 set -u
 cd "$(dirname "$0")"
 export out=${out:-../../build/native-test}
 programs=(plain/unit plain/stress asan/unit asan/stress asan/fuzz tsan/stress relacy/model)
+show=(cat)
 if [ "${1:-}" = --unit ]; then
   programs=(plain/unit)
+  show=(grep -v '^ok ')
   shift
 fi
 filter=("${@:1:1}")
@@ -42,7 +44,7 @@ report() {  # report <ok or FAILED> <seconds> <name>: a line as test.h prints it
 
 run() {  # run <variant>/<program>
   local log=$out/$1.log status
-  timeout 120 ${launcher[$1]:-} "$out/$1" "${1%/*}" "${filter[@]}" 2>&1 | tee "$log"
+  timeout 120 ${launcher[$1]:-} "$out/$1" "${1%/*}" "${filter[@]}" 2>&1 | tee "$log" | "${show[@]}"
   status=${PIPESTATUS[0]}
   # A crash, a time-out or a sanitizer's report outlives the test's own line.
   if [ "$status" -ne 0 ] && ! grep -q '^FAILED ' "$log"; then
