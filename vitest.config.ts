@@ -2,14 +2,11 @@ import { defineConfig } from 'vitest/config';
 
 const IN_ANY_REALM = 'test/realms/*.test.ts';
 const OTHER_POOLS = ['threads', 'vmThreads', 'vmForks'] as const;
-/** By what tests need: worker threads, or processes of their own. */
-const THREADS = 'test/*.thread.test.ts';
-const PROCESSES = 'test/*.process.test.ts';
 
-const project = (name: string, include: string[], exclude: string[] = []) => ({
+const project = (name: string, ...include: string[]) => ({
   extends: true as const,
   test: {
-    ...{ name, include, exclude },
+    ...{ name, include },
     // Some tests wait for the garbage collector; the addon is loaded the way most programs load it, on a main thread.
     pool: 'forks' as const,
     execArgv: ['--expose-gc'],
@@ -25,9 +22,10 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     projects: [
-      project('fast', ['test/*.test.ts', IN_ANY_REALM], [THREADS, PROCESSES]),
-      project('threads', [THREADS]),
-      project('processes', [PROCESSES]),
+      // By what tests need: none but this thread, worker threads, or processes of their own.
+      project('fast', 'test/+([^.]).test.ts', IN_ANY_REALM),
+      project('threads', 'test/*.thread.test.ts'),
+      project('processes', 'test/*.process.test.ts'),
       // Vitest's own pools, which are other realms.
       ...OTHER_POOLS.map((pool) => ({
         extends: true as const,
