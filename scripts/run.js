@@ -1,8 +1,9 @@
 // Runs a command of the build with its output shown, for the other scripts.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { sourceHash } from '../native/source-hash.js';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -32,10 +33,37 @@ export function node(script, args = [], options) {
   return run(process.execPath, [script, ...args], options);
 }
 
-/** Makes dist/ anew: what is left of a module that has gone would be packed. */
+/** The modules in a folder, by their files' names. @param {string} folder @param {RegExp} extension */
+function modulesIn(folder, extension) {
+  const path = join(root, folder);
+  const names = existsSync(path) ? /** @type {string[]} */ (readdirSync(path, { recursive: true })) : [];
+  return names.filter((name) => extension.test(name)).map((name) => name.replace(extension, ''));
+}
+
+/** Brings dist/ up to date; anew, if a module has come or gone: what is left of one would be tested, and packed. */
 export function buildLibrary() {
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  const [sources, built] = [modulesIn('lib', /\.ts$/), modulesIn('dist', /(?<!\.d)\.js$/)];
+  if (sources.sort().join() !== built.sort().join()) rmSync(join(root, 'dist'), { recursive: true, force: true });
   return node(bin.tsc, ['-p', 'tsconfig.build.json']);
+}
+
+/**
+ * Whether the addon that would be loaded is made from the sources as they are now.
+ * @param {boolean} [here] and was built here: a binary of the package will not do
+ */
+export function addonIsFresh(here = false) {
+  const binary = pathToFileURL(join(root, 'dist/core/binary.js'));
+  // In a process of its own: a file that is loaded cannot be replaced on Windows.
+  const script = `
+    const { addon, path } = (await import('${binary}')).loadBinary();
+    console.log(JSON.stringify({ hash: addon?.sourceHash, path }));`;
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
+  const { hash, path } = JSON.parse(stdout || '{}');
+  return hash === sourceHash() && (!here || path === join(root, 'build/Release/slabpool.node'));
+}
+
+export function buildAddon() {
+  return node(bin.nodeGyp, ['configure', 'build', '--silent', '--jobs=max']);
 }
 
 /**

@@ -1,30 +1,45 @@
-// npm test [-- SUITE[:PART] ...]: builds everything from source and runs the suites; the last line adds them up.
+// npm test [-- SUITE[:PART] ...]: builds what has changed and runs the suites; the last line adds them up. Without suites: fast and unit,
+// which is what a change needs.
 //
-//   vitest    the library, on this Node
-//   native    the core alone: unit tests, stress under sanitizers, model checking, fuzzing (native/test)
-//   runtimes  the vitest suite on other releases of Node
-//   realms    a small suite under Jest, with jsdom and in CommonJS, and with sinon's fake timers
-//   types     the declarations, with several versions of TypeScript
-//   install   the package, by several package managers
-//   bundlers  a program with a worker, bundled by each
-//   hosts     Bun, Deno, Node with restrictive flags, single executables
-//   platforms the binaries of other systems: an older glibc, musl, arm64 by QEMU, Windows by Wine; or those whose names begin with PART
+//   fast       the library, on this Node: what needs no other threads or processes
+//   threads    the library: worker threads (test/*.thread.test.ts), and vitest's own
+//   processes  the library: programs, and what takes long (test/*.process.test.ts)
+//   vitest     these three
+//   unit       the core's unit tests, if there is a compiler
+//   native     the core alone: unit tests, stress under sanitizers, model checking, fuzzing (native/test)
+//   runtimes   the library on other releases of Node: all of it on the last one, what depends on the release on the others
+//   realms     a small suite under Jest, with jsdom and in CommonJS, and with sinon's fake timers
+//   types      the declarations, with several versions of TypeScript
+//   install    the package, by several package managers
+//   bundlers   a program with a worker, bundled by each
+//   hosts      Bun, Deno, Node with restrictive flags, single executables
+//   platforms  the binaries of other systems: an older glibc, musl, arm64 by QEMU, Windows by Wine; or those whose names begin with PART
 //   platform-tests  files of the vitest suite on some of those, for an hour
 //
-// Not by default, since they download what they need: all but the first two. `npm run test:all` runs every one.
+// From `native` on, they install what they need. `npm run test:all` runs vitest, native and all that follow but the last.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { Cases } from './matrix/cases.js';
-import { bin, buildLibrary, node, root } from './run.js';
+import { availableParallelism } from 'node:os';
+import { refreshBinaries } from './manifest.js';
+import { addonIsFresh, buildAddon, buildLibrary, root } from './run.js';
 import { installRuntimes } from './runtimes.js';
 import { vitest } from './vitest.js';
 
 /** @typedef {{ passed: number, failed: number }} Count */
 
+/** Projects of vitest.config.ts. @type {Record<string, string[]>} */
+const VITEST = {
+  fast: ['fast'],
+  threads: ['threads', 'realms-*'],
+  processes: ['processes'],
+  vitest: ['fast', 'threads', 'realms-*', 'processes'],
+};
 const MATRIX = ['realms', 'types', 'install', 'bundlers', 'hosts', 'platforms', 'platform-tests'];
-const SUITES = ['vitest', 'native', 'runtimes', ...MATRIX];
+const SUITES = [...Object.keys(VITEST), 'unit', 'native', 'runtimes', ...MATRIX];
+/** What takes longest first, since two of the last ones run at once. */
+const ALL = ['vitest', 'native', 'runtimes', 'platforms', 'hosts', 'bundlers', 'install', 'types', 'realms'];
 const suites = process.argv.slice(2);
-const chosen = suites.includes('--all') ? SUITES : suites.length > 0 ? suites : ['vitest', 'native'];
+const chosen = suites.includes('--all') ? ALL : suites.length > 0 ? suites : ['fast', 'unit'];
 const unknown = chosen.find((suite) => !SUITES.includes(nameOf(suite)));
 if (unknown !== undefined) {
   console.error(`npm test: expected suites of ${SUITES.join(', ')}, got '${unknown}'`);
@@ -32,30 +47,31 @@ if (unknown !== undefined) {
 }
 
 headline('build');
-if (!buildLibrary() || !node(bin.nodeGyp, ['rebuild', '--silent'])) process.exit(1);
+if (!buildLibrary() || !(addonIsFresh(true) || buildAddon() || hasOther())) process.exit(1);
 
 /** @type {Count[]} */
 const counts = [];
-if (chosen.includes('vitest')) {
-  headline(`vitest on Node ${process.versions.node}`);
-  counts.push(vitest(process.execPath));
+for (const [name, projects] of Object.entries(VITEST)) {
+  if (!chosen.includes(name)) continue;
+  headline(`${name} on Node ${process.versions.node}`);
+  counts.push(vitest(process.execPath, projects));
 }
-if (chosen.includes('native')) {
-  headline('native core');
-  counts.push(await native());
+for (const name of ['unit', 'native']) {
+  if (!chosen.includes(name)) continue;
+  headline(`core: ${name}`);
+  counts.push(await native(name === 'unit' ? ['--unit'] : []));
 }
 if (chosen.includes('runtimes')) {
-  for (const { name, execPath } of installRuntimes()) {
+  for (const { name, execPath, leftOut } of installRuntimes()) {
     headline(`vitest on ${name}`);
-    counts.push(vitest(execPath));
+    counts.push(vitest(execPath, /** @type {string[]} */ (VITEST['vitest']), leftOut));
   }
 }
-for (const suite of chosen.filter((name) => MATRIX.includes(nameOf(name)))) {
-  headline(suite);
-  const cases = new Cases();
-  await (await import(`./matrix/${nameOf(suite)}.js`)).run(cases, ...suite.split(':').slice(1));
-  counts.push(cases);
-}
+const matrix = chosen.filter((name) => MATRIX.includes(nameOf(name)));
+// Before any of them packs prebuilds/.
+if (matrix.some((name) => name.startsWith('platform'))) refreshBinaries();
+// Most of them use one core.
+await Promise.all(Array.from({ length: Math.min(2, availableParallelism(), matrix.length) }, runOneByOne));
 
 const passed = counts.reduce((sum, count) => sum + count.passed, 0);
 const failed = counts.reduce((sum, count) => sum + count.failed, 0);
@@ -72,16 +88,50 @@ function headline(title) {
   console.log(`\n== ${title} ==`);
 }
 
-/** @returns {Promise<Count>} */
-async function native() {
-  const child = spawn('bash', ['native/test/run.sh'], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+/** Where the addon cannot be built, the package's own binary will do if it is of the same sources. */
+function hasOther() {
+  const fresh = addonIsFresh();
+  console.log(
+    fresh
+      ? 'skipped: building the addon, which needs a C++ compiler and make; the tests are of the binary in prebuilds/'
+      : 'the addon is not built, and there is no binary in prebuilds/ that is made from the sources as they are now',
+  );
+  return fresh;
+}
+
+/** Takes suites of the matrix, and runs each in a process of its own. */
+async function runOneByOne() {
+  for (let suite = matrix.shift(); suite !== undefined; suite = matrix.shift()) {
+    counts.push(await counted(process.execPath, ['scripts/matrix/run.js', suite], `\n== ${suite} ==\n`));
+  }
+}
+
+/** @param {readonly string[]} args of native/test/run.sh @returns {Promise<Count>} */
+async function native(args) {
+  if (process.platform === 'win32') {
+    console.log("skipped: the core's own tests are not for Windows");
+    return { passed: 0, failed: 0 };
+  }
+  return counted('bash', ['native/test/run.sh', ...args]);
+}
+
+/**
+ * Runs a command that says at its end how many passed and failed.
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {string} [title] what it prints is shown at its end, below this: others run meanwhile
+ * @returns {Promise<Count>}
+ */
+async function counted(command, args, title) {
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
   const closed = once(child, 'close');
   let output = '';
-  for await (const chunk of child.stdout) {
-    process.stdout.write(chunk);
+  for await (const chunk of child.stdout.setEncoding('utf8')) {
+    if (title === undefined) process.stdout.write(chunk);
     output += chunk;
   }
   const [code] = await closed;
+  if (title !== undefined) process.stdout.write(title + output);
   const closing = [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)].pop();
   const ok = code === 0 && closing !== undefined;
   const count = { passed: Number(closing?.[1] ?? 0), failed: Number(closing?.[2] ?? 0) };

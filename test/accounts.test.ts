@@ -1,12 +1,9 @@
 // stats() against the operating system, and counters that have gone far.
 import { readFileSync } from 'node:fs';
 import { BufferPool, type Lease } from 'slabpool';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Magazine } from '../dist/lease/magazine.js';
 import { BACKENDS, checkBooks, detach, heapOf, KiB, MiB } from './backends.js';
-import { Member, terminateAll } from './member.js';
-
-afterEach(terminateAll);
 
 /** Memory that the process really has, by the kernel's exact count. */
 function rss(): number {
@@ -75,16 +72,6 @@ test.skipIf(process.platform !== 'linux')(
     pool.close();
   },
 );
-
-test('what a dead worker held is resident, and rests', async () => {
-  const pool = new BufferPool({ backend: 'native', maxBytes: 64 * MiB, epochMs: 60_000, tiers: [MiB] });
-  const member = await Member.start(pool);
-  await member.call('acquire', MiB, 32);
-  await member.terminate();
-  expect(pool.stats()).toMatchObject({ residentBytes: 32 * MiB, quarantinedBytes: 32 * MiB, leasedBytes: 0 });
-  checkBooks(pool);
-  pool.close();
-});
 
 /** As if so many leases had been taken before. */
 function startAt(magazine: Magazine, acquires: number): void {

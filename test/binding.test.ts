@@ -1,44 +1,14 @@
-import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { LoadedAddon } from '../dist/core/addon.js';
 import { type Binary, loadBinary } from '../dist/core/binary.js';
 import { EXCHANGE_LENGTH, STALE } from '../dist/core/core.js';
 import { loadAddon } from '../dist/core/loader.js';
-import { fixture, run } from './child.js';
 
 const loaded = loadAddon();
 if (typeof loaded === 'string') throw new Error(loaded);
 const { Pool, Channel, exchange } = loaded;
 const onMail = () => {};
 const make = () => new Pool(onMail, Uint32Array.from([64, 4096]), 2 ** 20, 0, 0);
-
-test.each([1, 2, 3, 4])('garbage in every argument crashes nothing and spoils no books (seed %i)', async (seed) => {
-  const ended = await run(fixture('fuzz.mjs'), [String(seed), '50000'], { execArgv: ['--expose-gc'] });
-  expect(ended).toEqual({ code: 0, signal: null, stdout: 'alive\n', stderr: '' });
-});
-
-test.each([1, 2])('garbage in every argument of a channel crashes nothing either (seed %i)', async (seed) => {
-  const ended = await run(fixture('fuzz-channel.mjs'), [String(seed), '20000'], { execArgv: ['--expose-gc'] });
-  expect(ended).toEqual({ code: 0, signal: null, stdout: 'alive\n', stderr: '' });
-});
-
-describe('two copies of the addon', () => {
-  let folder: string;
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'slabpool-copies-'));
-  });
-  afterAll(() => rmSync(folder, { recursive: true }));
-
-  test('in one process have nothing in common', async () => {
-    const binary = (loadBinary() as Binary).path;
-    const copies = ['one', 'two'].map((name) => join(folder, `${name}.node`));
-    for (const copy of copies) copyFileSync(binary, copy);
-    const ended = await run(fixture('two-copies.mjs'), copies);
-    expect(ended).toEqual({ code: 0, signal: null, stdout: 'ok\n', stderr: '' });
-  });
-});
 
 describe('the binding', () => {
   test('is loaded once in a thread: the same exports, and the same exchange, for a second look', () => {

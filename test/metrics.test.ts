@@ -1,17 +1,12 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { validateMetricName } from 'prom-client';
 import { BufferPool } from 'slabpool';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type Metric, POOL_METRICS, prometheusName, TIER_METRICS } from '../dist/metrics/catalogue.js';
 import { Collection } from '../dist/metrics/collection.js';
 import { BACKENDS, KiB } from './backends.js';
-import { run } from './child.js';
 
 const ALL = [...POOL_METRICS, ...TIER_METRICS];
-const root = fileURLToPath(new URL('..', import.meta.url));
 
 describe('the table of metrics', () => {
   test('docs/metrics.md says the same', () => {
@@ -21,7 +16,7 @@ describe('the table of metrics', () => {
       const label = labels.map((label) => `\`${label}\``).join(', ');
       return `| \`slabpool.${name}\` | \`${prometheusName(metric)}\` | ${TYPES[kind]} | \`${unit}\` | ${label} | ${of} | ${help} |`;
     };
-    const docs = readFileSync(join(root, 'docs/metrics.md'), 'utf8');
+    const docs = readFileSync(new URL('../docs/metrics.md', import.meta.url), 'utf8');
     const rows = docs.split('\n').filter((row) => row.startsWith('| `slabpool.'));
     expect(rows).toEqual(ALL.map(line));
   });
@@ -185,24 +180,4 @@ describe('a collection', () => {
     }
     expect(collection.size).toBe(0);
   });
-});
-
-test('without the peers the pool itself loads, and an exporter names what is missing', async () => {
-  // As installed by somebody who wants neither.
-  const folder = mkdtempSync(join(tmpdir(), 'slabpool-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const modules = join(folder, 'node_modules');
-  for (const part of ['dist', 'package.json']) {
-    cpSync(join(root, part), join(modules, 'slabpool', part), { recursive: true });
-  }
-  const script = join(folder, 'script.mjs');
-  const load = (specifier: string) => {
-    writeFileSync(script, `import * as all from '${specifier}'; console.log(Object.keys(all).join());`);
-    return run(script, []);
-  };
-
-  expect(await load('slabpool')).toMatchObject({ code: 0, stdout: expect.stringContaining('BufferPool') });
-  const missing = (name: string) => ({ code: 1, stderr: expect.stringContaining(`Cannot find package '${name}'`) });
-  expect(await load('slabpool/prometheus')).toMatchObject(missing('prom-client'));
-  expect(await load('slabpool/opentelemetry')).toMatchObject(missing('@opentelemetry/api'));
 });

@@ -162,10 +162,9 @@ describe.each(BACKENDS)('misuse of tickets on the %s core', (backend) => {
     );
     const forged = [0, 1, 2 ** 53 - 1, ...near.flat()];
     for (let i = 0; i < 20_000; i++) forged.push(below(2 ** 21) * 2 ** 32 + below(2 ** 32));
-    for (const ticket of forged) {
-      if (!Number.isSafeInteger(ticket) || ticket < 0 || real.has(ticket)) continue;
-      expect(codeOf(() => pool.adopt(ticket)) ?? `${ticket} was adopted`).toBe('ERR_SLABPOOL_STALE_TICKET');
-    }
+    const tried = forged.filter((ticket) => Number.isSafeInteger(ticket) && ticket >= 0 && !real.has(ticket));
+    const codes = tried.map((ticket) => codeOf(() => pool.adopt(ticket)) ?? `${ticket} was adopted`);
+    expect([...new Set(codes)]).toEqual(['ERR_SLABPOOL_STALE_TICKET']);
     expect(heapOf(pool).core.checkInvariants()).toBeNull();
     pool.releaseMany(tickets.map((ticket) => pool.adopt(ticket)));
   });

@@ -1,7 +1,6 @@
 import { BufferPool, Channel, type Lease, type SlabPoolError } from 'slabpool';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BACKENDS, checkBooks, coded, detach, fill, holdsPattern, KiB, MiB } from './backends.js';
-import { Member, terminateAll } from './member.js';
 
 const SITES = /acquired at acquireHere \(.*misuse-tracked\.test\.ts.* and released at .*misuse-tracked\.test\.ts/;
 
@@ -212,8 +211,6 @@ describe.each(BACKENDS)('misuse of tracked leases on the %s core', (backend) => 
 });
 
 describe('tracked leases and channels', () => {
-  afterEach(terminateAll);
-
   test('sent and received, one by one and in many, they keep their bytes, and their senders are told', async () => {
     const pool = new BufferPool({ leakDetection: 'full', tiers: [4 * KiB] });
     const channel = new Channel(pool, { capacity: 64 });
@@ -246,19 +243,6 @@ describe('tracked leases and channels', () => {
     expect(pool.trackedLeases()).toHaveLength(3);
     pool.releaseMany(leases.slice(2));
     expect(pool.outstanding()).toBe(0);
-    pool.close();
-  });
-
-  test('they pass between threads by tickets', async () => {
-    const pool = new BufferPool({ leakDetection: 'full', tiers: [4 * KiB] });
-    const member = await Member.start(pool);
-    const ids = await member.call('acquire', 1, 10, 3);
-    const tickets = await member.call('transfer', ids);
-    const leases = tickets.map((ticket) => pool.adopt(ticket));
-    expect(pool.trackedLeases()).toHaveLength(10);
-    expect((await member.call('stats')).leaks.tracked).toBe(0);
-    pool.releaseMany(leases);
-    await member.call('close');
     pool.close();
   });
 });

@@ -1,65 +1,10 @@
 import { metrics as globalMetrics } from '@opentelemetry/api';
-import {
-  AggregationTemporality,
-  DataPointType,
-  InMemoryMetricExporter,
-  MeterProvider,
-  type MetricData,
-  PeriodicExportingMetricReader,
-} from '@opentelemetry/sdk-metrics';
+import { AggregationTemporality, DataPointType } from '@opentelemetry/sdk-metrics';
 import { BufferPool } from 'slabpool';
 import { observePoolMetrics } from 'slabpool/opentelemetry';
-import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { BACKENDS, coded, KiB, MiB } from './backends.js';
-import { Member, terminateAll } from './member.js';
-
-afterEach(terminateAll);
-
-type Attributes = Readonly<Record<string, string | number>>;
-
-/** An SDK whose collections are asked for. */
-class Sdk {
-  readonly #reader: PeriodicExportingMetricReader;
-  readonly provider: MeterProvider;
-  #data: readonly MetricData[] = [];
-
-  constructor(temporality = AggregationTemporality.CUMULATIVE) {
-    const exporter = new InMemoryMetricExporter(temporality);
-    this.#reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 2 ** 31 - 1 });
-    this.provider = new MeterProvider({ readers: [this.#reader] });
-    onTestFinished(() => this.provider.shutdown());
-  }
-
-  get meter() {
-    return this.provider.getMeter('slabpool');
-  }
-
-  async collect(): Promise<void> {
-    const { resourceMetrics, errors } = await this.#reader.collect();
-    expect(errors).toEqual([]);
-    this.#data = resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics);
-  }
-
-  metric(name: string): MetricData | undefined {
-    return this.#data.find(({ descriptor }) => descriptor.name === `slabpool.${name}`);
-  }
-
-  get names(): string[] {
-    return this.#data.map(({ descriptor }) => descriptor.name);
-  }
-
-  points(name: string, attributes: Attributes = {}): { attributes: Attributes; value: number }[] {
-    return ((this.metric(name)?.dataPoints ?? []) as { attributes: Attributes; value: number }[]).filter((point) =>
-      Object.entries(attributes).every(([key, value]) => point.attributes[`slabpool.${key}`] === value),
-    );
-  }
-
-  /** Of all points together; NaN where there are none. */
-  sum(name: string, attributes: Attributes = {}): number {
-    const points = this.points(name, attributes);
-    return points.length === 0 ? Number.NaN : points.reduce((sum, { value }) => sum + value, 0);
-  }
-}
+import { Sdk } from './sdk.js';
 
 describe.each(BACKENDS)('a pool on the %s core', (backend) => {
   test('a collection says what stats() says', async () => {
@@ -170,21 +115,6 @@ test('the meter of the global provider', async () => {
   observePoolMetrics(pool);
   await sdk.collect();
   expect(sdk.sum('memory.limit')).toBe(pool.maxBytes);
-  pool.close();
-});
-
-test('threads: what workers have out is in the figures of the exporting thread', async () => {
-  const sdk = new Sdk();
-  const pool = new BufferPool({ tiers: [64 * KiB] });
-  observePoolMetrics(pool, { meter: sdk.meter });
-  const member = await Member.start(pool);
-  await member.call('acquire', 64 * KiB, 1);
-  const stats = pool.stats();
-  await sdk.collect();
-  expect(stats.residentBytes).toBeGreaterThanOrEqual(64 * KiB);
-  expect(sdk.sum('memory.usage')).toBe(stats.residentBytes);
-  expect(sdk.sum('threads')).toBe(stats.threads.length);
-  await terminateAll();
   pool.close();
 });
 

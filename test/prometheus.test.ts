@@ -1,12 +1,9 @@
 import { Gauge, register as globalRegister, Registry } from 'prom-client';
 import { BufferPool } from 'slabpool';
 import { collectPoolMetrics } from 'slabpool/prometheus';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { BACKENDS, coded, KiB, MiB } from './backends.js';
-import { Member, terminateAll } from './member.js';
 import { Scraped } from './scraped.js';
-
-afterEach(terminateAll);
 
 const scrape = async (register: Registry) => new Scraped(await register.metrics());
 
@@ -177,26 +174,6 @@ test('a pool name of quotes, backslashes and newlines', async () => {
   expect(await register.metrics()).toContain(
     String.raw`slabpool_memory_limit_bytes{pool="a \"b\" \\ c\n{d=\"e\"}"} 268435456`,
   );
-  pool.close();
-});
-
-test('threads: what workers have out, and what they did, is in the figures of the exporting thread', async () => {
-  const register = new Registry();
-  const pool = new BufferPool({ name: 'shared', tiers: [64 * KiB] });
-  collectPoolMetrics(pool, { register });
-  const members = await Promise.all([Member.start(pool), Member.start(pool)]);
-  for (const member of members) await member.call('acquire', 64 * KiB, 1);
-  const stats = pool.stats();
-  const scraped = await scrape(register);
-  expect(stats.residentBytes).toBeGreaterThanOrEqual(2 * 64 * KiB);
-  expect(scraped.sum('slabpool_memory_resident_bytes')).toBe(stats.residentBytes);
-  expect(scraped.sum('slabpool_memory_usage_bytes')).toBe(stats.residentBytes);
-  expect(scraped.sum('slabpool_memory_usage_bytes', { state: 'leased' })).toBe(stats.leasedBytes);
-  expect(scraped.sum('slabpool_threads')).toBe(stats.threads.length);
-  const before = scraped.counters();
-  await terminateAll();
-  const after = (await scrape(register)).counters();
-  for (const [series, value] of before) expect(after.get(series), series).toBeGreaterThanOrEqual(value);
   pool.close();
 });
 

@@ -4,7 +4,6 @@ import { BufferPool } from 'slabpool';
 import { type ServeStatsOptions, serveStats } from 'slabpool/top';
 import { expect, onTestFinished, test } from 'vitest';
 import { coded } from './backends.js';
-import { fixture, run } from './child.js';
 
 async function serve(pools: Iterable<BufferPool>, options?: ServeStatsOptions) {
   const server = await serveStats(pools, options);
@@ -71,8 +70,4 @@ test('a closed server is closed', async () => {
   server.close();
   await once(server, 'close');
   expect(server.listening).toBe(false);
-});
-
-test('keeps no process alive, also with a client that stays connected', async () => {
-  expect(await run(fixture('top-service.mjs'), ['--idle'])).toMatchObject({ code: 0, stderr: '' });
 });

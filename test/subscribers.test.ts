@@ -7,6 +7,8 @@ import { BACKENDS, checkBooks, heapOf, KiB } from './backends.js';
 const THROWN = 'from a callback';
 const BLOCK = 4 * KiB;
 const LARGE = 16 * KiB;
+/** How long somebody waits in vain, in milliseconds. */
+const SOON = 10;
 
 const drains = new WeakMap<BufferPool, Promise<void>>();
 
@@ -32,7 +34,7 @@ const ACTIONS: Record<string, (pool: BufferPool, held: Lease[]) => void> = {
     } catch {}
   },
   waits: (pool) => {
-    pool.acquireAsync(LARGE, { timeout: 50 }).then(
+    pool.acquireAsync(LARGE, { timeout: SOON }).then(
       (lease) => lease.release(),
       () => {},
     );
@@ -48,15 +50,17 @@ const ACTIONS: Record<string, (pool: BufferPool, held: Lease[]) => void> = {
 
 const leak = (pool: BufferPool) => void pool.acquire(BLOCK);
 
-async function collectGarbage(): Promise<void> {
-  for (let i = 0; i < 4; i++) {
+async function collectGarbage(heard: () => boolean): Promise<void> {
+  for (let i = 0; i < 10 && !heard(); i++) {
     await new Promise(setImmediate);
     gc?.();
   }
 }
 
+type Trigger = (pool: BufferPool, held: Lease[], heard: () => boolean) => unknown;
+
 /** For each event what makes it happen: whatever it returns is a lease, a promise of one, or nothing. */
-const EVENTS: Record<string, [channel: string, trigger: (pool: BufferPool, held: Lease[]) => unknown]> = {
+const EVENTS: Record<string, [channel: string, trigger: Trigger]> = {
   'a slab for acquire()': ['slab:create', (pool) => pool.acquire(BLOCK)],
   'a slab for a size of 0': ['slab:create', (pool) => pool.acquire(0)],
   'a slab for acquireAsync()': ['slab:create', (pool) => pool.acquireAsync(BLOCK)],
@@ -82,7 +86,7 @@ const EVENTS: Record<string, [channel: string, trigger: (pool: BufferPool, held:
     (pool, held) => {
       held.push(pool.acquire(BLOCK));
       pool.acquire(BLOCK).release();
-      return pool.acquireAsync(LARGE, { timeout: 50 });
+      return pool.acquireAsync(LARGE, { timeout: SOON });
     },
   ],
   'a refusal': [
@@ -97,7 +101,7 @@ const EVENTS: Record<string, [channel: string, trigger: (pool: BufferPool, held:
     'exhausted',
     (pool, held) => {
       held.push(...pool.acquireMany(BLOCK, 4));
-      return pool.acquireAsync(BLOCK, { timeout: 50 });
+      return pool.acquireAsync(BLOCK, { timeout: SOON });
     },
   ],
   'an oversize request': ['oversize', (pool) => pool.acquire(64 * KiB)],
@@ -112,7 +116,7 @@ const EVENTS: Record<string, [channel: string, trigger: (pool: BufferPool, held:
     'oversize',
     async (pool, held) => {
       held.push(pool.acquire(100 * KiB));
-      const waits = pool.acquireAsync(64 * KiB, { timeout: 50 });
+      const waits = pool.acquireAsync(64 * KiB, { timeout: SOON });
       held.pop()?.release();
       return waits;
     },
@@ -132,18 +136,18 @@ const EVENTS: Record<string, [channel: string, trigger: (pool: BufferPool, held:
   ],
   'a leak': [
     'leak',
-    async (pool) => {
+    async (pool, _, heard) => {
       leak(pool);
-      await collectGarbage();
+      await collectGarbage(heard);
     },
   ],
   'a leak of an oversize lease that somebody waits for': [
     'leak',
-    async (pool) => {
+    async (pool, _, heard) => {
       (() => void pool.acquire(100 * KiB))();
       const waits = pool.acquireAsync(64 * KiB, { timeout: 500 });
       waits.catch(() => {}); // A subscriber may close the pool first.
-      await collectGarbage();
+      await collectGarbage(heard);
       (await waits)[Symbol.dispose]();
     },
   ],
@@ -163,7 +167,7 @@ type Callback = () => void;
 
 /** Somebody else who waits, for so long; what he gets is held. */
 const waits = (pool: BufferPool, held: Lease[]) =>
-  pool.acquireAsync(BLOCK, { timeout: 50 }).then(
+  pool.acquireAsync(BLOCK, { timeout: SOON }).then(
     (lease) => void held.push(lease),
     () => {},
   );
@@ -338,7 +342,7 @@ describe.each(BACKENDS)('C: a subscriber of the %s core', (backend) => {
       };
       diagnostics.subscribe(`slabpool:${channel}`, subscriber);
       try {
-        await endsWell(pool, held, () => trigger(pool, held));
+        await endsWell(pool, held, () => trigger(pool, held, () => calls > 0));
       } finally {
         diagnostics.unsubscribe(`slabpool:${channel}`, subscriber);
       }

@@ -72,19 +72,16 @@ function hosts(folder) {
  * native tools.
  */
 const NOT_ON_BUN = [
-  ...['abort', 'backend', 'binding', 'cli', 'debug-poison', 'demo', 'doctor', 'exits', 'grants', 'leaks', 'metrics'],
-  ...[
-    'metrics-example',
-    'misuse-tracked',
-    'oversize',
-    'page-size',
-    'prebuild',
-    'reclaim',
-    'subscribers',
-    'tcp-service',
-  ],
-  'top',
+  ...['abort', 'binding', 'binding.process', 'debug-poison', 'leaks', 'leaks.thread', 'metrics', 'metrics.process'],
+  ...['misuse-tracked', 'oversize', 'reclaim', 'subscribers'],
+  ...['backend', 'cli', 'demo', 'doctor', 'exits', 'grants', 'metrics-example', 'page-size', 'prebuild'].map(ofProcess),
+  ...['tcp-service', 'top'].map(ofProcess),
 ];
+
+/** @param {string} name */
+function ofProcess(name) {
+  return `${name}.process`;
+}
 
 /** @param {Cases} cases */
 export async function run(cases) {
@@ -102,8 +99,7 @@ export async function run(cases) {
     // Elsewhere an executable would have to be signed again.
     if (process.platform === 'linux') await executables(cases, folder);
   });
-  const options = ['--project=node', ...NOT_ON_BUN.map((name) => `--exclude=test/${name}.test.ts`)];
-  const { passed, failed } = vitest(bun, options);
+  const { passed, failed } = vitest(bun, ['fast', 'threads', 'processes'], NOT_ON_BUN);
   cases.add('Bun: the behaviour suite', passed, failed);
 }
 

@@ -2,16 +2,22 @@
 // smoke tests of all of them): what depends on the system and on the order in which threads see memory.
 import { cpSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { refreshBinaries } from '../manifest.js';
 import { ensureNpm, root } from '../run.js';
 import { Cases, inFolder } from './cases.js';
 import { SYSTEMS } from './systems.js';
 
-const THREADS = 'threads tickets channel-threads channel-lives grants exits'.split(' ');
+const THREADS =
+  'members.thread tickets tickets.thread channel.thread channel-lives.thread grants.process exits.process'.split(' ');
 /** They need npm, programs of the host, or prom-client not to be there twice: by the link to node_modules and by its target. */
-const NOT_ON_WINE = 'demo doctor install metrics-example prebuild prometheus tcp-service'.split(' ');
+const NOT_ON_WINE = [
+  ...['prometheus', 'metrics.thread'],
+  ...['demo', 'doctor', 'install', 'metrics-example', 'prebuild', 'tcp-service'].map((name) => `${name}.process`),
+];
 const ALL = readdirSync(join(root, 'test')).flatMap((name) => name.match(/^(.*)\.test\.ts$/)?.[1] ?? []);
-const CORE = 'core lease budget oversize decay memory prewarm waiting drain channel backend'.split(' ');
+const CORE = [
+  ...['core', 'lease', 'budget', 'oversize', 'decay', 'memory', 'prewarm', 'waiting', 'drain', 'channel'],
+  ...['decay.thread', 'waiting.thread', 'drain.thread', 'backend.process', 'decay.process'],
+];
 /** Which files run where, by the beginnings of the names of systems and runtimes; and rolldown's binary for vitest there. */
 const PLANS = [
   { system: 'linux-x64, glibc', runtime: 'Node 20', files: [...CORE, ...THREADS], binding: 'linux-x64-gnu' },
@@ -36,7 +42,6 @@ const LEFT_OUT = ['.git', '.tools', '.runtimes', '.realms', 'build', 'node_modul
 
 /** @param {Cases} cases @param {string} [beginning] of the names of systems to run on */
 export async function run(cases, beginning = '') {
-  refreshBinaries();
   for (const { system, runtime, files, binding } of PLANS.filter((plan) => plan.system.startsWith(beginning))) {
     const chosen = SYSTEMS.filter(({ name }) => name.startsWith(system));
     const env = { NAPI_RS_NATIVE_LIBRARY_PATH: rolldown(binding) };
@@ -48,7 +53,7 @@ export async function run(cases, beginning = '') {
           if (on !== runtime) continue;
           for (const file of files) {
             await cases.check(`${name}, ${on}: test/${file}.test.ts`, () => {
-              const args = ['run', '--project', 'node', '--maxWorkers=1', `--testTimeout=${SLOW}`];
+              const args = ['run', '--maxWorkers=1', `--testTimeout=${SLOW}`];
               run(['node_modules/vitest/vitest.mjs', ...args, `test/${file}.test.ts`], { env, timeout: 3 * SLOW });
             });
           }

@@ -2,7 +2,6 @@
 import { strict as assert } from 'node:assert';
 import { cpSync } from 'node:fs';
 import { join } from 'node:path';
-import { refreshBinaries } from '../manifest.js';
 import { root } from '../run.js';
 import { Cases, inFolder } from './cases.js';
 import { SYSTEMS } from './systems.js';
@@ -11,7 +10,6 @@ const PROGRAMS = ['smoke.mjs', 'matrix/loaded.mjs'];
 
 /** @param {Cases} cases @param {string} [beginning] of the names of those to run on */
 export async function run(cases, beginning = '') {
-  refreshBinaries();
   for (const system of SYSTEMS.filter(({ name }) => name.startsWith(beginning))) {
     await inFolder(async (folder) => {
       const installed = join(folder, 'node_modules/slabpool');

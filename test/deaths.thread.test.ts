@@ -1,8 +1,9 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { BufferPool } from 'slabpool';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { checkBooks, coded, heapOf, KiB, MiB } from './backends.js';
 import { fixture, run } from './child.js';
 import { check, stamp } from './fixtures/payload.mjs';
@@ -234,4 +235,35 @@ describe('many members', () => {
     checkBooks(pool);
     pool.close();
   });
+});
+
+test('what a dead worker held is resident, and rests', async () => {
+  const pool = new BufferPool({ backend: 'native', maxBytes: 64 * MiB, epochMs: 60_000, tiers: [MiB] });
+  const member = await Member.start(pool);
+  await member.call('acquire', MiB, 32);
+  await member.terminate();
+  expect(pool.stats()).toMatchObject({ residentBytes: 32 * MiB, quarantinedBytes: 32 * MiB, leasedBytes: 0 });
+  checkBooks(pool);
+  pool.close();
+});
+
+test('what a thread that died left behind is not taken for a write after release', async () => {
+  const events: unknown[] = [];
+  const listen = (event: unknown) => events.push(event);
+  subscribe('slabpool:use-after-release', listen);
+  onTestFinished(() => void unsubscribe('slabpool:use-after-release', listen));
+  const pool = new BufferPool({ debug: 'poison', tiers: [4 * KiB], maxBytes: 64 * KiB, epochMs: 50 });
+  const member = await Member.start(pool);
+  await member.call('acquire', 1, 8, 1);
+  await member.terminate();
+  for (let i = 0; i < 200 && pool.stats().quarantinedBytes > 0; i++) await setTimeout(10);
+  pool.releaseMany(pool.acquireMany(1, 16));
+  expect(events).toEqual([]);
+  const lease = pool.acquire(1);
+  const { bytes } = lease;
+  lease.release();
+  bytes[0] = 1;
+  pool.acquire(1).release();
+  expect(events).toHaveLength(1);
+  pool.close();
 });

@@ -1,0 +1,64 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { setTimeout } from 'node:timers/promises';
+import { BufferPool, type LeakEvent } from 'slabpool';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { KiB } from './backends.js';
+import { Member, terminateAll } from './member.js';
+
+const gc = globalThis.gc as () => void;
+
+/** Collects garbage, and lets finalizers run, until that is true. */
+async function collectedUntil(done: () => boolean): Promise<void> {
+  for (let i = 0; i < 200 && !done(); i++) {
+    gc();
+    await setTimeout(1);
+  }
+  expect(done()).toBe(true);
+}
+
+/** A few turns with collections in them, for what is not to happen. */
+async function collect(): Promise<void> {
+  for (let i = 0; i < 10; i++) {
+    gc();
+    await setTimeout(1);
+  }
+}
+
+let events: LeakEvent[];
+const listen = (event: unknown) => events.push(event as LeakEvent);
+beforeEach(() => {
+  events = [];
+  subscribe('slabpool:leak', listen);
+});
+afterEach(async () => {
+  unsubscribe('slabpool:leak', listen);
+  await terminateAll();
+});
+
+describe('leaks with threads', () => {
+  test('a worker that dies with tracked leases: no report, no crash, and its blocks come back', async () => {
+    const pool = new BufferPool({ leakDetection: 'full', tiers: [4 * KiB], epochMs: 50 });
+    const member = await Member.start(pool);
+    await member.call('acquire', 100, 20);
+    expect((await member.call('stats')).leaks).toMatchObject({ detection: 'full', tracked: 20 });
+    await member.terminate();
+    await collect();
+    expect(events).toEqual([]);
+    expect(pool.stats().leaks).toMatchObject({ tracked: 0, collected: 0 });
+    pool.close();
+  });
+
+  test('a view of a leaked lease never shows what another thread writes', async () => {
+    const pool = new BufferPool({ leakDetection: 'full', tiers: [4 * KiB], maxBytes: 16 * KiB, epochMs: 50 });
+    const member = await Member.start(pool);
+    const view = (() => pool.acquire(1).bytes.fill(7))();
+    await collectedUntil(() => pool.stats().leaks.collected === 1);
+    const ids = await member.call('acquire', 1, 3, 1);
+    await member.call('release', ids);
+    expect(view.equals(Buffer.alloc(4 * KiB, 7))).toBe(true);
+    pool.close();
+    await member.call('acquire', 1, 3, 2);
+    expect(view.equals(Buffer.alloc(4 * KiB, 7))).toBe(true);
+    await member.call('close');
+  });
+});
