@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "core/pool.h"
+#include "core/pool/pool.h"
 
 namespace {
 

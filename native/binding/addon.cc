@@ -5,8 +5,8 @@
 #include <string>
 
 #include "channel_binding.h"
-#include "core/memory.h"
-#include "core/os.h"
+#include "core/memory/pressure.h"
+#include "core/os/os.h"
 #include "environment.h"
 #include "pool_binding.h"
 

@@ -7,7 +7,7 @@
 #include <memory>
 #include <utility>
 
-#include "core/pool.h"
+#include "core/pool/pool.h"
 #include "core/registry.h"
 
 namespace slabpool {

@@ -3,7 +3,7 @@
 
 #include <napi.h>
 
-#include "core/pool.h"
+#include "core/pool/pool.h"
 #include "environment.h"
 #include "membership.h"
 #include "views.h"

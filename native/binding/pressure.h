@@ -7,7 +7,7 @@
 #include <optional>
 #include <string>
 
-#include "core/memory.h"
+#include "core/memory/pressure.h"
 
 namespace slabpool {
 

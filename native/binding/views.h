@@ -14,7 +14,7 @@
 #include <memory>
 #include <new>
 
-#include "core/pool.h"
+#include "core/pool/pool.h"
 
 namespace slabpool {
 

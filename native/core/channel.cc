@@ -1,4 +1,4 @@
-#include "channel.h"
+#include "core/channel.h"
 
 #include <bit>
 #include <new>

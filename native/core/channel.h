@@ -13,9 +13,9 @@
 #include <memory>
 #include <mutex>
 
-#include "doorbell.h"
-#include "pool.h"
-#include "ring.h"
+#include "core/pool/pool.h"
+#include "core/sync/event_count.h"
+#include "core/sync/ring.h"
 
 namespace slabpool {
 

@@ -1,4 +1,4 @@
-#include "janitor.h"
+#include "core/janitor.h"
 
 #include <algorithm>
 #include <condition_variable>
@@ -6,10 +6,10 @@
 #include <utility>
 #include <vector>
 
-#include "memory.h"
-#include "os.h"
-#include "pool.h"
-#include "steady_condition.h"
+#include "core/memory/pressure.h"
+#include "core/os/os.h"
+#include "core/os/steady_condition.h"
+#include "core/pool/pool.h"
 
 namespace slabpool {
 

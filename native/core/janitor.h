@@ -12,7 +12,7 @@
 #include <chrono>
 #include <cstdint>
 
-#include "sync.h"
+#include "core/sync/sync.h"
 
 namespace slabpool {
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "sync.h"
+#include "core/sync/sync.h"
 
 namespace slabpool {
 

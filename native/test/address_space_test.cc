@@ -1,5 +1,5 @@
 // Where pools lie: what they leave behind, and who gets their addresses next.
-#include "../core/address_space.h"
+#include "core/os/address_space.h"
 
 #include <cstdio>
 #include <set>

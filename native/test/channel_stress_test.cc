@@ -3,8 +3,8 @@
 #include <mutex>
 #include <thread>
 
-#include "../core/channel.h"
 #include "client.h"
+#include "core/channel.h"
 #include "payload.h"
 
 namespace slabpool::test {

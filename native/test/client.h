@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "../core/os.h"
-#include "../core/pool.h"
+#include "core/os/os.h"
+#include "core/pool/pool.h"
 #include "test.h"
 
 namespace slabpool::test {

@@ -1,5 +1,5 @@
 // Draining: nothing is given out any more, and everyone is told when the last block is back.
-#include "rung.h"
+#include "woken.h"
 
 namespace slabpool::test {
 namespace {

@@ -1,11 +1,11 @@
 // The janitor: pools that nobody uses give everything back by themselves, sooner where memory is short, and those that come and
 // go do not disturb it.
-#include "../core/janitor.h"
+#include "core/janitor.h"
 
 #include <thread>
 
-#include "../core/steady_condition.h"
 #include "client.h"
+#include "core/os/steady_condition.h"
 #include "files.h"
 
 namespace slabpool::test {

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <thread>
 
-#include "../core/channel.h"
+#include "core/channel.h"
 #include "full_pool.h"
 
 namespace slabpool::test {

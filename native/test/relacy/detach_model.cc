@@ -4,8 +4,8 @@
 //   block 0   out with the dead thread; the I/O that it started is not done
 //   block 1   in transit: the dead thread sent it
 //   block 2   out with another thread, which releases it meanwhile
-#include "../../core/life.h"
-#include "../../core/tagged_stack.h"
+#include "core/block/block_state.h"
+#include "core/sync/tagged_stack.h"
 #include "model.h"
 
 namespace slabpool::test {

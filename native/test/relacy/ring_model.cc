@@ -1,5 +1,5 @@
 // Ring under the model checker: two cells, so that both are overwritten within a few messages.
-#include "../../core/ring.h"
+#include "core/sync/ring.h"
 #include "model.h"
 
 namespace slabpool::test {

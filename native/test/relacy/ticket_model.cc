@@ -1,5 +1,5 @@
 // Tickets under the model checker: the life word alone publishes a block's bytes and says who adopted it.
-#include "../../core/life.h"
+#include "core/block/block_state.h"
 #include "model.h"
 
 namespace slabpool::test {

@@ -8,8 +8,8 @@
 //   newcomer the same, to the depot of a heap that is new
 //   bytes    a thread gives back budget alone, as a refill that has claimed too much
 //   epoch    block 1 is idle, and in the hands of the janitor when the waiting begins
-#include "../../core/budget.h"
-#include "../../core/tagged_stack.h"
+#include "core/pool/budget.h"
+#include "core/sync/tagged_stack.h"
 #include "model.h"
 
 namespace slabpool::test {
