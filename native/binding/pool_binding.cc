@@ -37,8 +37,6 @@ Napi::Function PoolBinding::define(Napi::Env env) {
                       InstanceAccessor<&PoolBinding::waiting>("waiting"),
                       InstanceAccessor<&PoolBinding::resident_bytes>("residentBytes"),
                       InstanceMethod<&PoolBinding::pressure>("pressure"),
-                      InstanceAccessor<&PoolBinding::pressure_override>("pressureOverride"),
-                      InstanceMethod<&PoolBinding::override_pressure>("overridePressure"),
                       InstanceMethod<&PoolBinding::check_invariants>("checkInvariants"),
                       InstanceMethod<&PoolBinding::close>("close")});
 }
@@ -75,7 +73,6 @@ PoolBinding::PoolBinding(const Napi::CallbackInfo& info)
 PoolBinding::~PoolBinding() {
   if (!pool_) return;
   napi_remove_env_cleanup_hook(Env(), &on_environment_exit, this);
-  end_override();
   pool_->set_bell(pool_.thread(), {});
   (void)napi_release_threadsafe_function(bell_, napi_tsfn_abort);
   // What ArrayBuffers are still over keeps its pages.
@@ -99,7 +96,6 @@ void PoolBinding::ring(void* bell) {
 }
 
 void PoolBinding::leave(Departure departure) {
-  end_override();
   views_.reset();
   pool_.leave(departure);
   (void)napi_release_threadsafe_function(bell_, napi_tsfn_abort);

@@ -154,14 +154,6 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // pressure(): of memory, as everybody in the process sees it.
   Napi::Value pressure(const Napi::CallbackInfo& info);
 
-  // pressureOverride: the level that the pool acts on instead, or null.
-  Napi::Value pressure_override(const Napi::CallbackInfo& info);
-
-  // overridePressure(level: PressureLevel | null): until this environment leaves the pool.
-  Napi::Value override_pressure(const Napi::CallbackInfo& info);
-
-  void end_override();
-
   // checkInvariants(): null, or what is wrong. For tests.
   Napi::Value check_invariants(const Napi::CallbackInfo& info);
 
@@ -188,7 +180,6 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Membership pool_;
   Views::Owner views_ = Views::create();
   napi_threadsafe_function bell_ = nullptr;
-  bool overrides_ = false;
 };
 
 }  // namespace slabpool

@@ -3,8 +3,8 @@
 #include <memory>
 #include <new>
 
+#include "core/memory/pressure.h"
 #include "pool_binding.h"
-#include "pressure.h"
 
 namespace slabpool {
 
@@ -106,21 +106,16 @@ Napi::Value PoolBinding::check_invariants(const Napi::CallbackInfo& info) {
   return wrong == nullptr ? info.Env().Null() : Napi::String::New(info.Env(), wrong);
 }
 
-Napi::Value PoolBinding::pressure(const Napi::CallbackInfo& info) { return to_object(info.Env(), memory::recent()); }
-
-Napi::Value PoolBinding::pressure_override(const Napi::CallbackInfo& info) {
-  return to_value(info.Env(), pool_ ? pool_->pressure_override() : std::nullopt);
-}
-
-Napi::Value PoolBinding::override_pressure(const Napi::CallbackInfo& info) {
-  const auto level = to_level(info[0]);
-  overrides_ = level.has_value();
-  if (pool_) pool_->override_pressure(level);
-  return info.Env().Undefined();
-}
-
-void PoolBinding::end_override() {
-  if (overrides_ && pool_) pool_->override_pressure(std::nullopt);
+Napi::Value PoolBinding::pressure(const Napi::CallbackInfo& info) {
+  static constexpr const char* kLevels[] = {"none", "high", "critical"};
+  static constexpr const char* kSources[] = {"none", "cgroup-v2", "cgroup-v1", "system"};
+  const Pressure pressure = memory::recent();
+  const auto object = Napi::Object::New(info.Env());
+  object.Set("source", kSources[static_cast<size_t>(pressure.source)]);
+  object.Set("level", kLevels[static_cast<size_t>(pressure.level)]);
+  object.Set("usedBytes", static_cast<double>(pressure.used_bytes));
+  object.Set("limitBytes", static_cast<double>(pressure.limit_bytes));
+  return object;
 }
 
 }  // namespace slabpool

@@ -78,9 +78,19 @@ bool Pool::has_idle() const {
   return false;
 }
 
-uint64_t Pool::trim_all(const StdSync::atomic<bool>* stop) {
-  summon_all(Summons::pressure, nullptr);
-  return trim(Cause::pressure, stop);
+void Pool::age(Aging why, const StdSync::atomic<bool>& stop) {
+  switch (why) {
+    case Aging::epoch:
+      (void)age(&stop);
+      break;
+    case Aging::trim:
+      (void)trim(Cause::trim, &stop);
+      break;
+    case Aging::pressure:
+      summon_all(Summons::pressure, nullptr);
+      (void)trim(Cause::pressure, &stop);
+      break;
+  }
 }
 
 uint64_t Pool::reclaim(uint64_t bytes) {
@@ -138,11 +148,6 @@ void Pool::shelve(Heap& heap, uint32_t c) {
       if (batch != kNoIndex) heap.classes[c].shelf.put(shelf_of(c), batch);
     });
   }
-}
-
-void Pool::override_pressure(std::optional<PressureLevel> level) {
-  override_.level.store(level ? static_cast<uint8_t>(*level) : Override::kNone, std::memory_order_relaxed);
-  if (level == PressureLevel::critical && janitor_) janitor_->look();
 }
 
 bool Pool::wake(uint32_t c) {

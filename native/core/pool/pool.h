@@ -21,7 +21,6 @@
 #include "core/block/size_class.h"
 #include "core/block/ticket.h"
 #include "core/janitor.h"
-#include "core/memory/pressure.h"
 #include "core/os/os.h"
 #include "core/os/stable_array.h"
 #include "core/pool/budget.h"
@@ -110,7 +109,7 @@ struct PoolStats {
   uint64_t drop_calls;  // of the system, for that
 };
 
-class Pool {
+class Pool : private Ageable {
  public:
   // `capacities`: strictly ascending, 1..kMaxCapacity bytes each, at most kMaxClasses. `epoch_ms`: how long the blocks
   // of a dead thread rest. `min_bytes`: what epochs leave resident. nullptr: the OS refused the address space for the metadata.
@@ -159,7 +158,7 @@ class Pool {
   void recall(uint32_t block, uint32_t generation);
 
   // From now on the janitor looks after the pool, and ages it once an epoch (0: never). By its maker, once.
-  void enroll() { janitor_.emplace(*this, epoch_ms_); }
+  void enroll() { janitor_.emplace(static_cast<Ageable&>(*this), epoch_ms_); }
   // The janitor trims the pool as soon as it can. Any thread.
   void trim_soon() {
     if (janitor_) janitor_->trim_soon();
@@ -208,15 +207,6 @@ class Pool {
   // All that is free loses its pages: two epochs at once. Returns the bytes given back to the OS. Any thread. It works slab by
   // slab, and nobody waits for it; it waits for what others have in hand, unless there is a `stop`, which ends it between two.
   uint64_t trim(Cause cause = Cause::trim, const StdSync::atomic<bool>* stop = nullptr);
-
-  // As trim(), because memory is short: by the janitor.
-  uint64_t trim_all(const StdSync::atomic<bool>* stop);
-
-  // How short memory is for this pool: what the last look said, or what the owner says instead. Any thread.
-  [[nodiscard]] PressureLevel pressure_level() const { return override_.get().value_or(memory::last().level); }
-  [[nodiscard]] std::optional<PressureLevel> pressure_override() const { return override_.get(); }
-  // Critical: the janitor acts on it at once.
-  void override_pressure(std::optional<PressureLevel> level);
 
   // One epoch: what is idle loses its pages, what is in the depots becomes idle. Returns the bytes given back to the OS. Any
   // thread; as trim().
@@ -268,6 +258,10 @@ class Pool {
   [[nodiscard]] const StdSync::atomic<uint32_t>& next_batch(uint32_t block) const { return blocks_[block].next_batch; }
 
  private:
+  // By the janitor.
+  void age(Aging why, const StdSync::atomic<bool>& stop) override;
+  [[nodiscard]] bool has_pages() const override { return budget_.used() != 0; }
+
   friend struct PoolInsides;  // of the tests: starts counters high
   class BatchBuilder;
   using ClassHeap = Heap::ClassHeap;
@@ -385,16 +379,6 @@ class Pool {
   mutable std::condition_variable step_ended_;
   uint32_t stepping_ = 0;
   uint64_t steps_ = 0;
-
-  // What a thread that has a say in it makes of the verdict on memory.
-  struct Override {
-    static constexpr uint8_t kNone = 0xff;
-    StdSync::atomic<uint8_t> level{kNone};  // relaxed throughout: says nothing of other memory
-    [[nodiscard]] std::optional<PressureLevel> get() const {
-      const uint8_t now = level.load(std::memory_order_relaxed);
-      return now == kNone ? std::nullopt : std::optional(static_cast<PressureLevel>(now));
-    }
-  } override_;
 
   std::optional<Enrollment> janitor_;
 };
