@@ -47,8 +47,8 @@ Napi::Value detach(const Napi::CallbackInfo& info) {
 }
 
 // sayFarewell(): this environment comes to its end by itself, and is not killed.
-Napi::Value say_farewell(const Napi::CallbackInfo& info) {
-  info.Env().GetInstanceData<Environment>()->departure = Departure::farewell;
+Napi::Value declare_clean_exit(const Napi::CallbackInfo& info) {
+  info.Env().GetInstanceData<Environment>()->departure = Departure::clean_exit;
   return info.Env().Undefined();
 }
 
@@ -81,7 +81,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Pool", PoolBinding::define(env));
   exports.Set("Channel", ChannelBinding::define(env));
   exports.Set("detach", Napi::Function::New<detach>(env));
-  exports.Set("sayFarewell", Napi::Function::New<say_farewell>(env));
+  exports.Set("sayFarewell", Napi::Function::New<declare_clean_exit>(env));
   exports.Set("setMemoryRoot", Napi::Function::New<set_memory_root>(env));
   exports.Set("pageSize", Napi::Function::New<page_size>(env));
   exports.Set("setPageSize", Napi::Function::New<set_page_size>(env));

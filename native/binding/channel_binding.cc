@@ -40,14 +40,14 @@ ChannelBinding::ChannelBinding(const Napi::CallbackInfo& info)
   pool_reference_ = Napi::Persistent(info[0].As<Napi::Object>());
   napi_value name;
   napi_create_string_utf8(env, "slabpool.Channel", NAPI_AUTO_LENGTH, &name);
-  if (napi_create_threadsafe_function(env, info[1], nullptr, name, 0, 1, nullptr, nullptr, nullptr, nullptr, &bell_) !=
+  if (napi_create_threadsafe_function(env, info[1], nullptr, name, 0, 1, nullptr, nullptr, nullptr, nullptr, &waker_) !=
       napi_ok) {
     depart();
     napi_throw_error(env, "NO_MEMORY", "no wake-up function to be had");
     return;
   }
-  napi_unref_threadsafe_function(env, bell_);
-  shared_->install(endpoint_, bell_);
+  napi_unref_threadsafe_function(env, waker_);
+  shared_->install(endpoint_, waker_);
   // After the function's own hook, so that this one runs first.
   napi_add_env_cleanup_hook(env, &on_environment_exit, this);
 }
@@ -88,9 +88,9 @@ void ChannelBinding::part() {
 void ChannelBinding::depart() {
   if (shared_ == nullptr) return;
   SharedChannel* shared = std::exchange(shared_, nullptr);
-  if (bell_ != nullptr) {
+  if (waker_ != nullptr) {
     shared->remove(endpoint_);
-    (void)napi_release_threadsafe_function(bell_, napi_tsfn_abort);
+    (void)napi_release_threadsafe_function(waker_, napi_tsfn_abort);
   }
   (*shared)->leave(endpoint_);
   // A wake-up may have been given to this endpoint; and the others want to know that a peer is gone.
@@ -110,7 +110,7 @@ Channel::Result ChannelBinding::give(uint32_t i, uint32_t& blocked) {
   const Message message{exchange[i], 0, {meta[0], meta[1]}};
   uint32_t rung;
   const auto result =
-      (*shared_)->try_send(pool_->membership().thread(), exchange[kClasses + i], exchange[kSizes + i], message, rung);
+      (*shared_)->try_send(pool_->membership().member(), exchange[kClasses + i], exchange[kSizes + i], message, rung);
   blocked = shared_->wake_receiver(rung);
   return result;
 }
@@ -120,7 +120,7 @@ Channel::Result ChannelBinding::take(uint32_t i) {
   Channel::Result result;
   do {
     uint32_t rung;
-    result = (*shared_)->try_receive(pool_->membership().thread(), message, rung);
+    result = (*shared_)->try_receive(pool_->membership().member(), message, rung);
     shared_->wake(rung);
   } while (result == Channel::Result::stale);
   if (result == Channel::Result::ok) {
@@ -208,12 +208,12 @@ napi_value ChannelBinding::pass_on(const HotCall& call) {
 }
 
 napi_value ChannelBinding::ref(const HotCall& call) {
-  if (shared_ != nullptr) (void)napi_ref_threadsafe_function(call.env, bell_);
+  if (shared_ != nullptr) (void)napi_ref_threadsafe_function(call.env, waker_);
   return nullptr;
 }
 
 napi_value ChannelBinding::unref(const HotCall& call) {
-  if (shared_ != nullptr) (void)napi_unref_threadsafe_function(call.env, bell_);
+  if (shared_ != nullptr) (void)napi_unref_threadsafe_function(call.env, waker_);
   return nullptr;
 }
 

@@ -84,7 +84,7 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
   Handle handle_{};
   SharedChannel* shared_ = nullptr;
   uint32_t endpoint_ = kNobody;
-  napi_threadsafe_function bell_ = nullptr;
+  napi_threadsafe_function waker_ = nullptr;
 };
 
 }  // namespace slabpool

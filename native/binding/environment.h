@@ -22,7 +22,7 @@ inline constexpr size_t kReclaimed = kStep + 1;
 
 struct Environment {
   // A thread that is killed says nothing: its tickets are then good for one more epoch.
-  Departure departure = Departure::death;
+  Departure departure = Departure::abandoned;
   // Blocks first.
   uint32_t exchange[kReclaimed + 1] = {};
   // Two for each message.

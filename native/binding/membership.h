@@ -1,4 +1,4 @@
-// Membership: what one environment has of a pool: a reference in the process's registry and an attachment.
+// Membership: what one environment has of a pool: a reference in the process's registry and an member.
 //
 // Its end gives everything back: blocks that are still held rest and are free again later, and the last membership of a
 // pool ends the pool.
@@ -20,13 +20,13 @@ class Membership {
   Membership(Membership&& other) noexcept
       : handle_(other.handle_), pool_(std::exchange(other.pool_, nullptr)), thread_(other.thread_) {}
   Membership& operator=(Membership&& other) noexcept {
-    leave(Departure::death);
+    leave(Departure::abandoned);
     handle_ = other.handle_;
     pool_ = std::exchange(other.pool_, nullptr);
     thread_ = other.thread_;
     return *this;
   }
-  ~Membership() { leave(Departure::death); }
+  ~Membership() { leave(Departure::abandoned); }
 
   // Both: nullptr, or the code of what is wrong, which JavaScript has a sentence for.
   [[nodiscard]] const char* create(std::unique_ptr<Pool> pool) {
@@ -60,7 +60,7 @@ class Membership {
 
   explicit operator bool() const { return pool_ != nullptr; }
   Pool* operator->() const { return pool_; }
-  [[nodiscard]] Attachment& thread() const { return *thread_; }
+  [[nodiscard]] Member& member() const { return *thread_; }
   [[nodiscard]] Handle handle() const { return handle_; }
 
  private:
@@ -83,7 +83,7 @@ class Membership {
 
   Handle handle_{};
   Pool* pool_ = nullptr;
-  Attachment* thread_ = nullptr;
+  Member* thread_ = nullptr;
 };
 
 }  // namespace slabpool

@@ -74,7 +74,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   napi_value flush(const HotCall& call);
 
   // report(sizeClass): of a magazine, in `exchange`: leases since the last report (low and high word), and blocks in it now.
-  Napi::Value report(const Napi::CallbackInfo& info);
+  Napi::Value publish_counters(const Napi::CallbackInfo& info);
 
   // wait(sizeClass, most): the number of a request that waits, or a negative status: no memory, or `most` wait already.
   Napi::Value wait(const Napi::CallbackInfo& info);
@@ -90,10 +90,10 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value waiting(const Napi::CallbackInfo& info);
 
   // takeSummons(): what this thread was asked to do, once.
-  Napi::Value take_summons(const Napi::CallbackInfo& info);
+  Napi::Value take_flush_request(const Napi::CallbackInfo& info);
 
   // summonOthers(what)
-  Napi::Value summon_others(const Napi::CallbackInfo& info);
+  Napi::Value request_flush(const Napi::CallbackInfo& info);
 
   // drain(), draining and drained: see Pool.
   Napi::Value drain(const Napi::CallbackInfo& info);
@@ -146,7 +146,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value threads(const Napi::CallbackInfo& info);
 
   // inTransit(): a Float64Array for each sender: its index (-1: channels), how many, the milliseconds of the oldest, 1: this thread.
-  Napi::Value in_transit(const Napi::CallbackInfo& info);
+  Napi::Value in_flight(const Napi::CallbackInfo& info);
 
   // residentBytes: what the budget is charged now.
   Napi::Value resident_bytes(const Napi::CallbackInfo& info);
@@ -179,7 +179,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Environment* const environment_;
   Membership pool_;
   Views::Owner views_ = Views::create();
-  napi_threadsafe_function bell_ = nullptr;
+  napi_threadsafe_function waker_ = nullptr;
 };
 
 }  // namespace slabpool

@@ -50,20 +50,20 @@ class SharedChannel {
 
   // By the endpoint's owner, when it joins.
   void install(uint32_t endpoint, napi_threadsafe_function bell) {
-    bells_[endpoint].function = bell;
+    wakers_[endpoint].function = bell;
     // Seq_cst, with the three below: either a ringer sees the bell gone, or remove() sees the ringer.
-    bells_[endpoint].installed.store(true, std::memory_order_seq_cst);
+    wakers_[endpoint].installed.store(true, std::memory_order_seq_cst);
   }
   // By the endpoint's owner, when it leaves: from now on nobody calls the bell. Waits for those who are at it.
   void remove(uint32_t endpoint) {
-    Bell& bell = bells_[endpoint];
+    Waker& bell = wakers_[endpoint];
     bell.installed.store(false, std::memory_order_seq_cst);
     while (bell.ringers.load(std::memory_order_seq_cst) != 0) std::this_thread::yield();
   }
   // Any thread.
   void wake(uint32_t endpoint) {
     if (endpoint == kNobody) return;
-    Bell& bell = bells_[endpoint];
+    Waker& bell = wakers_[endpoint];
     bell.ringers.fetch_add(1, std::memory_order_seq_cst);
     if (bell.installed.load(std::memory_order_seq_cst)) {
       (void)napi_call_threadsafe_function(bell.function, nullptr, napi_tsfn_nonblocking);
@@ -75,13 +75,13 @@ class SharedChannel {
   // returned.
   [[nodiscard]] uint32_t wake_receiver(uint32_t endpoint) {
     // Relaxed: written before arm(), which releases it to ring().
-    if (endpoint != kNobody && bells_[endpoint].blocked.load(std::memory_order_relaxed)) return endpoint;
+    if (endpoint != kNobody && wakers_[endpoint].blocked.load(std::memory_order_relaxed)) return endpoint;
     wake(endpoint);
     return kNobody;
   }
   // By the endpoint's owner, before it arms its bell as a receiver: whether its thread will block.
   void set_blocked(uint32_t endpoint, bool blocked) {
-    bells_[endpoint].blocked.store(blocked, std::memory_order_relaxed);
+    wakers_[endpoint].blocked.store(blocked, std::memory_order_relaxed);
   }
   void wake_all() {
     for (uint64_t endpoints = channel_->endpoints(); endpoints != 0; endpoints &= endpoints - 1) {
@@ -92,7 +92,7 @@ class SharedChannel {
  private:
   explicit SharedChannel(Handle pool_handle) : pool_handle_(pool_handle) {}
 
-  struct Bell {
+  struct Waker {
     napi_threadsafe_function function = nullptr;
     StdSync::atomic<bool> installed{false};
     StdSync::atomic<uint32_t> ringers{0};
@@ -101,7 +101,7 @@ class SharedChannel {
 
   const Handle pool_handle_;
   std::unique_ptr<Channel> channel_;
-  Bell bells_[kMaxSleepers];
+  Waker wakers_[kMaxSleepers];
 };
 
 }  // namespace slabpool

@@ -6,7 +6,7 @@
 // The end     What was accepted is received before anybody is told that the channel is closed, or that everybody else is gone:
 //             both are marks of the ring.
 // Wake-ups    `to_wake` of each call names an endpoint whose bell the call has cleared: the caller has to wake it. Who was woken
-//             and leaves something for others rings again: pass_on_*().
+//             and leaves something for others wakes again: pass_on_*().
 #pragma once
 
 #include <cstdint>
@@ -44,22 +44,21 @@ class Channel {
 
   // `message` says all but the generation; `size` of the block's bytes are used. The sender keeps the block unless the result is
   // `ok`.
-  [[nodiscard]] Result try_send(Attachment& from, uint32_t size_class, uint32_t size, Message message,
-                                uint32_t& to_wake);
+  [[nodiscard]] Result try_send(Member& from, uint32_t size_class, uint32_t size, Message message, uint32_t& to_wake);
   // With `ok`, the block is out with the receiver. When the channel is closed, it never would block: what a sender has claimed a
   // place for is received before the end is told.
-  [[nodiscard]] Result try_receive(Attachment& to, Message& message, uint32_t& to_wake);
+  [[nodiscard]] Result try_receive(Member& to, Message& message, uint32_t& to_wake);
 
   // No more sends; what is in the ring can still be received. Each endpoint has to be woken.
   void close();
   [[nodiscard]] bool closed() const { return ring_.marked(RingMark::closed); }
 
-  Doorbell<>& receivers() { return receivers_; }
-  Doorbell<>& senders() { return senders_; }
+  EventCount<>& receivers() { return receivers_; }
+  EventCount<>& senders() { return senders_; }
 
   // By who was woken: whom to wake as well, or kNobody, since one wake-up may stand for two changes.
-  [[nodiscard]] uint32_t pass_on_to_receivers() { return ring_.size() != 0 ? receivers_.ring() : kNobody; }
-  [[nodiscard]] uint32_t pass_on_to_senders() { return ring_.size() < capacity_ ? senders_.ring() : kNobody; }
+  [[nodiscard]] uint32_t pass_on_to_receivers() { return ring_.size() != 0 ? receivers_.notify() : kNobody; }
+  [[nodiscard]] uint32_t pass_on_to_senders() { return ring_.size() < capacity_ ? senders_.notify() : kNobody; }
 
   // Acquire: pairs with the releases in join() and leave(); a figure for people, and for whoever wakes all.
   [[nodiscard]] uint64_t endpoints() const { return endpoints_.load(std::memory_order_acquire); }
@@ -76,8 +75,8 @@ class Channel {
   const uint32_t capacity_;
   std::unique_ptr<Ring<Message>::Cell[]> cells_;
   Ring<Message> ring_;
-  Doorbell<> receivers_;
-  Doorbell<> senders_;
+  EventCount<> receivers_;
+  EventCount<> senders_;
   // Of who comes, goes and closes: so that the marks are those of the last of them.
   std::mutex lock_;
   StdSync::atomic<uint64_t> endpoints_{0};  // a bit for each that is taken

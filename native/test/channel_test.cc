@@ -1,4 +1,4 @@
-// Doorbell, Ring and Channel, one call after the other.
+// EventCount, Ring and Channel, one call after the other.
 #include "core/channel.h"
 
 #include "client.h"
@@ -6,28 +6,28 @@
 namespace slabpool::test {
 namespace {
 
-TEST(doorbell_names_each_armed_sleeper_once) {
-  Doorbell<> bell;
-  CHECK_EQ(bell.ring(), kNobody);
-  for (const uint32_t sleeper : {63u, 0u, 17u}) bell.arm(sleeper);
-  bell.arm(17);  // once more is no more
-  CHECK_EQ(bell.ring(), 0u);
-  CHECK_EQ(bell.ring(), 17u);
-  CHECK_EQ(bell.ring(), 63u);
-  CHECK_EQ(bell.ring(), kNobody);
+TEST(event_count_names_each_armed_sleeper_once) {
+  EventCount<> events;
+  CHECK_EQ(events.notify(), kNobody);
+  for (const uint32_t sleeper : {63u, 0u, 17u}) events.arm(sleeper);
+  events.arm(17);  // once more is no more
+  CHECK_EQ(events.notify(), 0u);
+  CHECK_EQ(events.notify(), 17u);
+  CHECK_EQ(events.notify(), 63u);
+  CHECK_EQ(events.notify(), kNobody);
 }
 
 TEST(disarm_tells_whether_a_wake_up_is_under_way) {
-  Doorbell<> bell;
-  CHECK(!bell.disarm(5));
-  bell.arm(5);
-  bell.arm(6);
-  CHECK(bell.disarm(5));
-  CHECK(!bell.disarm(5));
-  CHECK_EQ(bell.ring(), 6u);
-  CHECK(!bell.disarm(6));
-  bell.arm(6);  // anew
-  CHECK_EQ(bell.ring(), 6u);
+  EventCount<> events;
+  CHECK(!events.disarm(5));
+  events.arm(5);
+  events.arm(6);
+  CHECK(events.disarm(5));
+  CHECK(!events.disarm(5));
+  CHECK_EQ(events.notify(), 6u);
+  CHECK(!events.disarm(6));
+  events.arm(6);  // anew
+  CHECK_EQ(events.notify(), 6u);
 }
 
 TEST(ring_is_first_in_first_out_over_many_laps) {
@@ -82,9 +82,9 @@ struct Link {
   uint32_t to_wake = 0;
 
   Channel::Result send(uint32_t block, double a = 0, double b = 0) {
-    return channel->try_send(*sender.thread, 0, block + 100, {block, 0, {a, b}}, to_wake);
+    return channel->try_send(*sender.member, 0, block + 100, {block, 0, {a, b}}, to_wake);
   }
-  Channel::Result receive(Message& message) { return channel->try_receive(*receiver.thread, message, to_wake); }
+  Channel::Result receive(Message& message) { return channel->try_receive(*receiver.member, message, to_wake); }
 };
 
 TEST(channel_delivers_blocks_bytes_and_meta_in_order) {
@@ -98,14 +98,14 @@ TEST(channel_delivers_blocks_bytes_and_meta_in_order) {
       CHECK_EQ(link.to_wake, kNobody);
     }
     CHECK_EQ(link.channel->size(), uint64_t{3});
-    CHECK_EQ(link.pool->stats(0).transit, uint64_t{3});
+    CHECK_EQ(link.pool->stats(0).in_flight, uint64_t{3});
     CHECK_SOUND(*link.pool);
     for (uint32_t i = 0; i < 3; ++i) {
       CHECK_EQ(link.receive(message), Channel::Result::ok);
       CHECK_EQ(message.block, link.blocks[i]);
       CHECK(message.meta[0] == i && message.meta[1] == -0.5 * i);
       CHECK_EQ(link.pool->size_of(message.block), message.block + 100);
-      CHECK(link.pool->holds(*link.receiver.thread, 0, message.block));
+      CHECK(link.pool->holds(*link.receiver.member, 0, message.block));
       CHECK(all_bytes_are(link.pool->address(message.block), 4096, static_cast<char>('a' + i)));
       CHECK_EQ(link.sender.adopt(message.block, link.receiver.transfer(0, message.block)), Status::ok);
     }
@@ -118,8 +118,8 @@ TEST(send_to_a_full_channel_leaves_the_block_with_the_sender) {
   for (uint32_t i = 0; i < 4; ++i) CHECK_EQ(link.send(link.blocks[i]), Channel::Result::ok);
   for (int again = 0; again < 3; ++again) {
     CHECK_EQ(link.send(link.blocks[4]), Channel::Result::would_block);
-    CHECK(link.pool->holds(*link.sender.thread, 0, link.blocks[4]));
-    CHECK_EQ(link.pool->stats(0).transit, uint64_t{4});
+    CHECK(link.pool->holds(*link.sender.member, 0, link.blocks[4]));
+    CHECK_EQ(link.pool->stats(0).in_flight, uint64_t{4});
     CHECK_SOUND(*link.pool);
   }
   Message message{};
@@ -145,7 +145,7 @@ TEST(closed_channel_can_be_emptied_and_not_filled) {
   CHECK_EQ(link.send(link.blocks[1]), Channel::Result::ok);
   link.channel->close();
   CHECK_EQ(link.send(link.blocks[2]), Channel::Result::closed);
-  CHECK(link.pool->holds(*link.sender.thread, 0, link.blocks[2]));
+  CHECK(link.pool->holds(*link.sender.member, 0, link.blocks[2]));
   Message message{};
   for (uint32_t i = 0; i < 2; ++i) {
     CHECK_EQ(link.receive(message), Channel::Result::ok);
@@ -165,7 +165,7 @@ TEST(endpoint_that_is_left_alone_is_told_unless_the_channel_is_held_open) {
     const uint32_t second = link.channel->join();
     link.channel->leave(second);
     CHECK_EQ(link.send(link.blocks[1]), alone);
-    CHECK_EQ(link.pool->holds(*link.sender.thread, 0, link.blocks[1]), !holds);
+    CHECK_EQ(link.pool->holds(*link.sender.member, 0, link.blocks[1]), !holds);
     CHECK_EQ(link.receive(message), Channel::Result::ok);
     if (holds) CHECK_EQ(link.receive(message), Channel::Result::ok);
     CHECK_EQ(link.receive(message), holds ? Channel::Result::would_block : Channel::Result::alone);
@@ -246,7 +246,7 @@ TEST(blocks_in_a_channel_that_ends_are_not_lost) {
   Link link;
   for (uint32_t i = 0; i < 3; ++i) CHECK_EQ(link.send(link.blocks[i]), Channel::Result::ok);
   link.channel.reset();
-  CHECK_EQ(link.pool->stats(0).transit, uint64_t{0});
+  CHECK_EQ(link.pool->stats(0).in_flight, uint64_t{0});
   link.sender.detach();
   link.pool->age();
   link.pool->age();

@@ -32,7 +32,7 @@ TEST(rest_is_not_cut_short_by_aging_beside_a_death) {
   }
   done = true;
   ager.join();
-  CHECK_EQ(pool->stats(0).resting, died);
+  CHECK_EQ(pool->stats(0).quarantined, died);
   CHECK_SOUND(*pool);
 }
 
@@ -51,7 +51,7 @@ TEST(figure_of_resting_blocks_never_falls_below_zero) {
     while (!done.load()) pool->age();
   });
   std::thread reader([&] {
-    while (!done.load()) CHECK(pool->stats(0).resting <= UINT32_MAX);
+    while (!done.load()) CHECK(pool->stats(0).quarantined <= UINT32_MAX);
   });
   std::vector<std::thread> mortals;
   for (int t = 0; t < 3; ++t) {

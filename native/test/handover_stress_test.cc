@@ -17,7 +17,7 @@ struct Ticket {
 };
 
 // As postMessage: each ticket to whoever asks first, with all that its sender did before.
-class Mailbox {
+class Notifications {
  public:
   void post(const Ticket& ticket) {
     const std::lock_guard lock(mutex_);
@@ -64,8 +64,8 @@ class HandOver {
         pool_->age();
         for (uint32_t c = 0; c < pool_->class_count(); ++c) {
           const ClassStats s = pool_->stats(c);
-          CHECK(s.out <= UINT32_MAX && s.transit <= UINT32_MAX);  // behind the times, but never below zero
-          CHECK(s.resting <= UINT32_MAX);
+          CHECK(s.held <= UINT32_MAX && s.in_flight <= UINT32_MAX);  // behind the times, but never below zero
+          CHECK(s.quarantined <= UINT32_MAX);
         }
       }
     });
@@ -117,7 +117,7 @@ class HandOver {
   // False: its sender has died, and an epoch has passed.
   bool adopt(Client& client, const Ticket& ticket) {
     const Status status = client.adopt(ticket.block, ticket.generation);
-    CHECK(status == Status::ok || (status == Status::stale && load_.departure == Departure::death));
+    CHECK(status == Status::ok || (status == Status::stale && load_.departure == Departure::abandoned));
     return status == Status::ok;
   }
 
@@ -166,25 +166,25 @@ class HandOver {
     CHECK_SOUND(*pool_);
     for (uint32_t c = 0; c < pool_->class_count(); ++c) {
       const ClassStats s = pool_->stats(c);
-      CHECK_EQ(s.out + s.transit + s.resting + s.resident, uint64_t{0});
+      CHECK_EQ(s.held + s.in_flight + s.quarantined + s.resident, uint64_t{0});
     }
     CHECK_EQ(pool_->budget().used(), uint64_t{0});
   }
 
   const Load load_;
   const std::unique_ptr<Pool> pool_;
-  Mailbox mail_;
+  Notifications mail_;
   std::atomic<bool> done_{false};
 };
 
-TEST(tickets_between_four_threads_on_a_roomy_budget) { HandOver({4, 64 * kMiB, 0, 1, Departure::farewell}).run(); }
+TEST(tickets_between_four_threads_on_a_roomy_budget) { HandOver({4, 64 * kMiB, 0, 1, Departure::clean_exit}).run(); }
 
 TEST(tickets_between_eight_threads_that_die_on_a_tight_budget) {
-  HandOver({8, 4 * kMiB, 0, 40, Departure::death}).run();
+  HandOver({8, 4 * kMiB, 0, 40, Departure::abandoned}).run();
 }
 
 TEST(tickets_between_four_threads_that_leave_blocks_behind_for_5_ms) {
-  HandOver({4, 16 * kMiB, 5, 40, Departure::farewell}).run();
+  HandOver({4, 16 * kMiB, 5, 40, Departure::clean_exit}).run();
 }
 
 // The ticket itself carries no order here, so that ThreadSanitizer sees whether the life word publishes the bytes.
@@ -219,7 +219,7 @@ TEST(bytes_come_with_the_ticket_even_if_nothing_else_orders_them) {
   }
   sender.join();
   CHECK_SOUND(*pool);
-  CHECK_EQ(pool->stats(0).out + pool->stats(0).transit, uint64_t{0});
+  CHECK_EQ(pool->stats(0).held + pool->stats(0).in_flight, uint64_t{0});
 }
 
 }  // namespace

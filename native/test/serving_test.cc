@@ -50,9 +50,9 @@ TEST(rest_of_a_dead_thread_that_takes_no_time_serves_at_once) {
 TEST(rest_that_is_over_serves_with_the_next_age_trim_flush_or_recall) {
   const auto age = [](Full& f) { (void)f.pool->age(); };
   const auto trim = [](Full& f) { (void)f.pool->trim(); };
-  const auto flush = [](Full& f) { CHECK_EQ(f.pool->flush(*f.second.thread, 0, nullptr, 0), Status::ok); };
+  const auto flush = [](Full& f) { CHECK_EQ(f.pool->flush(*f.second.member, 0, nullptr, 0), Status::ok); };
   const auto recall = [](Full& f) { f.pool->recall(f.held[0], 0); };
-  const auto retire = [](Full& f) { CHECK_EQ(f.pool->retire(*f.second.thread, 0, f.held[0]), Status::not_held); };
+  const auto retire = [](Full& f) { CHECK_EQ(f.pool->retire(*f.second.member, 0, f.held[0]), Status::not_held); };
   struct Case {
     void (*poke)(Full&);
     bool serves;
@@ -100,7 +100,7 @@ TEST(channel_that_ends_serves_with_what_was_in_it) {
   (void)channel->join();
   uint32_t to_wake;
   for (const uint32_t b : f.held) {
-    CHECK(channel->try_send(*f.holder.thread, 0, 0, {b, 0, {}}, to_wake) == Channel::Result::ok);
+    CHECK(channel->try_send(*f.holder.member, 0, 0, {b, 0, {}}, to_wake) == Channel::Result::ok);
   }
   const uint64_t number = f.first.wait(2);
   CHECK(f.first.collect().empty());
@@ -112,7 +112,7 @@ TEST(channel_that_ends_serves_with_what_was_in_it) {
 TEST(retired_block_serves_nobody) {
   Full f;
   (void)f.first.wait(0);
-  CHECK_EQ(f.pool->retire(*f.holder.thread, 0, f.held[0]), Status::ok);
+  CHECK_EQ(f.pool->retire(*f.holder.member, 0, f.held[0]), Status::ok);
   CHECK(f.first.collect().empty());
   f.held.erase(f.held.begin());
   f.release();
@@ -145,7 +145,7 @@ struct Pinned {
   Blocks take_past() {
     Blocks past;
     uint32_t batch[kMaxBatch];
-    for (RefillResult result; (result = pool->refill(*small.thread, 0, batch)).status == Status::ok;) {
+    for (RefillResult result; (result = pool->refill(*small.member, 0, batch)).status == Status::ok;) {
       CHECK_EQ(result.count, 1u);
       past.push_back(batch[0]);
     }

@@ -15,34 +15,34 @@ ClassStats Pool::stats(uint32_t c) const {
   stats.resident = totals.resident.load(std::memory_order_relaxed);
   stats.retired = totals.retired.load(std::memory_order_relaxed);
   stats.slabs = totals.slabs.load(std::memory_order_relaxed);
-  stats.resting = totals.resting.load(std::memory_order_relaxed);
+  stats.quarantined = totals.quarantined.load(std::memory_order_relaxed);
   stats.idle = totals.idle.load(std::memory_order_relaxed);
   stats.resident_bytes = totals.resident_pages.load(std::memory_order_relaxed) * classes_[c].page;
   stats.pinned_bytes = stats.resident_bytes - std::min(stats.resident_bytes, stats.resident * classes_[c].stride);
   stats.peak_resident_bytes = totals.peak_resident_pages.get() * classes_[c].page;
   // What a block does later is read first, so that no difference falls below zero.
   uint64_t taken = 0, returned = 0, sent = 0, adopted = 0;
-  const uint32_t attachments = attachment_count();
-  for (uint32_t a = 0; a < attachments; ++a) {
-    if (const Attachment* thread = attachment_at(a)) returned += thread->classes[c].returned.get();
+  const uint32_t members = member_count();
+  for (uint32_t a = 0; a < members; ++a) {
+    if (const Member* member = member_at(a)) returned += member->classes[c].returned.get();
   }
-  for (uint32_t a = 0; a < attachments; ++a) {
-    if (const Attachment* thread = attachment_at(a)) adopted += thread->classes[c].adopted.get();
+  for (uint32_t a = 0; a < members; ++a) {
+    if (const Member* member = member_at(a)) adopted += member->classes[c].adopted.get();
   }
-  for (uint32_t a = 0; a < attachments; ++a) {
-    if (const Attachment* thread = attachment_at(a)) sent += thread->classes[c].sent.get();
+  for (uint32_t a = 0; a < members; ++a) {
+    if (const Member* member = member_at(a)) sent += member->classes[c].sent.get();
   }
-  for (uint32_t a = 0; a < attachments; ++a) {
-    const Attachment* thread = attachment_at(a);
-    if (thread == nullptr) continue;
-    taken += thread->classes[c].taken.get();
-    for (size_t step = 0; step < kSteps; ++step) stats.refills[step] += thread->classes[c].refills[step].get();
-    stats.acquires += thread->classes[c].acquires.get();
-    stats.cached += thread->classes[c].cached.load(std::memory_order_relaxed);
+  for (uint32_t a = 0; a < members; ++a) {
+    const Member* member = member_at(a);
+    if (member == nullptr) continue;
+    taken += member->classes[c].taken.get();
+    for (size_t step = 0; step < kSteps; ++step) stats.refills[step] += member->classes[c].refills[step].get();
+    stats.acquires += member->classes[c].acquires.get();
+    stats.cached += member->classes[c].cached.load(std::memory_order_relaxed);
   }
-  stats.out = taken - std::min(taken, returned + sent - std::min(sent, adopted));
+  stats.held = taken - std::min(taken, returned + sent - std::min(sent, adopted));
   adopted += totals.recalled.load(std::memory_order_relaxed);
-  stats.transit = sent - std::min(sent, adopted);
+  stats.in_flight = sent - std::min(sent, adopted);
   return stats;
 }
 
@@ -61,21 +61,21 @@ PoolStats Pool::stats() const {
 }
 
 bool Pool::stats(uint32_t index, ThreadStats& stats) const {
-  const Attachment* thread = attachment_at(index);
+  const Member* member = member_at(index);
   {
     const std::lock_guard lock(queue_.lock);
-    if (thread == queue_.thread) return false;
+    if (member == queue_.member) return false;
   }
-  if (thread == nullptr || (attached_[index / 64].load(std::memory_order_relaxed) >> index % 64 & 1) == 0) return false;
+  if (member == nullptr || (attached_[index / 64].load(std::memory_order_relaxed) >> index % 64 & 1) == 0) return false;
   stats = {};
   stats.index = index;
   for (uint32_t c = 0; c < class_count_; ++c) {
-    const Attachment::ClassCounters& k = thread->classes[c];
+    const Member::ClassCounters& k = member->classes[c];
     const uint64_t gone = k.returned.get() + k.sent.get();  // read first: see above
-    const uint64_t out = k.taken.get() + k.adopted.get() - gone;
-    const uint64_t cached = std::min<uint64_t>(k.cached.load(std::memory_order_relaxed), out);
-    stats.out += out;
-    stats.out_bytes += out * classes_[c].stride;
+    const uint64_t held = k.taken.get() + k.adopted.get() - gone;
+    const uint64_t cached = std::min<uint64_t>(k.cached.load(std::memory_order_relaxed), held);
+    stats.held += held;
+    stats.held_bytes += held * classes_[c].stride;
     stats.cached += cached;
     stats.cached_bytes += cached * classes_[c].stride;
     stats.acquires += k.acquires.get();
@@ -94,7 +94,7 @@ const char* Pool::check_invariants() const {
   if (!seen) return "no memory to walk with";
 
   struct Found {
-    uint64_t cold, free, idle, out, transit, resting, retired, resident_pages;
+    uint64_t cold, free, idle, held, in_flight, quarantined, retired, resident_pages;
   };
   const std::unique_ptr<Found[]> found(new (std::nothrow) Found[class_count_]{});
   if (!found) return "no memory to walk with";
@@ -109,7 +109,7 @@ const char* Pool::check_invariants() const {
         if (seen[b]) return "a block is in two places";
         seen[b] = true;
         ++size;
-        if (blocks_[b].life.get().state != state) return "a block's state is not that of the stack it is in";
+        if (blocks_[b].state.get().state != state) return "a block's state is not that of the stack it is in";
         const Slab& slab = slabs_[blocks_[b].slab];
         if (slab.size_class != c) return "a block is in another class's stack";
         if (slab.home != heap.index) return "a block is away from its home heap";
@@ -129,7 +129,7 @@ const char* Pool::check_invariants() const {
     for (uint32_t c = 0; c < class_count_; ++c) {
       const ClassHeap& k = heap->classes[c];
       if (const char* wrong = walk(k.depot, *heap, c, BlockState::free, found[c].free)) return wrong;
-      if (const char* wrong = walk(k.resting, *heap, c, BlockState::resting, found[c].resting)) return wrong;
+      if (const char* wrong = walk(k.quarantine, *heap, c, BlockState::quarantined, found[c].quarantined)) return wrong;
     }
   }
 
@@ -141,7 +141,7 @@ const char* Pool::check_invariants() const {
     if (slab.in_hand) return "a slab was left in somebody's hand";
     for (uint32_t at = 0; at < k.slab_blocks; ++at) {
       const uint32_t b = slab.first_block + at;
-      const BlockState state = blocks_[b].life.get().state;
+      const BlockState state = blocks_[b].state.get().state;
       const bool idle = slab.idle.has(at);
       const bool cold = slab.cold.has(at);
       if (idle && cold) return "a block is in two places";
@@ -157,23 +157,23 @@ const char* Pool::check_invariants() const {
 
   for (uint32_t b = 0; b < blocks; ++b) {
     if (seen[b]) continue;
-    const Life life = blocks_[b].life.get();
+    const BlockStateWord word = blocks_[b].state.get();
     Found& of_class = found[class_of(b)];
-    switch (life.state) {
-      case BlockState::out:
-        if ((attached_[life.owner / 64].load(std::memory_order_relaxed) >> life.owner % 64 & 1) == 0) {
-          return "a block is out with a thread that is gone";
+    switch (word.state) {
+      case BlockState::held:
+        if ((attached_[word.owner / 64].load(std::memory_order_relaxed) >> word.owner % 64 & 1) == 0) {
+          return "a block is held by a member that is gone";
         }
-        of_class.out++;
+        of_class.held++;
         break;
-      case BlockState::transit:
-        of_class.transit++;
+      case BlockState::in_flight:
+        of_class.in_flight++;
         break;
       case BlockState::retired:
         of_class.retired++;
         break;
       default:
-        return "a free or resting block is nowhere";
+        return "a free or quarantined block is nowhere";
     }
   }
 
@@ -181,12 +181,12 @@ const char* Pool::check_invariants() const {
   for (uint32_t c = 0; c < class_count_; ++c) {
     const ClassStats s = stats(c);
     const Found& f = found[c];
-    if (s.out != f.out) return "the count of blocks out is wrong";
-    if (s.transit != f.transit) return "the count of blocks in transit is wrong";
-    if (s.resting != f.resting) return "the count of resting blocks is wrong";
+    if (s.held != f.held) return "the count of held blocks is wrong";
+    if (s.in_flight != f.in_flight) return "the count of blocks in flight is wrong";
+    if (s.quarantined != f.quarantined) return "the count of quarantined blocks is wrong";
     if (s.retired != f.retired) return "the count of retired blocks is wrong";
-    if (s.resident != f.out + f.transit + f.free + f.idle + f.resting + f.retired) {
-      return "resident != out + transit + cached + resting + retired";
+    if (s.resident != f.held + f.in_flight + f.free + f.idle + f.quarantined + f.retired) {
+      return "resident != held + in flight + free + quarantined + retired";
     }
     if (s.carved != s.resident + f.cold) return "carved != resident + cold";
     if (s.idle != f.idle) return "the count of idle blocks is wrong";

@@ -87,7 +87,7 @@ void Pool::age(Aging why, const StdSync::atomic<bool>& stop) {
       (void)trim(Cause::trim, &stop);
       break;
     case Aging::pressure:
-      summon_all(Summons::pressure, nullptr);
+      request_flush(FlushRequest::pressure, nullptr);
       (void)trim(Cause::pressure, &stop);
       break;
   }
@@ -152,57 +152,57 @@ void Pool::shelve(Heap& heap, uint32_t c) {
 
 bool Pool::wake(uint32_t c) {
   // What is being laid down is found the next time. Seq_cst: see detach().
-  const bool rests = totals_[c].resting.load(std::memory_order_seq_cst) != 0;
-  const bool orphaned = orphans_.load(std::memory_order_seq_cst) != nullptr;
+  const bool rests = totals_[c].quarantined.load(std::memory_order_seq_cst) != 0;
+  const bool orphaned = abandoned_.load(std::memory_order_seq_cst) != nullptr;
   if (!rests && !orphaned) return false;
   bool any = false;
   step([&] {
-    if (rests) any = free_rested(c);
-    if (orphaned && recall_orphans()) any = true;
+    if (rests) any = free_quarantined(c);
+    if (orphaned && recall_abandoned()) any = true;
   });
   return any;
 }
 
-bool Pool::recall_orphans() {
+bool Pool::recall_abandoned() {
   bool recalled = false;
-  // Acquire: pairs with the release of add_orphan().
-  Orphan* orphan = orphans_.exchange(nullptr, std::memory_order_acquire);
+  // Acquire: pairs with the release of abandon_ticket().
+  AbandonedTicket* orphan = abandoned_.exchange(nullptr, std::memory_order_acquire);
   const uint32_t now = os::now_ms();
   while (orphan != nullptr) {
-    const std::unique_ptr<Orphan> taken(std::exchange(orphan, orphan->next));
+    const std::unique_ptr<AbandonedTicket> taken(std::exchange(orphan, orphan->next));
     if (now - taken->since >= epoch_ms_) {
       recall_block(taken->block, taken->generation);
       recalled = true;
     } else {
-      add_orphan(taken->block, taken->generation, taken->since);
+      abandon_ticket(taken->block, taken->generation, taken->since);
     }
   }
   return recalled;
 }
 
-bool Pool::free_rested(uint32_t c) {
+bool Pool::free_quarantined(uint32_t c) {
   uint32_t freed = 0;
   for (uint32_t h = 0; h < heap_slots(); ++h) {
     Heap* heap = heap_at(h);
     if (heap == nullptr) continue;
     ClassHeap& k = heap->classes[c];
-    uint32_t batch = k.resting.take_all();
+    uint32_t batch = k.quarantine.take_all();
     // Read after the batches were taken, so that none of them began to rest later.
     const uint32_t now = os::now_ms();
     while (batch != kNoIndex) {
       // Relaxed: take_all acquired the links. Read before a push gives the batch away.
       const uint32_t next = next_batch(batch).load(std::memory_order_relaxed);
-      if (now - blocks_[batch].rests_since >= epoch_ms_) {
+      if (now - blocks_[batch].quarantined_since >= epoch_ms_) {
         for (uint32_t b = batch; b != kNoIndex; b = blocks_[b].next, ++freed)
-          blocks_[b].life.lay_down(BlockState::free);
+          blocks_[b].state.release_as(BlockState::free);
         k.depot.push(*this, batch);
       } else {
-        k.resting.push(*this, batch);
+        k.quarantine.push(*this, batch);
       }
       batch = next;
     }
   }
-  totals_[c].resting.fetch_sub(freed, std::memory_order_relaxed);
+  totals_[c].quarantined.fetch_sub(freed, std::memory_order_relaxed);
   return freed != 0;
 }
 

@@ -15,9 +15,9 @@ namespace slabpool {
 
 struct Heap {
   struct ClassHeap {
-    TaggedStack<> depot;    // free batches, in use lately
-    Shelf shelf;            // blocks that were unused for an epoch, or have no pages
-    TaggedStack<> resting;  // batches of dead threads
+    TaggedStack<> depot;       // free batches, in use lately
+    Shelf shelf;               // blocks that were unused for an epoch, or have no pages
+    TaggedStack<> quarantine;  // batches of dead threads
   };
 
   static Heap* create(uint16_t index, uint32_t class_count) {

@@ -1,7 +1,7 @@
-// Attachment: one thread's membership in a pool. Its index is the `owner` in the life words of the blocks it holds.
+// Member: one thread's membership in a pool. Its index is the `owner` in the life words of the blocks it holds.
 //
 // The counters have one writer, the attached thread (or whoever reclaims for a dead one), and any reader.
-// Identity, per class over all attachments of a pool: out == sum(taken + adopted) - sum(returned + sent), and
+// Identity, per class over all members of a pool: out == sum(taken + adopted) - sum(returned + sent), and
 // transit == sum(sent) - sum(adopted) - what was recalled from channels.
 #pragma once
 
@@ -31,7 +31,7 @@ class Counter {
   StdSync::atomic<uint64_t> value_{0};
 };
 
-struct Attachment {
+struct Member {
   struct ClassCounters {
     Counter taken;            // blocks that refills gave to the thread
     Counter returned;         // blocks that the thread flushed or retired, or that were reclaimed from it
@@ -43,20 +43,20 @@ struct Attachment {
     StdSync::atomic<uint32_t> cached{0};
   };
 
-  static Attachment* create(uint16_t index, Heap* heap, uint32_t class_count) {
-    std::unique_ptr<Attachment> attachment(new (std::nothrow) Attachment);
-    if (!attachment) return nullptr;
-    attachment->index = index;
-    attachment->heap = heap;
-    attachment->classes.reset(new (std::nothrow) ClassCounters[class_count]);
-    return attachment->classes ? attachment.release() : nullptr;
+  static Member* create(uint16_t index, Heap* heap, uint32_t class_count) {
+    std::unique_ptr<Member> member(new (std::nothrow) Member);
+    if (!member) return nullptr;
+    member->index = index;
+    member->heap = heap;
+    member->classes.reset(new (std::nothrow) ClassCounters[class_count]);
+    return member->classes ? member.release() : nullptr;
   }
 
   uint16_t index = 0;
   // Where this thread carves and looks first. Threads share a heap when there are more of them than heaps.
   Heap* heap = nullptr;
   std::unique_ptr<ClassCounters[]> classes;
-  Mailbox mailbox;
+  Notifications notifications;
 };
 
 }  // namespace slabpool

@@ -1,6 +1,7 @@
-// Mailbox: what others have for an attached thread, and how it is told.
+// Notifications: what others have for a member, and how its thread is told.
 //
-// Callers     Under the lock of the pool's wait queue, but for `summons`, which anybody may set and only the thread clears.
+// Callers     Under the lock of the pool's wait queue, but for `flush_request`, which anybody may raise and only the member's thread
+//             clears.
 #pragma once
 
 #include <cstdint>
@@ -10,22 +11,27 @@
 
 namespace slabpool {
 
-// What a thread is asked to do at its next opportunity: to flush its magazines, and to trim the pool then, as somebody wishes or
-// because memory is short; or to acquire nothing any more, and to look whether the pool is drained. The greater includes the less.
-enum class Summons : uint8_t { none = 0, flush = 1, trim = 2, pressure = 3, drain = 4 };
-
-// Tells a thread to look into its mailbox. May be called by any thread, and may ring more than once.
-struct Bell {
-  void (*ring)(void*) = nullptr;
-  void* of = nullptr;
-  const void* whose = nullptr;  // the thread: one that is attached twice has two bells
+// What a thread is asked to do at its next opportunity. The greater includes the less.
+enum class FlushRequest : uint8_t {
+  none = 0,
+  flush = 1,     // to flush its magazines
+  trim = 2,      // and to trim the pool then, as somebody wishes
+  pressure = 3,  // the same, because memory is short
+  drain = 4,     // and to acquire nothing any more, and to look whether the pool is drained
 };
 
-struct Mailbox {
-  RequestList grants;  // the thread's requests that were served
-  Bell bell;
+// Tells a thread to look at its notifications. May be called by any thread, and more than once for one of them.
+struct Waker {
+  void (*wake)(void*) = nullptr;
+  void* of = nullptr;
+  const void* whose = nullptr;  // the thread: one that is a member twice has two wakers
+};
+
+struct Notifications {
+  RequestList grants;  // the member's requests that were served
+  Waker waker;
   bool drains = false;  // the thread knows that the pool drains
-  StdSync::atomic<Summons> summons{Summons::none};
+  StdSync::atomic<FlushRequest> flush_request{FlushRequest::none};
 };
 
 }  // namespace slabpool

@@ -33,7 +33,7 @@ uint64_t draw_salt() {
   return scattered(seed + pools_made.fetch_add(1, std::memory_order_relaxed));  // unique, and nothing else
 }
 
-static_assert(kMaxAttachments <= kNobodysIndex);
+static_assert(kMaxMembers <= kNoMember);
 
 // How often a refill that found no room looks again since others made some, or had something in hand: whoever took it instead has
 // made progress, but nobody is to be kept for ever.
@@ -72,9 +72,9 @@ Pool::Pool(const uint32_t* capacities, uint32_t count, uint64_t max_bytes, uint3
 Pool::~Pool() {
   janitor_.reset();
   for (uint32_t s = 0; s < slabs_.size(); ++s) let_go(slabs_[s]);
-  for (const auto& attachment : attachments_) delete attachment.load(std::memory_order_relaxed);
+  for (const auto& member : members_) delete member.load(std::memory_order_relaxed);
   for (const auto& heap : heaps_) delete heap.load(std::memory_order_relaxed);
-  for (Orphan* orphan = orphans_.load(std::memory_order_relaxed); orphan != nullptr;) {
+  for (AbandonedTicket* orphan = abandoned_.load(std::memory_order_relaxed); orphan != nullptr;) {
     delete std::exchange(orphan, orphan->next);
   }
 }
@@ -86,9 +86,9 @@ void Pool::let_go(const Slab& slab) {
   bool rests = false;
   BlockSet unused{};
   for (uint32_t b = 0; b < k.slab_blocks; ++b) {
-    const BlockState state = blocks_[slab.first_block + b].life.get().state;
-    rests = rests || state == BlockState::resting;
-    if (state != BlockState::out && state != BlockState::resting && state != BlockState::retired) unused.add(b);
+    const BlockState state = blocks_[slab.first_block + b].state.get().state;
+    rests = rests || state == BlockState::quarantined;
+    if (state != BlockState::held && state != BlockState::quarantined && state != BlockState::retired) unused.add(b);
   }
   // The system may still be writing to it for a dead thread.
   if (rests) slab.range->rest(std::max(epoch_ms_, kLeastRestMs));
@@ -101,37 +101,37 @@ void Pool::let_go(const Slab& slab) {
   slab.range->release();
 }
 
-Attachment* Pool::attach(bool* full) {
+Member* Pool::attach(bool* full) {
   // Relaxed: it only counts. A place is counted before it is taken, and until after it is given back.
   const bool room = threads_.fetch_add(1, std::memory_order_relaxed) < kMaxThreads;
   if (full != nullptr) *full = !room;
   if (room) {
-    if (Attachment* thread = take_place()) return thread;
+    if (Member* member = take_place()) return member;
   }
   threads_.fetch_sub(1, std::memory_order_relaxed);
   return nullptr;
 }
 
 // A bit of `attached_`. As threads have all but one between them, there is always one for the queue.
-Attachment* Pool::take_place() {
-  for (uint32_t w = 0; w < kMaxAttachments / 64; ++w) {
+Member* Pool::take_place() {
+  for (uint32_t w = 0; w < kMaxMembers / 64; ++w) {
     uint64_t taken = attached_[w].load(std::memory_order_relaxed);  // only a guess: the CAS checks it
     while (~taken != 0) {
       const auto bit = static_cast<uint32_t>(std::countr_one(taken));
       // Acquire: pairs with the release in detach(); the counters pass from one thread to the next.
       if (attached_[w].compare_exchange_weak(taken, taken | uint64_t{1} << bit, std::memory_order_acquire,
                                              std::memory_order_relaxed)) {
-        Attachment* thread = attachment_for(w * 64 + bit);
-        if (thread == nullptr) attached_[w].fetch_and(~(uint64_t{1} << bit), std::memory_order_relaxed);
-        return thread;
+        Member* member = member_for(w * 64 + bit);
+        if (member == nullptr) attached_[w].fetch_and(~(uint64_t{1} << bit), std::memory_order_relaxed);
+        return member;
       }
     }
   }
   return nullptr;
 }
 
-void Pool::detach(Attachment& thread, Departure departure) {
-  close_mailbox(thread);
+void Pool::detach(Member& member, Departure departure) {
+  close_notifications(member);
   const uint32_t now = os::now_ms();
   const uint32_t blocks = blocks_.size();
   uint32_t reclaimed[kMaxClasses] = {};
@@ -142,67 +142,68 @@ void Pool::detach(Attachment& thread, Departure departure) {
       Block& block = blocks_[b];
       // Other threads move the life words of other blocks; none of those can come to be held or sent by this thread now.
       // Read once: what was sent may be adopted, and sent on by others, at any moment.
-      const Life life = block.life.get();
-      if (life.owner != thread.index) continue;
-      if (life.state == BlockState::transit) {
-        if (departure == Departure::death) {
-          add_orphan(b, life.generation, now);
+      const BlockStateWord word = block.state.get();
+      if (word.owner != member.index) continue;
+      if (word.state == BlockState::in_flight) {
+        if (departure == Departure::abandoned) {
+          abandon_ticket(b, word.generation, now);
         } else {
-          block.life.disown(thread.index);  // or the death of the next thread with this index would orphan it
+          block.state.disown(member.index);  // or the death of the next thread with this index would orphan it
         }
       }
-      if (life.state != BlockState::out) continue;
+      if (word.state != BlockState::held) continue;
       const uint32_t c = class_of(b);
       if (block.slab != slab) {
         slab = block.slab;
-        resting.emplace(*this, home_of(b, c).resting, classes_[c].batch);
+        resting.emplace(*this, home_of(b, c).quarantine, classes_[c].batch);
       }
-      block.life.lay_down(BlockState::resting);
-      block.rests_since = now;
+      block.state.release_as(BlockState::quarantined);
+      block.quarantined_since = now;
       reclaimed[c]++;
       // Before the push, which releases it: whoever wakes the block subtracts it afterwards.
       // Seq_cst: as the push of the stacks; a waiter that does not see it is seen by serve() below.
-      totals_[c].resting.fetch_add(1, std::memory_order_seq_cst);
+      totals_[c].quarantined.fetch_add(1, std::memory_order_seq_cst);
       resting->add(b);
     }
   }
   for (uint32_t c = 0; c < class_count_; ++c) {
-    if (reclaimed[c] != 0) thread.classes[c].returned.add(reclaimed[c]);
-    thread.classes[c].cached.store(0, std::memory_order_relaxed);
+    if (reclaimed[c] != 0) member.classes[c].returned.add(reclaimed[c]);
+    member.classes[c].cached.store(0, std::memory_order_relaxed);
   }
   // Release: pairs with the acquire in attach(); the next thread with this index goes on with the counters.
-  attached_[thread.index / 64].fetch_and(~(uint64_t{1} << thread.index % 64), std::memory_order_release);
+  attached_[member.index / 64].fetch_and(~(uint64_t{1} << member.index % 64), std::memory_order_release);
   threads_.fetch_sub(1, std::memory_order_relaxed);  // as in attach()
   // No epoch wakes the janitor for what it has left in transit.
   if (epoch_ms_ == 0 && draining()) (void)wake(0);
   serve();
 }
 
-void Pool::add_orphan(uint32_t block, uint32_t generation, uint32_t now) {
-  auto* orphan = new (std::nothrow) Orphan{block, generation, now, nullptr};
-  if (orphan == nullptr) return;                            // stays in transit
-  orphan->next = orphans_.load(std::memory_order_relaxed);  // only a guess: the CAS checks it
-  // Release: pairs with the acquire of recall_orphans(). Seq_cst: as `resting` in detach().
-  while (!orphans_.compare_exchange_weak(orphan->next, orphan, std::memory_order_seq_cst, std::memory_order_relaxed)) {
+void Pool::abandon_ticket(uint32_t block, uint32_t generation, uint32_t now) {
+  auto* orphan = new (std::nothrow) AbandonedTicket{block, generation, now, nullptr};
+  if (orphan == nullptr) return;                              // stays in transit
+  orphan->next = abandoned_.load(std::memory_order_relaxed);  // only a guess: the CAS checks it
+  // Release: pairs with the acquire of recall_abandoned(). Seq_cst: as `resting` in detach().
+  while (
+      !abandoned_.compare_exchange_weak(orphan->next, orphan, std::memory_order_seq_cst, std::memory_order_relaxed)) {
   }
 }
 
 // The caller owns the index.
-Attachment* Pool::attachment_for(uint32_t index) {
-  Attachment* thread = attachment_at(index);
-  if (thread == nullptr) {
+Member* Pool::member_for(uint32_t index) {
+  Member* member = member_at(index);
+  if (member == nullptr) {
     Heap* heap = heap_for(index % kMaxHeaps);
-    if (heap != nullptr) thread = Attachment::create(static_cast<uint16_t>(index), heap, class_count_);
-    // Release: pairs with the acquire of attachment_at(); publishes it to threads that add up the counters.
-    attachments_[index].store(thread, std::memory_order_release);
+    if (heap != nullptr) member = Member::create(static_cast<uint16_t>(index), heap, class_count_);
+    // Release: pairs with the acquire of member_at(); publishes it to threads that add up the counters.
+    members_[index].store(member, std::memory_order_release);
   }
-  // Seq_cst, as in attachment_count(): who flushes to a new heap and finds nobody waiting has published it to whoever begins to
+  // Seq_cst, as in member_count(): who flushes to a new heap and finds nobody waiting has published it to whoever begins to
   // wait then, and looks through the heaps (wait_queue.h).
-  uint32_t count = attachment_count_.load(std::memory_order_seq_cst);
-  while (count <= index && !attachment_count_.compare_exchange_weak(count, index + 1, std::memory_order_seq_cst,
-                                                                    std::memory_order_seq_cst)) {
+  uint32_t count = member_count_.load(std::memory_order_seq_cst);
+  while (count <= index &&
+         !member_count_.compare_exchange_weak(count, index + 1, std::memory_order_seq_cst, std::memory_order_seq_cst)) {
   }
-  return thread;
+  return member;
 }
 
 Heap* Pool::heap_for(uint32_t slot) {
@@ -211,7 +212,7 @@ Heap* Pool::heap_for(uint32_t slot) {
   Heap* made = Heap::create(static_cast<uint16_t>(slot), class_count_);
   if (made == nullptr) return nullptr;
   // Release: pairs with the acquire of heap_at(); publishes the constructed heap. Acquire on failure: another thread
-  // with this slot was faster, and its heap is used. Seq_cst, both and in heap_at(): see attachment_for().
+  // with this slot was faster, and its heap is used. Seq_cst, both and in heap_at(): see member_for().
   if (heaps_[slot].compare_exchange_strong(heap, made, std::memory_order_seq_cst, std::memory_order_seq_cst))
     return made;
   delete made;
@@ -220,19 +221,19 @@ Heap* Pool::heap_for(uint32_t slot) {
 
 Heap* Pool::heap_at(uint32_t slot) const { return heaps_[slot].load(std::memory_order_seq_cst); }
 
-Attachment* Pool::attachment_at(uint32_t index) const { return attachments_[index].load(std::memory_order_acquire); }
+Member* Pool::member_at(uint32_t index) const { return members_[index].load(std::memory_order_acquire); }
 
-// Seq_cst: see attachment_for().
-uint32_t Pool::attachment_count() const { return attachment_count_.load(std::memory_order_seq_cst); }
+// Seq_cst: see member_for().
+uint32_t Pool::member_count() const { return member_count_.load(std::memory_order_seq_cst); }
 
-uint32_t Pool::heap_slots() const { return std::min(attachment_count(), kMaxHeaps); }
+uint32_t Pool::heap_slots() const { return std::min(member_count(), kMaxHeaps); }
 
-RefillResult Pool::refill(Attachment& thread, uint32_t c, uint32_t* out) {
-  if (waiting()) return refill_past_queue(thread, c, out);
-  const RefillResult result = try_take(*thread.heap, c, classes_[c].batch, out);
+RefillResult Pool::refill(Member& member, uint32_t c, uint32_t* out) {
+  if (waiting()) return refill_past_queue(member, c, out);
+  const RefillResult result = try_take(*member.heap, c, classes_[c].batch, out);
   if (result.status == Status::ok) {
-    thread.classes[c].refills[static_cast<size_t>(result.step)].add(1);
-    hand_out(thread, c, out, result.count);
+    member.classes[c].refills[static_cast<size_t>(result.step)].add(1);
+    hand_out(member, c, out, result.count);
   }
   // Of what was claimed or woken, some may have been given back, to be missed by somebody who began to wait meanwhile.
   serve();
@@ -361,7 +362,7 @@ bool Pool::carve(Heap& heap, uint32_t c) {
   slab.rank = static_cast<uint8_t>(Rank::none);
   for (uint32_t b = first; b < first + k.slab_blocks; ++b) {
     blocks_[b].slab = s;
-    blocks_[b].life.begin(static_cast<uint32_t>(scattered(salt_ + b)));
+    blocks_[b].state.begin(static_cast<uint32_t>(scattered(salt_ + b)));
   }
   totals_[c].carved.fetch_add(k.slab_blocks, std::memory_order_relaxed);
   totals_[c].slabs.fetch_add(1, std::memory_order_relaxed);
@@ -370,39 +371,39 @@ bool Pool::carve(Heap& heap, uint32_t c) {
 }
 
 // From here on the thread owns the blocks.
-void Pool::hand_out(Attachment& thread, uint32_t c, const uint32_t* blocks, uint32_t count) {
-  for (uint32_t i = 0; i < count; ++i) blocks_[blocks[i]].life.hand_out(thread.index);
-  thread.classes[c].taken.add(count);
+void Pool::hand_out(Member& member, uint32_t c, const uint32_t* blocks, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i) blocks_[blocks[i]].state.hand_out(member.index);
+  member.classes[c].taken.add(count);
 }
 
-bool Pool::holds(const Attachment& thread, uint32_t c, uint32_t block) const {
+bool Pool::holds(const Member& member, uint32_t c, uint32_t block) const {
   // A block that this thread holds had its slab published to it with the batch, or with the ticket.
-  return block < blocks_.size() && blocks_[block].life.held_by(thread.index) && class_of(block) == c;
+  return block < blocks_.size() && blocks_[block].state.held_by(member.index) && class_of(block) == c;
 }
 
-bool Pool::holds_any(const Attachment& thread) const {
+bool Pool::holds_any(const Member& member) const {
   for (uint32_t c = 0; c < class_count_; ++c) {
-    const Attachment::ClassCounters& k = thread.classes[c];
+    const Member::ClassCounters& k = member.classes[c];
     if (k.taken.get() + k.adopted.get() != k.returned.get() + k.sent.get()) return true;
   }
   return false;
 }
 
-Status Pool::flush(Attachment& thread, uint32_t c, uint32_t* blocks, uint32_t count) {
-  const Status status = flush_held(thread, c, blocks, count);
+Status Pool::flush(Member& member, uint32_t c, uint32_t* blocks, uint32_t count) {
+  const Status status = flush_held(member, c, blocks, count);
   serve();
   return status;
 }
 
-Status Pool::flush_held(Attachment& thread, uint32_t c, uint32_t* blocks, uint32_t count) {
+Status Pool::flush_held(Member& member, uint32_t c, uint32_t* blocks, uint32_t count) {
   // The life word moves before the next block is looked at, so that a block named twice is caught.
   uint32_t held = 0;
   for (uint32_t i = 0; i < count; ++i) {
-    if (!holds(thread, c, blocks[i])) continue;
-    blocks_[blocks[i]].life.lay_down(BlockState::free);
+    if (!holds(member, c, blocks[i])) continue;
+    blocks_[blocks[i]].state.release_as(BlockState::free);
     blocks[held++] = blocks[i];
   }
-  thread.classes[c].returned.add(held);
+  member.classes[c].returned.add(held);
   const Status status = held == count ? Status::ok : Status::not_held;
 
   // One round for each home heap among them: one in all, unless threads hand blocks to each other.
@@ -423,39 +424,39 @@ Status Pool::flush_held(Attachment& thread, uint32_t c, uint32_t* blocks, uint32
   return status;
 }
 
-Status Pool::retire(Attachment& thread, uint32_t c, uint32_t block) {
-  if (!holds(thread, c, block)) return Status::not_held;
-  blocks_[block].life.lay_down(BlockState::retired);
-  thread.classes[c].returned.add(1);
+Status Pool::retire(Member& member, uint32_t c, uint32_t block) {
+  if (!holds(member, c, block)) return Status::not_held;
+  blocks_[block].state.release_as(BlockState::retired);
+  member.classes[c].returned.add(1);
   totals_[c].retired.fetch_add(1, std::memory_order_relaxed);
   serve();  // it frees nothing, but it may be the last one out
   return Status::ok;
 }
 
-Status Pool::transfer(Attachment& thread, uint32_t c, uint32_t block, Carrier carrier, uint32_t& generation,
+Status Pool::transfer(Member& member, uint32_t c, uint32_t block, Carrier carrier, uint32_t& generation,
                       uint32_t size) {
-  if (!holds(thread, c, block)) return Status::not_held;
-  thread.classes[c].sent.add(1);
+  if (!holds(member, c, block)) return Status::not_held;
+  member.classes[c].sent.add(1);
   blocks_[block].size = static_cast<uint32_t>(std::min<size_t>(size, classes_[c].capacity));
   // Relaxed: for figures, which check the life word.
   if (carrier == Carrier::ticket) blocks_[block].next_batch.store(os::coarse_now_ms(), std::memory_order_relaxed);
-  generation = blocks_[block].life.transfer(carrier == Carrier::ticket ? thread.index : kNobodysIndex);
+  generation = blocks_[block].state.transfer(carrier == Carrier::ticket ? member.index : kNoMember);
   return Status::ok;
 }
 
-Status Pool::adopt(Attachment& thread, uint32_t block, uint32_t generation, uint32_t bits) {
-  if (block >= blocks_.size() || !blocks_[block].life.adopt(generation, thread.index, bits)) {
+Status Pool::adopt(Member& member, uint32_t block, uint32_t generation, uint32_t bits) {
+  if (block >= blocks_.size() || !blocks_[block].state.adopt(generation, member.index, bits)) {
     return Status::stale;
   }
-  thread.classes[class_of(block)].adopted.add(1);
+  member.classes[class_of(block)].adopted.add(1);
   return Status::ok;
 }
 
-Status Pool::adopt_ticket(Attachment& thread, uint64_t number, uint32_t& block) {
+Status Pool::adopt_ticket(Member& member, uint64_t number, uint32_t& block) {
   const std::optional<Ticket> ticket = Ticket::of(number);
   if (!ticket) return Status::stale;
   block = ticket->block;
-  return adopt(thread, block, ticket->generation, ticket->bits);
+  return adopt(member, block, ticket->generation, ticket->bits);
 }
 
 void Pool::recall(uint32_t block, uint32_t generation) {
@@ -465,9 +466,9 @@ void Pool::recall(uint32_t block, uint32_t generation) {
 
 void Pool::recall_block(uint32_t block, uint32_t generation) {
   // Out with nobody for a moment.
-  if (!blocks_[block].life.adopt(generation, kNobodysIndex)) return;
+  if (!blocks_[block].state.adopt(generation, kNoMember)) return;
   const uint32_t c = class_of(block);
-  blocks_[block].life.lay_down(BlockState::free);
+  blocks_[block].state.release_as(BlockState::free);
   totals_[c].recalled.fetch_add(1, std::memory_order_relaxed);
   BatchBuilder(*this, home_of(block, c).depot, 1).add(block);
 }

@@ -1,7 +1,7 @@
 // Pool: size classes, slabs, heaps and one byte budget; what JavaScript calls a BufferPool.
 //
 // What        Hands out batches of blocks of one size class (refill) and takes them back (flush). A block is a number.
-// Callers     Any thread through its own Attachment. What refills and flushes go through first is lock-free; shelves, and the queue
+// Callers     Any thread through its own Member. What refills and flushes go through first is lock-free; shelves, and the queue
 //             of those that wait for budget, have locks that nobody holds over a system call. One call waits: a refill that would
 //             be refused while another thread gives a slab's pages back lets that one slab be finished.
 // Identity    resident == out + transit + cached + resting + retired (blocks, per class), and budget.used() == sum of
@@ -32,8 +32,8 @@
 namespace slabpool {
 
 inline constexpr uint32_t kMaxHeaps = 256;
-inline constexpr uint32_t kMaxAttachments = 4096;
-inline constexpr uint32_t kMaxThreads = kMaxAttachments - 1;  // in one pool at once: the last place is the wait queue's
+inline constexpr uint32_t kMaxMembers = 4096;
+inline constexpr uint32_t kMaxThreads = kMaxMembers - 1;  // in one pool at once: the last place is the wait queue's
 inline constexpr uint32_t kMaxBlocks = 1u << Ticket::kBlockBits;
 
 enum class Status : uint8_t {
@@ -64,7 +64,7 @@ struct WarmResult {
 enum class Carrier : uint8_t { ticket, channel };
 
 // How a thread leaves a pool. One that says goodbye has left its tickets to others: they are good for ever.
-enum class Departure : uint8_t { farewell, death };
+enum class Departure : uint8_t { clean_exit, abandoned };
 
 // Why memory was given back.
 enum class Cause : uint8_t { decay, trim, exhausted, pressure };
@@ -75,9 +75,9 @@ struct ClassStats {
   uint64_t carved;          // in slabs, cold ones included
   uint64_t resident;        // not cold
   uint64_t resident_bytes;  // whole pages: what the budget is charged
-  uint64_t out;             // held by threads (leased or in a magazine)
-  uint64_t transit;         // handed over by one thread, not yet adopted by another
-  uint64_t resting;         // of dead threads, not yet free again
+  uint64_t held;            // held by threads (leased or in a magazine)
+  uint64_t in_flight;       // handed over by one thread, not yet adopted by another
+  uint64_t quarantined;     // of dead threads, not yet free again
   uint64_t retired;
   uint64_t slabs;
   uint64_t idle;                 // free, and unused for an epoch
@@ -92,7 +92,7 @@ struct ClassStats {
 // Of one thread, over all classes.
 struct ThreadStats {
   uint32_t index;
-  uint64_t out, out_bytes;        // held: leased or in a magazine
+  uint64_t held, held_bytes;      // held: leased or in a magazine
   uint64_t cached, cached_bytes;  // of these, in magazines, as reported
   uint64_t acquires;
   uint64_t refills[kSteps];
@@ -118,39 +118,39 @@ class Pool : private Ageable {
   ~Pool();
 
   // Makes the calling thread a member. nullptr: no memory, or, with `full`, kMaxThreads are.
-  [[nodiscard]] Attachment* attach(bool* full = nullptr);
+  [[nodiscard]] Member* attach(bool* full = nullptr);
 
   // Ends a membership, in the name of a thread that is gone or will not use it any more. What it held rests for an
   // epoch, since the operating system may still be writing to it, and is free then. So does, with `death`, what it sent by
   // tickets that nobody has adopted by then.
-  void detach(Attachment& thread, Departure departure);
+  void detach(Member& member, Departure departure);
 
   // Up to one batch of `size_class` into `out` (room for kMaxBatch). By the attached thread.
-  [[nodiscard]] RefillResult refill(Attachment& thread, uint32_t size_class, uint32_t* out);
+  [[nodiscard]] RefillResult refill(Member& member, uint32_t size_class, uint32_t* out);
 
   // From now on `count` free blocks of the class have memory, unless the budget has no room for those that are missing: then nothing
   // has changed, since nothing is given up for them. (What others take meanwhile may be missing in the end.) By the attached thread.
-  [[nodiscard]] WarmResult warm(Attachment& thread, uint32_t size_class, uint64_t count);
+  [[nodiscard]] WarmResult warm(Member& member, uint32_t size_class, uint64_t count);
   // Up to `most` blocks (of a batch) that are free and have memory, into `out`; how many. By the attached thread.
-  [[nodiscard]] uint32_t take_free(Attachment& thread, uint32_t size_class, uint32_t most, uint32_t* out);
+  [[nodiscard]] uint32_t take_free(Member& member, uint32_t size_class, uint32_t most, uint32_t* out);
 
   // Takes `count` blocks back, each to its home heap; reorders `blocks`. A block that the thread does not hold is left
   // alone and makes the result not_held; the others are taken all the same. By the attached thread.
-  [[nodiscard]] Status flush(Attachment& thread, uint32_t size_class, uint32_t* blocks, uint32_t count);
+  [[nodiscard]] Status flush(Member& member, uint32_t size_class, uint32_t* blocks, uint32_t count);
 
   // The block is never used again. By the attached thread.
-  [[nodiscard]] Status retire(Attachment& thread, uint32_t size_class, uint32_t block);
+  [[nodiscard]] Status retire(Member& member, uint32_t size_class, uint32_t block);
 
   // The block leaves the thread: `generation` is what adopt() needs. `size` of its bytes are used. By the attached thread.
-  [[nodiscard]] Status transfer(Attachment& thread, uint32_t size_class, uint32_t block, Carrier carrier,
+  [[nodiscard]] Status transfer(Member& member, uint32_t size_class, uint32_t block, Carrier carrier,
                                 uint32_t& generation, uint32_t size = 0);
 
   // The block comes to the thread, if it is in transit and the low `bits` bits of its generation are those of `generation`;
   // otherwise stale. By the attached thread, which sees all that was written before transfer().
-  [[nodiscard]] Status adopt(Attachment& thread, uint32_t block, uint32_t generation, uint32_t bits = kGenerationBits);
+  [[nodiscard]] Status adopt(Member& member, uint32_t block, uint32_t generation, uint32_t bits = kGenerationBits);
 
   // As adopt(), by a number that may be any, and is good for the blocks of another pool by chance only. With ok, which block it is.
-  [[nodiscard]] Status adopt_ticket(Attachment& thread, uint64_t number, uint32_t& block);
+  [[nodiscard]] Status adopt_ticket(Member& member, uint64_t number, uint32_t& block);
   // What transfer() was told. By the thread that has adopted the block, before it does anything else with it.
   [[nodiscard]] uint32_t size_of(uint32_t block) const { return blocks_[block].size; }
 
@@ -168,11 +168,11 @@ class Pool : private Ageable {
 
   // A place in the queue for one block, and its number; queue_full when `most` wait already. When it is served, a Grant is in
   // the thread's mailbox, and its bell rings. By the attached thread.
-  [[nodiscard]] Status wait(Attachment& thread, uint32_t size_class, uint64_t most, uint64_t& number);
+  [[nodiscard]] Status wait(Member& member, uint32_t size_class, uint64_t most, uint64_t& number);
   // Gives a place up. False: it has been served, or never was. Any thread.
   bool cancel(uint64_t number);
   // Takes a grant out of the mailbox; its block is out with the thread then. By the attached thread.
-  [[nodiscard]] bool collect(Attachment& thread, Grant& grant);
+  [[nodiscard]] bool collect(Member& member, Grant& grant);
   // Whether anybody waits, for budget or for the end of what is out: then nothing is to stay in magazines.
   [[nodiscard]] bool waiting() const { return !queue_.idle(); }
 
@@ -184,23 +184,23 @@ class Pool : private Ageable {
 
   // How the attached thread is told of its mail, until it leaves. By that thread. None: it will not look any more, which gives
   // up its requests, and what it was granted.
-  void set_bell(Attachment& thread, Bell bell);
+  void set_waker(Member& member, Waker waker);
   // Whether anything may serve the thread's requests of which it is not the cause itself: another thread that can be rung, or the
   // end of what the dead left. By the attached thread.
-  [[nodiscard]] bool others_may_serve(const Attachment& thread) const;
+  [[nodiscard]] bool others_may_serve(const Member& member) const;
   // What the attached thread was asked to do, once. By that thread.
-  Summons take_summons(Attachment& thread);
+  FlushRequest take_flush_request(Member& member);
   // Asks all threads with bells, but one.
-  void summon_all(Summons what, const Attachment* but);
+  void request_flush(FlushRequest what, const Member* but);
 
   // --
 
   // A thread tells of its magazine: leases since it did so last, and blocks in it now. By the attached thread.
-  static void report(Attachment& thread, uint32_t size_class, uint64_t acquires, uint32_t cached) {
-    thread.classes[size_class].acquires.add(acquires);
-    thread.classes[size_class].cached.store(cached, std::memory_order_relaxed);
+  static void publish_counters(Member& member, uint32_t size_class, uint64_t acquires, uint32_t cached) {
+    member.classes[size_class].acquires.add(acquires);
+    member.classes[size_class].cached.store(cached, std::memory_order_relaxed);
   }
-  static void count_acquire(Attachment& thread, uint32_t size_class) { thread.classes[size_class].acquires.add(1); }
+  static void count_acquire(Member& member, uint32_t size_class) { member.classes[size_class].acquires.add(1); }
   // An acquire was refused, after all that was tried.
   void count_refusal() { refused_.fetch_add(1, std::memory_order_relaxed); }
 
@@ -214,12 +214,12 @@ class Pool : private Ageable {
 
   // Whether a block has no pages just now: a hint. Any thread.
   [[nodiscard]] bool is_cold(uint32_t block) const {
-    return block < blocks_.size() && blocks_[block].life.get().state == BlockState::cold;
+    return block < blocks_.size() && blocks_[block].state.get().state == BlockState::cold;
   }
 
-  [[nodiscard]] bool holds(const Attachment& thread, uint32_t size_class, uint32_t block) const;
+  [[nodiscard]] bool holds(const Member& member, uint32_t size_class, uint32_t block) const;
   // Whether the thread has any block, leased or in a magazine. By the attached thread.
-  [[nodiscard]] bool holds_any(const Attachment& thread) const;
+  [[nodiscard]] bool holds_any(const Member& member) const;
   // Of a block that was handed out or adopted.
   [[nodiscard]] char* address(uint32_t block) const;
   // Where it lies; whoever makes an ArrayBuffer over the block retains it.
@@ -233,21 +233,21 @@ class Pool : private Ageable {
   [[nodiscard]] PoolStats stats() const;
   // False: no thread is attached with this index.
   [[nodiscard]] bool stats(uint32_t index, ThreadStats& stats) const;
-  // Visits what is in transit, with the index of the attachment that sent it (kNobodysIndex: it travels by a channel) and for how many
+  // Visits what is in transit, with the index of the member that sent it (kNoMember: it travels by a channel) and for how many
   // milliseconds, about: a walk through all blocks, of which each is told as it was lately. Any thread.
   template <class Visit>
-  void each_in_transit(const Visit& visit) const {
+  void each_in_flight(const Visit& visit) const {
     const uint32_t blocks = blocks_.size();
     for (uint32_t b = 0; b < blocks; ++b) {
-      const Life life = blocks_[b].life.look();
-      if (life.state != BlockState::transit) continue;
+      const BlockStateWord word = blocks_[b].state.look();
+      if (word.state != BlockState::in_flight) continue;
       // Acquire: the word is read again after it.
       const uint32_t since = blocks_[b].next_batch.load(std::memory_order_acquire);
-      if (blocks_[b].life.get().word() == life.word()) visit(life.owner, os::coarse_now_ms() - since);
+      if (blocks_[b].state.get().bits() == word.bits()) visit(word.owner, os::coarse_now_ms() - since);
     }
   }
   // A bound for such indices, and for loops: nobody ever was at or above it.
-  [[nodiscard]] uint32_t attachment_count() const;
+  [[nodiscard]] uint32_t member_count() const;
 
   // Walks everything, at quiescence: each block is in exactly one place, its state says which, and the identities hold.
   // nullptr, or the first thing that is wrong.
@@ -276,15 +276,15 @@ class Pool : private Ageable {
   RefillResult take(Heap& heap, uint32_t c, uint32_t most, uint32_t* out);
   uint32_t take_batch(const Heap& heap, uint32_t c, uint32_t most, uint32_t first, uint32_t* out);
   uint32_t take_past(const Heap& heap, uint32_t c);
-  RefillResult refill_past_queue(Attachment& thread, uint32_t c, uint32_t* out);
+  RefillResult refill_past_queue(Member& member, uint32_t c, uint32_t* out);
   uint32_t take_from_shelves(const ShelfOf& of, const Heap& heap, uint32_t c, Rank rank, uint32_t most, uint32_t* out);
   void to_depot(uint32_t c, const uint32_t* blocks, uint32_t count);
   [[nodiscard]] bool may_carve(uint32_t c) const;
   // False: no memory, or no address space.
   bool carve(Heap& heap, uint32_t c);
 
-  void hand_out(Attachment& thread, uint32_t c, const uint32_t* blocks, uint32_t count);
-  Status flush_held(Attachment& thread, uint32_t c, uint32_t* blocks, uint32_t count);
+  void hand_out(Member& member, uint32_t c, const uint32_t* blocks, uint32_t count);
+  Status flush_held(Member& member, uint32_t c, uint32_t* blocks, uint32_t count);
 
   // Serves those who wait, as far as it goes. By whoever has freed blocks or budget, after that.
   void serve();
@@ -295,9 +295,9 @@ class Pool : private Ageable {
   Status take_one(Request& request);
   void serve_past_first(uint32_t c);
   void grant(Request& request, Step step);
-  void summon(Summons what, const Attachment* but);
-  static void summon(Attachment& thread, Summons what);
-  void close_mailbox(Attachment& thread);
+  void ask(FlushRequest what, const Member* but);
+  static void ask(Member& member, FlushRequest what);
+  void close_notifications(Member& member);
   void recall_block(uint32_t block, uint32_t generation);
 
   void let_go(const Slab& slab);
@@ -320,11 +320,11 @@ class Pool : private Ageable {
   void each_heap(Visit&& visit);
   // Frees the resting batches of the class, and the orphans of all, whose epoch has passed. True if there were any.
   bool wake(uint32_t c);
-  bool free_rested(uint32_t c);
-  bool recall_orphans();
-  void add_orphan(uint32_t block, uint32_t generation, uint32_t now);
+  bool free_quarantined(uint32_t c);
+  bool recall_abandoned();
+  void abandon_ticket(uint32_t block, uint32_t generation, uint32_t now);
 
-  Attachment* take_place();
+  Member* take_place();
 
   // Null while the slot has no heap yet.
   [[nodiscard]] Heap* heap_at(uint32_t slot) const;
@@ -332,8 +332,8 @@ class Pool : private Ageable {
   [[nodiscard]] ClassHeap& home_of(uint32_t block, uint32_t c) {
     return heap_at(slabs_[blocks_[block].slab].home)->classes[c];
   }
-  [[nodiscard]] Attachment* attachment_at(uint32_t index) const;
-  [[nodiscard]] Attachment* attachment_for(uint32_t index);
+  [[nodiscard]] Member* member_at(uint32_t index) const;
+  [[nodiscard]] Member* member_for(uint32_t index);
   // A bound for loops: nobody ever was at or above it.
   [[nodiscard]] uint32_t heap_slots() const;
 
@@ -346,15 +346,15 @@ class Pool : private Ageable {
   StableArray<Block> blocks_;
   StableArray<Slab> slabs_;
 
-  // Grow-only, as is attachments_: heaps and counters outlive the threads.
+  // Grow-only, as is members_: heaps and counters outlive the threads.
   StdSync::atomic<Heap*> heaps_[kMaxHeaps]{};
-  StdSync::atomic<Attachment*> attachments_[kMaxAttachments]{};
+  StdSync::atomic<Member*> members_[kMaxMembers]{};
   // A bit for each index that a thread has now.
-  StdSync::atomic<uint64_t> attached_[kMaxAttachments / 64]{};
+  StdSync::atomic<uint64_t> attached_[kMaxMembers / 64]{};
   // Threads that have a place, or look for one: at most kMaxThreads.
   StdSync::atomic<uint32_t> threads_{0};
   // Highest index ever attached, plus one.
-  StdSync::atomic<uint32_t> attachment_count_{0};
+  StdSync::atomic<uint32_t> member_count_{0};
 
   ClassTotals totals_[kMaxClasses];
   StdSync::atomic<uint64_t> refused_{0}, waits_{0};
@@ -364,13 +364,13 @@ class Pool : private Ageable {
   StdSync::atomic<bool> drained_{false};
 
   // Blocks in transit whose senders died: a stack that is only pushed to and emptied at once.
-  struct Orphan {
+  struct AbandonedTicket {
     uint32_t block;
     uint32_t generation;
     uint32_t since;  // os::now_ms()
-    Orphan* next;
+    AbandonedTicket* next;
   };
-  StdSync::atomic<Orphan*> orphans_{nullptr};
+  StdSync::atomic<AbandonedTicket*> abandoned_{nullptr};
 
   // Numbers those who go through the shelves to give pages back.
   StdSync::atomic<uint32_t> passes_{0};

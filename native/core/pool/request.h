@@ -1,4 +1,4 @@
-// Request: a place in the queue for one block; from the moment it is served on, the grant in its thread's mailbox. Made once, by
+// Request: a place in the queue for one block; from the moment it is served on, the grant in its thread's notifications. Made once, by
 // whoever waits, so that serving it needs no memory.
 //
 // Callers     Under the lock of the pool's WaitQueue.
@@ -12,7 +12,7 @@
 
 namespace slabpool {
 
-struct Attachment;
+struct Member;
 
 // The answer to a request: a block in transit to the thread, which has to adopt it. kNoIndex: the system has no memory for it.
 struct Grant {
@@ -23,7 +23,7 @@ struct Grant {
 };
 
 struct Request : Grant {
-  Attachment* thread;  // that asked
+  Member* member;  // that asked
   Request* before = nullptr;
   Request* behind = nullptr;
   Request* next_of_bucket = nullptr;

@@ -189,7 +189,7 @@ GivenBack Shelf::give_back(const ShelfOf& of, uint32_t pass, uint64_t most_pages
   const uint32_t count = idle.count();
   if (gone) {
     for (uint32_t b = idle.next(0); b < k.slab_blocks; b = idle.next(b + 1)) {
-      of.blocks[slab.first_block + b].life.lay_down(BlockState::cold);
+      of.blocks[slab.first_block + b].state.release_as(BlockState::cold);
     }
     given.pages = runs.pages(k.page);
     of.totals.resident.fetch_sub(count, std::memory_order_relaxed);

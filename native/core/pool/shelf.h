@@ -23,7 +23,7 @@ namespace slabpool {
 
 // Figures of one class over all heaps. Relaxed: they only count.
 struct ClassTotals {
-  StdSync::atomic<uint64_t> carved{0}, resident{0}, resident_pages{0}, idle{0}, recalled{0}, resting{0}, retired{0},
+  StdSync::atomic<uint64_t> carved{0}, resident{0}, resident_pages{0}, idle{0}, recalled{0}, quarantined{0}, retired{0},
       slabs{0};
   Peak<> peak_resident_pages;
 };

@@ -73,11 +73,11 @@ class WaitQueue {
   }
 
   // All that the thread has.
-  void remove_all_of(const Attachment& who) {
+  void remove_all_of(const Member& who) {
     each_class([&](uint32_t c) {
       for (Request *at = first_of(c), *behind; at != nullptr; at = behind) {
         behind = at->behind;
-        if (at->thread == &who) remove(*at);
+        if (at->member == &who) remove(*at);
       }
     });
   }
@@ -102,7 +102,7 @@ class WaitQueue {
 
   mutable std::mutex lock;
   // In whose name blocks are taken for others: from the first request on.
-  Attachment* thread = nullptr;
+  Member* member = nullptr;
   Peak<> peak;
 
  private:

@@ -6,13 +6,13 @@
 
 namespace slabpool {
 
-WarmResult Pool::warm(Attachment& thread, uint32_t c, uint64_t count) {
+WarmResult Pool::warm(Member& member, uint32_t c, uint64_t count) {
   if (draining()) return {Status::draining, 0};
   if (waiting()) return {Status::exhausted, 0};
   (void)wake(c);
   const SizeClass& k = classes_[c];
   const ClassStats now = stats(c);
-  const uint64_t free = now.resident - std::min(now.resident, now.out + now.transit + now.resting + now.retired);
+  const uint64_t free = now.resident - std::min(now.resident, now.held + now.in_flight + now.quarantined + now.retired);
   const uint64_t missing = count - std::min(count, free);
   // Those that straddle pages do not tell how many blocks the pinned bytes are; and they may begin on a page that they do not fill.
   const bool straddle = k.page % k.stride != 0 && k.shares_pages();
@@ -34,7 +34,7 @@ WarmResult Pool::warm(Attachment& thread, uint32_t c, uint64_t count) {
   if (bytes != budget_.max()) (void)claimed.claim(1, budget_.max() - bytes);
   const ShelfOf of{blocks_, slabs_, k, claimed, totals_[c]};
   WarmResult result{Status::ok, count};
-  Heap& heap = *thread.heap;
+  Heap& heap = *member.heap;
   uint32_t some[kMaxSlabBlocks];
   // Slabs with idle blocks have cold ones out of sight. They are as good as used now.
   for (uint32_t idle = 1; missing != 0 && idle != 0;) {
@@ -80,17 +80,17 @@ void Pool::to_depot(uint32_t c, const uint32_t* blocks, uint32_t count) {
   if (count == 0) return;
   BatchBuilder depot(*this, home_of(blocks[0], c).depot, classes_[c].batch);
   for (uint32_t i = 0; i < count; ++i) {
-    blocks_[blocks[i]].life.lay_down(BlockState::free);
+    blocks_[blocks[i]].state.release_as(BlockState::free);
     depot.add(blocks[i]);
   }
 }
 
-uint32_t Pool::take_free(Attachment& thread, uint32_t c, uint32_t most, uint32_t* out) {
+uint32_t Pool::take_free(Member& member, uint32_t c, uint32_t most, uint32_t* out) {
   if (waiting()) return 0;
-  uint32_t count = take_batch(*thread.heap, c, most, 0, out);
-  if (count == 0) count = take_batch(*thread.heap, c, most, 1, out);
-  if (count == 0) count = take_from_shelves(shelf_of(c), *thread.heap, c, Rank::idle, most, out);
-  hand_out(thread, c, out, count);
+  uint32_t count = take_batch(*member.heap, c, most, 0, out);
+  if (count == 0) count = take_batch(*member.heap, c, most, 1, out);
+  if (count == 0) count = take_from_shelves(shelf_of(c), *member.heap, c, Rank::idle, most, out);
+  hand_out(member, c, out, count);
   // What was in hand may have been missed by somebody who began to wait meanwhile.
   serve();
   return count;

@@ -1,4 +1,4 @@
-// The seam through which the lock-free structures reach their atomics.
+// Sync: the seam through which the lock-free structures reach their atomics.
 //
 // Everything shared between threads is written against `Sync::atomic<T>` with std::memory_order arguments, so that a
 // model checker can put its own atomics in place of std::atomic (native/test/relacy) without a second copy of the code.

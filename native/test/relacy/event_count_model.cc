@@ -1,4 +1,4 @@
-// Doorbell with Ring under the model checker: a wake-up that is lost leaves a thread asleep for good, which Relacy
+// EventCount with Ring under the model checker: a wake-up that is lost leaves a thread asleep for good, which Relacy
 // reports as a deadlock.
 #include "core/sync/event_count.h"
 #include "core/sync/ring.h"
@@ -24,7 +24,7 @@ class Alarm {
 };
 
 // How the model goes wrong on purpose.
-enum class Flaw { none, no_second_look, ring_before_push, wakes_nobody, keeps_its_wake_up };
+enum class Flaw { none, no_second_look, notifies_before_its_push, wakes_nobody, keeps_its_wake_up };
 
 // The first `senders` threads send `letters` each through a ring of two cells; the others share them out evenly.
 template <class Sync, unsigned senders, unsigned receivers, unsigned letters, Flaw flaw = Flaw::none>
@@ -35,7 +35,7 @@ struct Sleepers : rl::test_suite<Sleepers<Sync, senders, receivers, letters, fla
 
   typename Ring<unsigned, Sync>::Cell cells[2];
   Ring<unsigned, Sync> ring;
-  Doorbell<Sync> for_receivers, for_senders;
+  EventCount<Sync> for_receivers, for_senders;
   Alarm alarms[kThreads];
   unsigned sum = 0;  // plain: Relacy switches threads at atomics only
 
@@ -46,10 +46,10 @@ struct Sleepers : rl::test_suite<Sleepers<Sync, senders, receivers, letters, fla
   void thread(unsigned index) {
     if (index < senders) {
       for (unsigned n = 1; n <= letters; ++n) {
-        if (flaw == Flaw::ring_before_push) wake(for_receivers);
+        if (flaw == Flaw::notifies_before_its_push) notify(for_receivers);
         wait(
             index, for_senders, [&] { return ring.try_push(n) == RingResult::ok; }, [&] { return ring.size() < 2; });
-        if (flaw != Flaw::ring_before_push) wake(for_receivers);
+        if (flaw != Flaw::notifies_before_its_push) notify(for_receivers);
       }
     } else {
       for (unsigned n = 0; n < kOfEach; ++n) {
@@ -58,7 +58,7 @@ struct Sleepers : rl::test_suite<Sleepers<Sync, senders, receivers, letters, fla
             index, for_receivers, [&] { return ring.try_pop(letter) == RingResult::ok; },
             [&] { return ring.size() != 0; });
         sum += letter;
-        wake(for_senders);
+        notify(for_senders);
       }
     }
   }
@@ -70,26 +70,26 @@ struct Sleepers : rl::test_suite<Sleepers<Sync, senders, receivers, letters, fla
   // A wake-up may stand for two changes: a message behind a cell that is claimed and not yet filled cannot be received,
   // and whoever was woken for it has gone to sleep again. So whoever was woken and found something passes it on.
   template <class Try, class More>
-  void wait(unsigned index, Doorbell<Sync>& bell, const Try& attempt, const More& more) {
+  void wait(unsigned index, EventCount<Sync>& events, const Try& attempt, const More& more) {
     bool woken = false;
     while (!attempt()) {
-      bell.arm(index);
+      events.arm(index);
       if (flaw != Flaw::no_second_look && attempt()) {
-        woken |= !bell.disarm(index);
+        woken |= !events.disarm(index);
         break;
       }
       alarms[index].sleep();
       woken = true;
     }
-    if (woken && flaw != Flaw::keeps_its_wake_up && more()) wake(bell);
+    if (woken && flaw != Flaw::keeps_its_wake_up && more()) notify(events);
   }
-  void wake(Doorbell<Sync>& bell) {
-    const uint32_t sleeper = bell.ring();
+  void notify(EventCount<Sync>& events) {
+    const uint32_t sleeper = events.notify();
     if (sleeper != kNobody && flaw != Flaw::wakes_nobody) alarms[sleeper].wake();
   }
 };
 
-// A ringer that looks at the bell without taking its place in the order of changes.
+// A notifier that looks at the bits without taking its place in the order of changes.
 struct PlainLoadSync {
   template <class T>
   struct atomic : RelacySync<>::atomic<T> {
@@ -101,14 +101,14 @@ struct PlainLoadSync {
   };
 };
 
-// A bell whose read-modify-writes order nothing but themselves.
-template <bool of_arm, bool of_ring>
-struct RelaxedBellSync {
+// An event count whose read-modify-writes order nothing but themselves.
+template <bool of_arm, bool of_notify>
+struct RelaxedCountSync {
   template <class T>
   struct atomic : RelacySync<>::atomic<T> {
     using RelacySync<>::atomic<T>::atomic;
     T fetch_or(T value, std::memory_order order, std::source_location where = std::source_location::current()) {
-      if (value == 0 ? of_ring : of_arm) order = std::memory_order_relaxed;
+      if (value == 0 ? of_notify : of_arm) order = std::memory_order_relaxed;
       return RelacySync<>::atomic<T>::fetch_or(value, order, where);
     }
   };
@@ -150,22 +150,22 @@ TEST(mutant_that_sleeps_without_a_second_look_is_caught) {
   check_caught<OneToOne<RelacySync<>, Flaw::no_second_look>>(kExecutions);
 }
 
-TEST(mutant_that_rings_before_its_change_is_caught) {
-  check_caught<OneToOne<RelacySync<>, Flaw::ring_before_push>>(kExecutions);
+TEST(mutant_that_notifies_before_its_change_is_caught) {
+  check_caught<OneToOne<RelacySync<>, Flaw::notifies_before_its_push>>(kExecutions);
 }
 
 TEST(mutant_that_clears_the_bit_and_wakes_nobody_is_caught) {
   check_caught<OneToOne<RelacySync<>, Flaw::wakes_nobody>>(kExecutions);
 }
 
-TEST(mutant_whose_ringer_only_loads_is_caught) { check_caught<OneToOne<PlainLoadSync>>(kExecutions); }
+TEST(mutant_whose_notifier_only_loads_is_caught) { check_caught<OneToOne<PlainLoadSync>>(kExecutions); }
 
 TEST(mutant_whose_sleeper_arms_without_acquire_is_caught) {
-  check_caught<OneToOne<RelaxedBellSync<true, false>>>(kExecutions);
+  check_caught<OneToOne<RelaxedCountSync<true, false>>>(kExecutions);
 }
 
-TEST(mutant_whose_ringer_rings_without_release_is_caught) {
-  check_caught<OneToOne<RelaxedBellSync<false, true>>>(kExecutions);
+TEST(mutant_whose_notifier_notifies_without_release_is_caught) {
+  check_caught<OneToOne<RelaxedCountSync<false, true>>>(kExecutions);
 }
 
 }  // namespace

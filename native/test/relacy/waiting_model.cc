@@ -87,7 +87,7 @@ struct WaitingPool {
     }
     return budget.claim(1, 1) != 0;
   }
-  // As Pool::attachment_for().
+  // As Pool::member_for().
   void attach() { heap_count.fetch_add(1, std::memory_order_seq_cst); }
   uint64_t heap_slots() { return heap_count.load(std::memory_order_seq_cst); }
 
