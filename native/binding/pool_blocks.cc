@@ -11,7 +11,7 @@ napi_value PoolBinding::refill(const HotCall& call) {
   const RefillResult result = pool_->refill(pool_.member(), size_class, environment_->exchange);
   environment_->exchange[kStep] = static_cast<uint32_t>(result.step);
   environment_->exchange[kReclaimed] = static_cast<uint32_t>(result.reclaimed_bytes >> 10);
-  if (result.status == Status::ok) Pool::count_acquire(pool_.member(), size_class);
+  if (result.status == Status::ok) pool_.member().classes[size_class].acquires.add(1);
   return call.number(result.status == Status::ok ? static_cast<int32_t>(result.count) : status(result.status));
 }
 

@@ -12,7 +12,7 @@ Napi::Value PoolBinding::publish_counters(const Napi::CallbackInfo& info) {
   uint32_t size_class;
   if (argument(info.Env(), info[0], classes(), &size_class)) {
     const uint32_t* report = environment_->exchange;
-    Pool::publish_counters(pool_.member(), size_class, uint64_t{report[1]} << 32 | report[0], report[2]);
+    pool_.member().classes[size_class].publish(uint64_t{report[1]} << 32 | report[0], report[2]);
   }
   return info.Env().Undefined();
 }

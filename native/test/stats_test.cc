@@ -1,25 +1,6 @@
 // The figures that a pool tells: of threads, of victims, of what was dropped and why, and counters that have come far.
 #include "client.h"
-
-namespace slabpool {
-
-// Started high, as nobody can wait for 2^32 of anything.
-struct PoolInsides {
-  static void start_high(Pool& pool, uint64_t from) {
-    pool.queue_.last_number_ = from;
-    pool.waits_ = from;
-    pool.refused_ = from;
-    for (auto& bytes : pool.dropped_bytes_) bytes = from;
-    for (uint32_t c = 0; c < pool.class_count(); ++c) {
-      // What was sent by nobody was recalled.
-      pool.totals_[c].recalled = from;
-      pool.members_[0].load()->classes[c].sent.add(from);
-      pool.members_[0].load()->classes[c].taken.add(from);
-    }
-  }
-};
-
-}  // namespace slabpool
+#include "insides.h"
 
 namespace slabpool::test {
 namespace {
@@ -56,7 +37,7 @@ TEST(counts_of_a_thread_go_on_where_those_of_the_one_that_had_its_index_before_e
   for (uint64_t life = 1; life <= 3; ++life) {
     Client mortal(*pool);
     const Blocks held = mortal.refill(1);
-    Pool::publish_counters(*mortal.member, 1, 5, 0);
+    mortal.member->classes[1].publish(5, 0);
     ThreadStats s{};
     CHECK(pool->stats(0, s));
     CHECK_EQ(s.acquires, 5 * life);
@@ -86,9 +67,9 @@ TEST(reports_add_up_leases_and_replace_what_is_cached) {
   Client client(*pool);
   const Blocks small = client.refill(0);
   const Blocks large = client.refill(1);
-  Pool::publish_counters(*client.member, 0, 5, 7);
-  Pool::publish_counters(*client.member, 0, 3, 2);
-  Pool::publish_counters(*client.member, 1, 1, UINT32_MAX);  // which is more than it has
+  client.member->classes[0].publish(5, 7);
+  client.member->classes[0].publish(3, 2);
+  client.member->classes[1].publish(1, UINT32_MAX);  // which is more than it has
   CHECK_EQ(pool->stats(0).acquires, uint64_t{8});
   CHECK_EQ(pool->stats(0).cached, uint64_t{2});
   ThreadStats s{};
@@ -188,8 +169,8 @@ TEST(counters_go_on_beyond_32_and_53_bits) {
     const auto pool = make_pool({kBlock, 4 * kBlock}, 4 * kBlock);
     Client client(*pool);
     PoolInsides::start_high(*pool, from);
-    Pool::publish_counters(*client.member, 0, from, 0);
-    Pool::publish_counters(*client.member, 0, 5, 0);
+    client.member->classes[0].publish(from, 0);
+    client.member->classes[0].publish(5, 0);
     CHECK_EQ(pool->stats(0).acquires, from + 5);
     Blocks held = client.refill_all(0);
     CHECK_EQ(pool->stats(0).held, uint64_t{4});

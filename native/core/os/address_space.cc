@@ -58,7 +58,7 @@ class AddressSpace::Arenas {
  public:
   bool allocate(Range& range, size_t alignment) {
     const std::lock_guard lock(mutex_);
-    end_rests();
+    end_quarantines();
     const size_t count = granules(range.bytes_);
     Arena* arena = first_;
     size_t at = 0;
@@ -86,12 +86,12 @@ class AddressSpace::Arenas {
   // Whoever gives the range up has given its pages back.
   void free(Range* range) {
     const std::lock_guard lock(mutex_);
-    if (range->rest_ms_ == 0) {
+    if (range->quarantine_ms_ == 0) {
       put(range);
       return;
     }
     range->since_ = os::now_ms();
-    range->next_ = std::exchange(resting_, range);
+    range->next_ = std::exchange(quarantined_, range);
   }
 
   Figures figures() {
@@ -121,12 +121,12 @@ class AddressSpace::Arenas {
     return *last = arena.release();
   }
 
-  void end_rests() {
-    if (resting_ == nullptr) return;
+  void end_quarantines() {
+    if (quarantined_ == nullptr) return;
     const uint32_t now = os::now_ms();
-    for (Range** at = &resting_; *at != nullptr;) {
+    for (Range** at = &quarantined_; *at != nullptr;) {
       Range* const range = *at;
-      if (now - range->since_ < range->rest_ms_) {
+      if (now - range->since_ < range->quarantine_ms_) {
         at = &range->next_;
       } else {
         *at = range->next_;
@@ -150,7 +150,7 @@ class AddressSpace::Arenas {
 
   std::mutex mutex_;
   Arena* first_ = nullptr;
-  Range* resting_ = nullptr;
+  Range* quarantined_ = nullptr;
   uint64_t used_ = 0;  // granules
   uint64_t arena_count_ = 0;
 };

@@ -1,7 +1,7 @@
-// Heap: what there is of the slabs that were carved for one slot: per class a depot, a shelf and a resting stack.
+// Heap: what there is of the slabs that were carved for one slot: per class a depot, a shelf and the blocks in quarantine.
 //
-// Any thread may take from them and put there. They hold only blocks whose home the heap is. A heap outlives the threads that are
-// attached to its slot: the next one takes the warm depot over.
+// Callers     Any thread takes from a heap and puts there.
+// Ownership   A heap has only blocks whose home it is. It outlives the members of its slot: the next one takes the warm depot over.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct Heap {
   struct ClassHeap {
     TaggedStack<> depot;       // free batches, in use lately
     Shelf shelf;               // blocks that were unused for an epoch, or have no pages
-    TaggedStack<> quarantine;  // batches of dead threads
+    TaggedStack<> quarantine;  // batches of members that are gone
   };
 
   static Heap* create(uint16_t index, uint32_t class_count) {

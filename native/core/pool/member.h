@@ -1,8 +1,9 @@
-// Member: one thread's membership in a pool. Its index is the `owner` in the life words of the blocks it holds.
+// Member: one thread's membership in a pool. Its index is the `owner` in the state of each block that it holds.
 //
-// The counters have one writer, the attached thread (or whoever reclaims for a dead one), and any reader.
-// Identity, per class over all members of a pool: out == sum(taken + adopted) - sum(returned + sent), and
-// transit == sum(sent) - sum(adopted) - what was recalled from channels.
+// What        Counters by class, the heap where the thread looks first, and the notifications for the thread.
+// Ownership   The counters have one writer, the member's thread (or whoever detaches it in that thread's place), and any reader.
+// Identity    Per class, over all members of a pool: held == sum(taken + adopted) - sum(returned + sent), and
+//             in flight == sum(sent) - sum(adopted) - what was recalled.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +12,13 @@
 
 #include "core/pool/heap.h"
 #include "core/pool/notifications.h"
+#include "core/pool/status.h"
 #include "core/sync/sync.h"
 
 namespace slabpool {
 
-// Where a refill found its batch, nearest first.
-enum class Step : uint8_t { depot, steal, victim, cold, slab };
-inline constexpr size_t kSteps = 5;
+// How a member leaves. A clean exit has left its tickets to others: they are good for ever.
+enum class Departure : uint8_t { clean_exit, abandoned };
 
 // A monotonic count with a single writer, so that it needs no read-modify-write.
 class Counter {
@@ -33,14 +34,21 @@ class Counter {
 
 struct Member {
   struct ClassCounters {
-    Counter taken;            // blocks that refills gave to the thread
-    Counter returned;         // blocks that the thread flushed or retired, or that were reclaimed from it
-    Counter sent;             // blocks that went into transit
-    Counter adopted;          // blocks that came out of transit
+    Counter taken;            // blocks that refills gave to the member
+    Counter returned;         // blocks that the member flushed or retired, or that were taken from it when it left
+    Counter sent;             // blocks that took flight
+    Counter adopted;          // blocks whose flight ended here
     Counter refills[kSteps];  // refills by the step that served them
-    Counter acquires;         // leases of blocks, as far as the thread has reported them
-    // Blocks in the thread's magazine, when it reported last. Relaxed: it only counts.
+    Counter acquires;         // leases of blocks, as far as the thread has published them
+    // Blocks in the thread's magazine, as it has published them last. Relaxed: it only counts.
     StdSync::atomic<uint32_t> cached{0};
+
+    void count_refill(Step step) { refills[static_cast<size_t>(step)].add(1); }
+    // Of a magazine: leases since the last time, and blocks in it now.
+    void publish(uint64_t more_acquires, uint32_t cached_now) {
+      acquires.add(more_acquires);
+      cached.store(cached_now, std::memory_order_relaxed);
+    }
   };
 
   static Member* create(uint16_t index, Heap* heap, uint32_t class_count) {
@@ -53,7 +61,7 @@ struct Member {
   }
 
   uint16_t index = 0;
-  // Where this thread carves and looks first. Threads share a heap when there are more of them than heaps.
+  // Where the member carves and looks first. Members share a heap when there are more of them than heaps.
   Heap* heap = nullptr;
   std::unique_ptr<ClassCounters[]> classes;
   Notifications notifications;

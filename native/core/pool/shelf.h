@@ -3,11 +3,13 @@
 //
 // Callers     Any thread, under the shelf's lock, which nobody holds over a system call. It is off the hot path: who comes
 //             here would otherwise have to carve, or gives pages back. looks_empty() needs no lock.
-// Ownership   An idle or cold block belongs to the shelf. While a thread gives a slab's pages back, the slab is in its hand, and in no
-//             list: others do without it.
+// Ownership   An idle or cold block belongs to the shelf. While a thread gives a slab's pages back, the slab is in that thread's hand,
+//             and in no list: others do without it.
 // Order       The fullest slab is used first, so that the others empty (as jemalloc's and mimalloc's pages do).
-// Never lost  Whoever waits for blocks says so, and then looks here; whoever puts something here then looks for waiters. Either
-//             one comes into the lock before the other, or looks_empty() and put are seq_cst: one of them sees the other.
+// Never lost  1. Whoever waits for blocks says so, and then looks here.
+//             2. Whoever puts something here then looks for waiters.
+//             3. One of the two is inside the lock before the other, or passes it by looks_empty(), which is seq_cst, as is the count
+//             that link() writes: so one of them sees the other.
 #pragma once
 
 #include <cstdint>

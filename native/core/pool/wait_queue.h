@@ -2,12 +2,13 @@
 //
 // Callers     Any thread, under the lock; size() and idle() without. No thread comes here before the budget is exhausted.
 // Order       By number, in the order of arrival, in a list for each class: the first of all is the smallest of the lists' first.
-//             It is served before any other is, however small: so a stream of small ones starves no large one. Others are served
-//             with what is of no use to it (Shelf::take_past), those of one class in their order.
+//             That one is served before any other is, however small: so a stream of small ones starves no large one. Others are
+//             served with what is of no use to the first (Shelf::take_past), those of one class in their order.
 // Identity    size() == requests in the lists == requests in the buckets.
-// Draining    From drain() on nobody is served any more: everyone is to find the end of what is out.
-// Never lost  Whoever waits raises `size`, and then looks for blocks and budget; whoever frees blocks or budget looks at `size` then.
-//             All four are seq_cst, so they have one order: either the waiter finds what was freed, or whoever freed it finds
+// Draining    From drain() on nobody is served any more: everyone is to find the end of what is held.
+// Never lost  1. Whoever waits raises `size`, and then looks for blocks and budget.
+//             2. Whoever frees blocks or budget looks at `size` afterwards.
+//             3. All four are seq_cst, so they have one order: either the waiter finds what was freed, or whoever freed it finds
 //             the waiter, and serves it.
 #pragma once
 
@@ -72,7 +73,7 @@ class WaitQueue {
     return removed;
   }
 
-  // All that the thread has.
+  // All requests of the member.
   void remove_all_of(const Member& who) {
     each_class([&](uint32_t c) {
       for (Request *at = first_of(c), *behind; at != nullptr; at = behind) {
@@ -101,8 +102,6 @@ class WaitQueue {
   [[nodiscard]] bool idle() const { return size_.load(std::memory_order_seq_cst) == 0; }
 
   mutable std::mutex lock;
-  // In whose name blocks are taken for others: from the first request on.
-  Member* member = nullptr;
   Peak<> peak;
 
  private:
