@@ -46,7 +46,7 @@ Napi::Value detach(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// sayFarewell(): this environment comes to its end by itself, and is not killed.
+// sayFarewell(): this environment makes a clean exit: it comes to its end by itself, and is not killed.
 Napi::Value declare_clean_exit(const Napi::CallbackInfo& info) {
   info.Env().GetInstanceData<Environment>()->departure = Departure::clean_exit;
   return info.Env().Undefined();

@@ -5,6 +5,15 @@
 
 namespace slabpool {
 
+namespace {
+
+int32_t failure(Channel::Result result) { return -1 - static_cast<int32_t>(result); }
+
+// The blocked endpoint that JavaScript has to wake, + 1, or 0.
+int32_t to_wake(uint32_t blocked) { return blocked == kNobody ? 0 : static_cast<int32_t>(blocked) + 1; }
+
+}  // namespace
+
 Napi::Function ChannelBinding::define(Napi::Env env) {
   return DefineClass(
       env, "Channel",
@@ -79,6 +88,10 @@ const char* ChannelBinding::open(const Napi::CallbackInfo& info) {
   return same_pool ? "TOO_MANY_ENDPOINTS" : "OTHER_POOL";
 }
 
+ChannelBinding::~ChannelBinding() { part(); }
+
+void ChannelBinding::on_environment_exit(void* self) { static_cast<ChannelBinding*>(self)->depart(); }
+
 void ChannelBinding::part() {
   if (shared_ == nullptr) return;
   napi_remove_env_cleanup_hook(Env(), &on_environment_exit, this);
@@ -108,10 +121,10 @@ Channel::Result ChannelBinding::give(uint32_t i, uint32_t& blocked) {
   const uint32_t* const exchange = environment_->exchange;
   const double* const meta = environment_->meta + size_t{2} * i;
   const Message message{exchange[i], 0, {meta[0], meta[1]}};
-  uint32_t rung;
-  const auto result =
-      (*shared_)->try_send(pool_->membership().member(), exchange[kClasses + i], exchange[kSizes + i], message, rung);
-  blocked = shared_->wake_receiver(rung);
+  uint32_t sleeper;
+  const auto result = (*shared_)->try_send(pool_->membership().member(), exchange[kClasses + i], exchange[kSizes + i],
+                                           message, sleeper);
+  blocked = shared_->wake_receiver(sleeper);
   return result;
 }
 
@@ -119,9 +132,9 @@ Channel::Result ChannelBinding::take(uint32_t i) {
   Message message;
   Channel::Result result;
   do {
-    uint32_t rung;
-    result = (*shared_)->try_receive(pool_->membership().member(), message, rung);
-    shared_->wake(rung);
+    uint32_t sleeper;
+    result = (*shared_)->try_receive(pool_->membership().member(), message, sleeper);
+    shared_->wake(sleeper);
   } while (result == Channel::Result::stale);
   if (result == Channel::Result::ok) {
     environment_->exchange[i] = message.block;
@@ -228,6 +241,16 @@ Napi::Value ChannelBinding::close(const Napi::CallbackInfo& info) {
 Napi::Value ChannelBinding::leave(const Napi::CallbackInfo& info) {
   part();
   return info.Env().Undefined();
+}
+
+Napi::Value ChannelBinding::slot(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), handle_.slot); }
+
+Napi::Value ChannelBinding::serial(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), handle_.serial);
+}
+
+Napi::Value ChannelBinding::endpoint(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), endpoint_);
 }
 
 Napi::Value ChannelBinding::peers(const Napi::CallbackInfo& info) {

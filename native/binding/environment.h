@@ -1,11 +1,13 @@
 // Environment: what the addon keeps for one main thread or worker.
 //
-// Batches and messages cross in `exchange` and `meta`, one of each per environment, so that a call carries one integer
-// each way.
+// What        Batches and messages cross in `exchange` and `meta`, one of each per environment, so that a call carries one integer
+//             each way.
+// Callers     The environment's thread.
 #pragma once
 
 #include <napi.h>
 
+#include <cstddef>
 #include <iterator>
 #include <vector>
 
@@ -21,7 +23,9 @@ inline constexpr size_t kStep = 3 * kMaxBatch;
 inline constexpr size_t kReclaimed = kStep + 1;
 
 struct Environment {
-  // A thread that is killed says nothing: its tickets are then good for one more epoch.
+  ~Environment();
+
+  // How its memberships end with it. A thread that is killed says nothing: its tickets are then good for one more epoch.
   Departure departure = Departure::abandoned;
   // Blocks first.
   uint32_t exchange[kReclaimed + 1] = {};
@@ -29,26 +33,18 @@ struct Environment {
   double meta[2 * kMaxBatch] = {};
   // Of pools that were garbage-collected without close(), and that other threads have: somebody may still have views of the blocks
   // that this one held, so that they are the others' only when the environment ends.
-  std::vector<Membership> abandoned;
-
-  ~Environment() {
-    for (Membership& pool : abandoned) pool.leave(departure);
-  }
+  std::vector<Membership> left_open;
 };
 
-// Given as finalizers where there is nothing to do, since not every runtime takes none.
-inline void do_nothing(napi_env, void*, void*) {}
+// The finalizer where there is nothing to do, since not every runtime takes none.
+void do_nothing(napi_env, void*, void*);
 
 // A call of a hot method, by plain N-API: node-addon-api's CallbackInfo would take as long as the method.
 struct HotCall {
   napi_env env;
   napi_value arguments[3];  // undefined where there was none
 
-  [[nodiscard]] napi_value number(int32_t value) const {
-    napi_value number = nullptr;
-    napi_create_int32(env, value, &number);
-    return number;
-  }
+  [[nodiscard]] napi_value number(int32_t value) const;
 };
 
 // Gives the object that `self` wraps a method as a function of its own. A method of the class would begin with

@@ -65,7 +65,7 @@ PoolBinding::PoolBinding(const Napi::CallbackInfo& info)
     return;
   }
   napi_unref_threadsafe_function(info.Env(), waker_);
-  pool_->set_waker(pool_.member(), {&ring, waker_, environment_});
+  pool_->set_waker(pool_.member(), {&wake, waker_, environment_});
   // After the function's own hook, so that this one runs first.
   napi_add_env_cleanup_hook(info.Env(), &on_environment_exit, this);
 }
@@ -78,7 +78,7 @@ PoolBinding::~PoolBinding() {
   // What ArrayBuffers are still over keeps its pages.
   if (pool_.leave_last()) return;
   if (pool_->holds_any(pool_.member())) {
-    environment_->abandoned.push_back(std::move(pool_));
+    environment_->left_open.push_back(std::move(pool_));
   } else {
     pool_.leave(Departure::clean_exit);
   }
@@ -91,9 +91,24 @@ PoolBinding* PoolBinding::from(Napi::Env env, Napi::Value value) {
   return napi_unwrap(env, value, &self) == napi_ok ? static_cast<PoolBinding*>(self) : nullptr;
 }
 
-void PoolBinding::ring(void* bell) {
-  (void)napi_call_threadsafe_function(static_cast<napi_threadsafe_function>(bell), nullptr, napi_tsfn_nonblocking);
+void PoolBinding::on_environment_exit(void* self) {
+  auto* const pool = static_cast<PoolBinding*>(self);
+  pool->leave(pool->environment_->departure);
 }
+
+void PoolBinding::wake(void* waker) {
+  (void)napi_call_threadsafe_function(static_cast<napi_threadsafe_function>(waker), nullptr, napi_tsfn_nonblocking);
+}
+
+uint32_t PoolBinding::classes() const { return pool_ ? pool_->class_count() : 0; }
+
+bool PoolBinding::argument(napi_env env, napi_value given, uint32_t bound, uint32_t* value) {
+  if (pool_ && napi_get_value_uint32(env, given, value) == napi_ok && *value < bound) return true;
+  Napi::TypeError::New(env, pool_ ? "argument out of range" : "the pool is closed").ThrowAsJavaScriptException();
+  return false;
+}
+
+int32_t PoolBinding::status(Status status) { return -static_cast<int32_t>(status); }
 
 void PoolBinding::leave(Departure departure) {
   views_.reset();
@@ -139,6 +154,14 @@ bool PoolBinding::join(const Napi::CallbackInfo& info) {
   const char* wrong = valid ? pool_.join(handle) : "NO_SUCH_POOL";
   if (wrong != nullptr) napi_throw_error(info.Env(), wrong, "no place in a pool to be had");
   return wrong == nullptr;
+}
+
+Napi::Value PoolBinding::slot(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), pool_.handle().slot);
+}
+
+Napi::Value PoolBinding::serial(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), pool_.handle().serial);
 }
 
 Napi::Value PoolBinding::is_like(const Napi::CallbackInfo& info) {

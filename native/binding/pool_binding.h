@@ -33,13 +33,10 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // 2^46 bytes: half of what a process can address; sums of a few budgets stay exact in a double.
   static constexpr double kMaxBudget = 70368744177664.0;
 
-  static void on_environment_exit(void* self) {
-    auto* const pool = static_cast<PoolBinding*>(self);
-    pool->leave(pool->environment_->departure);
-  }
+  static void on_environment_exit(void* self);
 
-  // Under the lock of the pool's mailboxes, so never after leave().
-  static void ring(void* bell);
+  // Under the lock of the pool's queue, so never after leave().
+  static void wake(void* waker);
 
   void leave(Departure departure);
 
@@ -47,16 +44,14 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
 
   bool join(const Napi::CallbackInfo& info);
 
-  [[nodiscard]] uint32_t classes() const { return pool_ ? pool_->class_count() : 0; }
+  // 0 once closed.
+  [[nodiscard]] uint32_t classes() const;
 
-  // Argument `at` as an integer below `bound`, or a pending TypeError.
-  bool argument(napi_env env, napi_value given, uint32_t bound, uint32_t* value) {
-    if (pool_ && napi_get_value_uint32(env, given, value) == napi_ok && *value < bound) return true;
-    Napi::TypeError::New(env, pool_ ? "argument out of range" : "the pool is closed").ThrowAsJavaScriptException();
-    return false;
-  }
+  // The argument as an integer below `bound`, or a pending TypeError.
+  bool argument(napi_env env, napi_value given, uint32_t bound, uint32_t* value);
 
-  static int32_t status(Status status) { return -static_cast<int32_t>(status); }
+  // As JavaScript sees it: 0, or below.
+  static int32_t status(Status status);
 
   // refill(sizeClass): how many blocks are in `exchange`, or a negative status. The first block is leased at once. And the step, and
   // how many KiB of idle blocks were given back for it.
@@ -70,7 +65,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value take_free(const Napi::CallbackInfo& info);
 
   // flush(sizeClass, count): gives back the first `count` blocks of `exchange`. Negative: a status. 1: somebody waits for
-  // budget. 2: the thread is summoned. 3: both.
+  // budget. 2: the thread has a flush request. 3: both.
   napi_value flush(const HotCall& call);
 
   // report(sizeClass): of a magazine, in `exchange`: leases since the last report (low and high word), and blocks in it now.
@@ -89,10 +84,10 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // Requests that wait, of all threads.
   Napi::Value waiting(const Napi::CallbackInfo& info);
 
-  // takeSummons(): what this thread was asked to do, once.
+  // takeSummons(): the flush request of this thread, once.
   Napi::Value take_flush_request(const Napi::CallbackInfo& info);
 
-  // summonOthers(what)
+  // summonOthers(what): all other threads of the pool are asked to.
   Napi::Value request_flush(const Napi::CallbackInfo& info);
 
   // drain(), draining and drained: see Pool.
@@ -161,8 +156,8 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value is_like(const Napi::CallbackInfo& info);
 
   // slot, serial: what another environment joins the pool by.
-  Napi::Value slot(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), pool_.handle().slot); }
-  Napi::Value serial(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), pool_.handle().serial); }
+  Napi::Value slot(const Napi::CallbackInfo& info);
+  Napi::Value serial(const Napi::CallbackInfo& info);
 
   // transfer(sizeClass, block, size): a ticket, or a negative status.
   napi_value transfer(const HotCall& call);

@@ -44,9 +44,9 @@ napi_value PoolBinding::flush(const HotCall& call) {
   if (!argument(call.env, call.arguments[1], kMaxBatch + 1, &count)) return nullptr;
   const Status result = pool_->flush(pool_.member(), size_class, environment_->exchange, count);
   if (result != Status::ok) return call.number(status(result));
-  // Relaxed: a hint, which the bell makes certain.
-  const FlushRequest summons = pool_.member().notifications.flush_request.load(std::memory_order_relaxed);
-  return call.number((pool_->waiting() ? 1 : 0) | (summons == FlushRequest::none ? 0 : 2));
+  // Relaxed: a hint, which the waker makes certain.
+  const FlushRequest request = pool_.member().notifications.flush_request.load(std::memory_order_relaxed);
+  return call.number((pool_->waiting() ? 1 : 0) | (request == FlushRequest::none ? 0 : 2));
 }
 
 Napi::Value PoolBinding::batch(const Napi::CallbackInfo& info) {
@@ -71,7 +71,7 @@ napi_value PoolBinding::map(const HotCall& call) {
   if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
   if (!argument(call.env, call.arguments[1], kNoIndex, &block)) return nullptr;
   if (!pool_->holds(pool_.member(), size_class, block)) return call.number(status(Status::not_held));
-  Views::View* const view = views_ ? views_->add(*pool_.operator->(), block) : nullptr;
+  Views::View* const view = views_ ? views_->add(*pool_, block) : nullptr;
   if (view == nullptr) return call.number(status(Status::out_of_memory));
   napi_value buffer = nullptr;
   if (napi_create_external_buffer(call.env, pool_->size_class(size_class).capacity, pool_->address(block),
