@@ -1,12 +1,13 @@
-// Channel: a bounded queue of blocks in transit, between up to kMaxSleepers endpoints (threads) of one pool.
+// Channel: a bounded queue of blocks in flight, between up to kMaxSleepers endpoints (threads) of one pool.
 //
+// What        A Ring of messages, an EventCount for those who found it empty, and one for those who found it full.
 // Callers     Any thread through its own endpoint number from join(). try_send() and try_receive() do not wait for each other;
-//             who wants to wait arms its bell, tries once more and sleeps until a wake-up with its number (doorbell.h).
-// Ownership   A message's block is in transit: try_send() takes it from the sender, try_receive() gives it to the receiver.
+//             whoever wants to wait arms, tries once more and sleeps until a wake-up with its number (event_count.h).
+// Ownership   A message's block is in flight: try_send() takes it from the sender, try_receive() gives it to the receiver.
 // The end     What was accepted is received before anybody is told that the channel is closed, or that everybody else is gone:
 //             both are marks of the ring.
-// Wake-ups    `to_wake` of each call names an endpoint whose bell the call has cleared: the caller has to wake it. Who was woken
-//             and leaves something for others wakes again: pass_on_*().
+// Wake-ups    `to_wake` of each call names an endpoint that the call has disarmed: the caller has to wake it. Whoever was woken
+//             and leaves something for others notifies again: pass_on_*().
 #pragma once
 
 #include <cstdint>
@@ -45,7 +46,7 @@ class Channel {
   // `message` says all but the generation; `size` of the block's bytes are used. The sender keeps the block unless the result is
   // `ok`.
   [[nodiscard]] Result try_send(Member& from, uint32_t size_class, uint32_t size, Message message, uint32_t& to_wake);
-  // With `ok`, the block is out with the receiver. When the channel is closed, it never would block: what a sender has claimed a
+  // With `ok`, the receiver holds the block. When the channel is closed, it never would block: what a sender has claimed a
   // place for is received before the end is told.
   [[nodiscard]] Result try_receive(Member& to, Message& message, uint32_t& to_wake);
 

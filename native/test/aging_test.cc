@@ -97,7 +97,7 @@ TEST(blocks_used_in_every_epoch_keep_their_pages) {
   CHECK_SOUND(*pool);
 }
 
-TEST(one_block_out_keeps_only_the_pages_it_touches) {
+TEST(one_held_block_keeps_only_the_pages_it_touches) {
   for (const uint32_t capacity : {64, 1000, 1280, 4096, 5000, 20'000, 100'000}) {
     const auto pool = make_pool({capacity}, 16 * kMiB);
     Client client(*pool);
@@ -230,7 +230,7 @@ TEST(refill_makes_room_from_idle_blocks_of_other_classes_as_much_as_it_needs) {
   CHECK_SOUND(*pool);
 }
 
-TEST(one_block_out_keeps_only_its_own_pages_where_blocks_are_whole_pages) {
+TEST(one_held_block_keeps_only_its_own_pages_where_blocks_are_whole_pages) {
   const auto pool = make_pool({4096}, 4 * kMiB);
   Client client(*pool);
   Blocks blocks = client.refill(0);

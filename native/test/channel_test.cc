@@ -1,4 +1,4 @@
-// EventCount, Ring and Channel, one call after the other.
+// EventCount, Ring and Channel, with one thread at a time.
 #include "core/channel.h"
 
 #include "client.h"
@@ -267,7 +267,7 @@ TEST(endpoint_65_is_refused_and_numbers_are_used_again) {
   CHECK_EQ(link.channel->join(), 40u);
   CHECK_EQ(link.channel->join(), kNobody);
   CHECK_EQ(link.send(link.blocks[0]), Channel::Result::ok);
-  CHECK_EQ(link.to_wake, kNobody);  // the bell was its former owner's
+  CHECK_EQ(link.to_wake, kNobody);  // it was the former endpoint that had armed
 }
 
 }  // namespace

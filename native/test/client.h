@@ -33,7 +33,7 @@ struct Client {
 
   explicit Client(Pool& p) : pool(p), member(p.attach()) { CHECK(member != nullptr); }
 
-  // What it holds rests. The client is of no use then.
+  // What it holds is in quarantine. The client is of no use then.
   void detach(Departure departure = Departure::abandoned) { pool.detach(*std::exchange(member, nullptr), departure); }
 
   // Appends a batch to `to`.

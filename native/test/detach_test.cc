@@ -1,4 +1,4 @@
-// Threads that end: what they held rests, what they sent goes on, and the next thread takes their place.
+// Members that leave: what they held is in quarantine, what they sent goes on, and the next thread takes their place.
 #include <algorithm>
 #include <chrono>
 #include <thread>
@@ -22,14 +22,14 @@ bool is_among(const Blocks& blocks, const Blocks& all) {
 
 void wait_ms(uint32_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
-TEST(blocks_of_a_dead_thread_rest_and_keep_their_bytes) {
+TEST(blocks_of_an_abandoned_member_are_in_quarantine_and_keep_their_bytes) {
   const auto pool = make_pool({1000, 65'536}, 2 * kMiB, kNever);
   Client living(*pool);
-  Client dead(*pool);
-  const Blocks held[] = {dead.refill(0), dead.refill(1)};
+  Client gone(*pool);
+  const Blocks held[] = {gone.refill(0), gone.refill(1)};
   for (uint32_t c : {0, 1}) fill(*pool, c, held[c], 'd');
   const uint64_t charged = pool->budget().used();
-  dead.detach();
+  gone.detach();
   for (uint32_t c : {0, 1}) {
     CHECK_EQ(pool->stats(c).held, uint64_t{0});
     CHECK_EQ(pool->stats(c).quarantined, uint64_t{held[c].size()});
@@ -47,25 +47,25 @@ TEST(blocks_of_a_dead_thread_rest_and_keep_their_bytes) {
   CHECK_SOUND(*pool);
 }
 
-TEST(without_an_epoch_a_dead_threads_blocks_come_back_at_once) {
+TEST(without_an_epoch_abandoned_blocks_come_back_at_once) {
   const auto pool = make_pool({4096}, 8 * kMiB, 0);
   Client living(*pool);
-  Client dead(*pool);
-  const Blocks held = dead.refill(0);
-  dead.detach();
+  Client gone(*pool);
+  const Blocks held = gone.refill(0);
+  gone.detach();
   CHECK(sorted(living.refill(0)) == sorted(held));
   CHECK_EQ(pool->stats(0).quarantined, uint64_t{0});
   CHECK_EQ(pool->stats(0).slabs, uint64_t{1});
   CHECK_SOUND(*pool);
 }
 
-TEST(rest_ends_with_the_epoch_and_not_before) {
+TEST(quarantine_ends_with_the_epoch_and_not_before) {
   const auto pool = make_pool({65'536}, kMiB, 150);
   Client living(*pool);
-  Client dead(*pool);
-  const Blocks held = dead.refill_all(0);
+  Client gone(*pool);
+  const Blocks held = gone.refill_all(0);
   const auto from = std::chrono::steady_clock::now();
-  dead.detach();
+  gone.detach();
   Blocks none;
   const Status early = living.refill(0, none);
   if (std::chrono::steady_clock::now() - from < std::chrono::milliseconds(100)) CHECK_EQ(early, Status::exhausted);
@@ -76,12 +76,12 @@ TEST(rest_ends_with_the_epoch_and_not_before) {
   CHECK_SOUND(*pool);
 }
 
-TEST(aging_wakes_what_has_rested_and_gives_its_pages_back) {
+TEST(aging_frees_what_was_in_quarantine_and_gives_its_pages_back) {
   const auto pool = make_pool({1000, 4096}, 8 * kMiB, 20);
-  Client dead(*pool);
-  for (uint32_t c : {0, 1}) fill(*pool, c, dead.refill(c), 'd');
+  Client gone(*pool);
+  for (uint32_t c : {0, 1}) fill(*pool, c, gone.refill(c), 'd');
   const uint64_t charged = pool->budget().used();
-  dead.detach();
+  gone.detach();
   wait_ms(40);
   CHECK_EQ(pool->age(), uint64_t{0});  // awake, and idle for the first epoch
   for (uint32_t c : {0, 1}) CHECK_EQ(pool->stats(c).quarantined, uint64_t{0});
@@ -91,7 +91,7 @@ TEST(aging_wakes_what_has_rested_and_gives_its_pages_back) {
   CHECK_SOUND(*pool);
 }
 
-TEST(each_dead_thread_rests_its_own_epoch) {
+TEST(each_abandoned_member_has_a_quarantine_of_its_own) {
   const auto pool = make_pool({65'536}, 8 * kMiB, 200);
   Client first(*pool);
   Client second(*pool);
@@ -108,7 +108,7 @@ TEST(each_dead_thread_rests_its_own_epoch) {
   CHECK_SOUND(*pool);
 }
 
-TEST(detach_rests_foreign_blocks_at_their_home) {
+TEST(detach_puts_foreign_blocks_into_quarantine_at_their_home) {
   const auto pool = make_pool({4096}, 8 * kMiB, 0);
   Client producer(*pool);
   Client consumer(*pool);
@@ -121,7 +121,7 @@ TEST(detach_rests_foreign_blocks_at_their_home) {
   CHECK_SOUND(*pool);
 }
 
-TEST(blocks_in_transit_outlive_their_sender) {
+TEST(blocks_in_flight_outlive_their_sender) {
   const auto pool = make_pool({4096}, 8 * kMiB, kNever);
   Client sender(*pool);
   Client adopter(*pool);
@@ -142,7 +142,7 @@ TEST(blocks_in_transit_outlive_their_sender) {
   CHECK_SOUND(*pool);
 }
 
-TEST(tickets_of_a_dead_thread_are_good_for_an_epoch) {
+TEST(tickets_of_an_abandoned_member_are_good_for_an_epoch) {
   const auto pool = make_pool({4096}, 8 * kMiB, 0);
   Client sender(*pool);
   Client adopter(*pool);
@@ -165,7 +165,7 @@ TEST(tickets_of_a_dead_thread_are_good_for_an_epoch) {
   CHECK_EQ(pool->budget().used(), uint64_t{0});
 }
 
-TEST(refill_recalls_what_the_dead_have_sent_before_it_is_refused) {
+TEST(refill_recalls_abandoned_tickets_before_it_is_refused) {
   const auto pool = make_pool({4096}, 64 * kKiB, 0);
   Client sender(*pool);
   Client living(*pool);
@@ -175,7 +175,7 @@ TEST(refill_recalls_what_the_dead_have_sent_before_it_is_refused) {
   CHECK_SOUND(*pool);
 }
 
-TEST(tickets_of_a_thread_that_said_goodbye_are_good_for_ever) {
+TEST(tickets_of_a_thread_that_made_a_clean_exit_are_good_for_ever) {
   const auto pool = make_pool({4096}, 8 * kMiB, 0);
   Client sender(*pool);
   Client adopter(*pool);
@@ -187,7 +187,7 @@ TEST(tickets_of_a_thread_that_said_goodbye_are_good_for_ever) {
   CHECK_SOUND(*pool);
 }
 
-TEST(ticket_of_a_thread_that_said_goodbye_survives_the_next_one_with_its_index) {
+TEST(ticket_of_a_thread_that_made_a_clean_exit_survives_the_next_one_with_its_index) {
   const auto pool = make_pool({4096}, 8 * kMiB, 0);
   Client adopter(*pool);
   Client sender(*pool);
@@ -203,7 +203,7 @@ TEST(ticket_of_a_thread_that_said_goodbye_survives_the_next_one_with_its_index) 
   CHECK_SOUND(*pool);
 }
 
-TEST(pool_ends_with_orphans) {
+TEST(pool_ends_with_abandoned_tickets) {
   const auto pool = make_pool({4096}, 8 * kMiB, kNever);
   Client sender(*pool);
   for (const uint32_t b : sender.refill(0)) (void)sender.transfer(0, b);
@@ -247,7 +247,7 @@ TEST(next_thread_takes_over_index_warm_depot_and_counters) {
   CHECK_EQ(after.refills[static_cast<size_t>(Step::depot)], before.refills[static_cast<size_t>(Step::depot)] + 1);
   CHECK_EQ(after.held, before.held - lost.size() + 4);
   CHECK_EQ(after.quarantined, lost.size() - 2);
-  CHECK_EQ(next.flush(0, {lost[2]}), Status::not_held);  // the dead thread's, though the index is the same
+  CHECK_EQ(next.flush(0, {lost[2]}), Status::not_held);  // the abandoned member's, though the index is the same
   CHECK_SOUND(*pool);
 }
 
@@ -290,8 +290,8 @@ TEST(thousand_threads_that_die_with_blocks_do_not_grow_the_pool) {
   CHECK_SOUND(*pool);
 }
 
-// Looking at what rests is a step of this thread's own: it is not to wait for itself, or look again because of it.
-TEST(refill_is_refused_at_once_while_a_dead_threads_blocks_rest) {
+// Looking at the quarantine is in this thread's own hand: it is not to wait for itself, or look again because of that.
+TEST(refill_is_refused_at_once_while_abandoned_blocks_are_in_quarantine) {
   const auto pool = make_pool({4096, 65'536}, 256 * kKiB, kNever);
   Client mortal(*pool);
   (void)mortal.refill_all(1);

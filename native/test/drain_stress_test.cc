@@ -27,7 +27,7 @@ TEST(pool_is_drained_when_the_last_of_eight_threads_has_given_everything_back) {
       const auto leave = random.below(8) == 0 ? 20 + random.below(200) : UINT32_MAX;
       for (uint32_t i = 0; i < leave && !pool->drained(); ++i) {
         if (seed == 0 && i == 50) pool->drain();
-        // A summons is looked for now and then, as an event loop does.
+        // A flush request is looked for now and then, as an event loop does.
         if (random.below(8) == 0 && pool->take_flush_request(*client.member) == FlushRequest::drain) drains = true;
         const uint32_t choice = random.below(4);
         if (choice == 0 && !drains) {
@@ -66,7 +66,7 @@ TEST(pool_is_drained_when_the_last_of_eight_threads_has_given_everything_back) {
     std::vector<std::thread> threads;
     for (uint32_t t = 0; t < kThreads; ++t) threads.emplace_back(work, t);
     for (std::thread& thread : threads) thread.join();
-    // What is left is in transit, if all have gone.
+    // What is left is in flight, if all have gone.
     for (const Ticket& ticket : tickets) pool->recall(ticket.block, ticket.generation);
     CHECK(pool->drained());
     CHECK_SOUND(*pool);

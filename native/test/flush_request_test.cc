@@ -1,4 +1,4 @@
-// Bells and summonses, with one thread at a time: who is rung, how often, and for what.
+// Wakers and flush requests, with one thread at a time: who is woken, how often, and for what.
 #include "wakeable.h"
 
 namespace slabpool::test {
@@ -20,7 +20,7 @@ struct Threads {
   }
 };
 
-TEST(all_others_are_summoned_once_when_waiting_begins) {
+TEST(all_others_are_asked_once_when_waiting_begins) {
   Threads t;
   Client deaf(*t.pool);
   (void)t.first.wait(1);
@@ -38,7 +38,7 @@ TEST(all_others_are_summoned_once_when_waiting_begins) {
   CHECK_SOUND(*t.pool);
 }
 
-TEST(waiting_that_begins_anew_summons_anew) {
+TEST(waiting_that_begins_anew_asks_anew) {
   Threads t;
   CHECK(t.pool->cancel(t.first.wait(0)));
   CHECK_EQ(t.second.woken(), 1u);
@@ -51,7 +51,7 @@ TEST(waiting_that_begins_anew_summons_anew) {
   CHECK_SOUND(*t.pool);
 }
 
-TEST(thread_that_comes_while_others_wait_is_summoned) {
+TEST(thread_that_comes_while_others_wait_is_asked) {
   Threads t;
   (void)t.first.wait(0);
   Wakeable late(*t.pool);
@@ -63,7 +63,7 @@ TEST(thread_that_comes_while_others_wait_is_summoned) {
   CHECK_SOUND(*t.pool);
 }
 
-TEST(others_are_summoned_when_a_stolen_grant_lets_waiting_begin_anew) {
+TEST(others_are_asked_when_a_stolen_grant_lets_waiting_begin_anew) {
   Threads t;
   (void)t.first.wait(0);
   t.release();
@@ -77,7 +77,7 @@ TEST(others_are_summoned_when_a_stolen_grant_lets_waiting_begin_anew) {
   CHECK_SOUND(*t.pool);
 }
 
-TEST(summons_to_trim_includes_the_one_to_flush) {
+TEST(request_to_trim_includes_the_one_to_flush) {
   Threads t;
   t.pool->request_flush(FlushRequest::flush, t.first.member);
   t.pool->request_flush(FlushRequest::trim, t.first.member);
@@ -92,7 +92,7 @@ TEST(summons_to_trim_includes_the_one_to_flush) {
   CHECK_SOUND(*t.pool);
 }
 
-TEST(each_grant_rings_who_asked_and_nobody_else) {
+TEST(each_grant_wakes_who_asked_and_nobody_else) {
   Threads t;
   (void)t.first.wait(0);
   (void)t.second.wait(0);
@@ -107,7 +107,7 @@ TEST(each_grant_rings_who_asked_and_nobody_else) {
   CHECK_SOUND(*t.pool);
 }
 
-TEST(thread_that_puts_its_bell_away_gives_up_its_requests_and_what_it_was_granted) {
+TEST(thread_that_puts_its_waker_away_gives_up_its_requests_and_what_it_was_granted) {
   Threads t;
   (void)t.first.wait(0);
   (void)t.first.wait(1);
@@ -123,7 +123,7 @@ TEST(thread_that_puts_its_bell_away_gives_up_its_requests_and_what_it_was_grante
   CHECK_SOUND(*t.pool);
 }
 
-TEST(thread_that_has_left_is_never_rung_and_leaves_no_summons_to_the_next) {
+TEST(thread_that_has_left_is_never_woken_and_leaves_no_request_to_the_next) {
   Threads t;
   (void)t.first.wait(0);
   (void)t.second.wait(0);

@@ -220,7 +220,7 @@ class Fuzzer {
 
   // The thread ends, and another takes its place.
   void detach(size_t client) {
-    // When tickets of the dead are recalled is not the model's to say: transfer_test.cc and detach_test.cc have that.
+    // When abandoned tickets are recalled is not the model's to say: transfer_test.cc and detach_test.cc have that.
     bool sent = false;
     for (const auto& [b, block] : blocks_) sent |= block.state == ModelBlock::in_flight && block.holder == client;
     for (auto& [b, block] : blocks_) {

@@ -1,4 +1,4 @@
-// Blocks handed from thread to thread by bare tickets, while threads die and others are born in their place, and
+// Blocks handed from thread to thread by bare tickets, while members are abandoned and others take their place, and
 // another ages the pool without pause.
 #include <mutex>
 #include <thread>
@@ -17,9 +17,9 @@ struct Ticket {
 };
 
 // As postMessage: each ticket to whoever asks first, with all that its sender did before.
-class Notifications {
+class Post {
  public:
-  void post(const Ticket& ticket) {
+  void put(const Ticket& ticket) {
     const std::lock_guard lock(mutex_);
     tickets_.push_back(ticket);
   }
@@ -100,7 +100,7 @@ class HandOver {
           break;
         default: {
           Ticket ticket{};
-          if (!mail_.receive(ticket, random)) break;
+          if (!post_.receive(ticket, random)) break;
           if (!adopt(client, ticket)) break;
           CHECK_EQ(client.adopt(used.block, used.generation), Status::stale);
           used = ticket;
@@ -114,7 +114,7 @@ class HandOver {
     client.detach(load_.departure);
   }
 
-  // False: its sender has died, and an epoch has passed.
+  // False: its sender was abandoned, and an epoch has passed.
   bool adopt(Client& client, const Ticket& ticket) {
     const Status status = client.adopt(ticket.block, ticket.generation);
     CHECK(status == Status::ok || (status == Status::stale && load_.departure == Departure::abandoned));
@@ -147,7 +147,7 @@ class HandOver {
       held.pop_back();
       CHECK(has_payload(pool_->address(h.block), pool_->size_class(c).capacity, h.seed));
       write_payload(pool_->address(h.block), pool_->size_class(c).capacity, h.seed + 1);
-      mail_.post({h.block, client.transfer(c, h.block), c, h.seed + 1});
+      post_.put({h.block, client.transfer(c, h.block), c, h.seed + 1});
     }
   }
 
@@ -155,7 +155,7 @@ class HandOver {
     CHECK_SOUND(*pool_);
     Client heir(*pool_);
     Random random(0);
-    for (Ticket ticket{}; mail_.receive(ticket, random);) {
+    for (Ticket ticket{}; post_.receive(ticket, random);) {
       if (!adopt(heir, ticket)) continue;
       CHECK(has_payload(pool_->address(ticket.block), pool_->size_class(ticket.size_class).capacity, ticket.seed));
       CHECK_EQ(heir.flush(ticket.size_class, {ticket.block}), Status::ok);
@@ -173,7 +173,7 @@ class HandOver {
 
   const Load load_;
   const std::unique_ptr<Pool> pool_;
-  Notifications mail_;
+  Post post_;
   std::atomic<bool> done_{false};
 };
 
@@ -187,7 +187,7 @@ TEST(tickets_between_four_threads_that_leave_blocks_behind_for_5_ms) {
   HandOver({4, 16 * kMiB, 5, 40, Departure::clean_exit}).run();
 }
 
-// The ticket itself carries no order here, so that ThreadSanitizer sees whether the life word publishes the bytes.
+// The ticket itself carries no order here, so that ThreadSanitizer sees whether the state of a block publishes the bytes.
 TEST(bytes_come_with_the_ticket_even_if_nothing_else_orders_them) {
   const auto pool = make_pool({4096}, 8 * kMiB);
   constexpr uint32_t kRounds = kSanitized ? 10'000 : 50'000;

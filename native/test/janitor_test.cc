@@ -65,7 +65,7 @@ TEST(pool_that_nobody_uses_is_empty_after_some_epochs) {
   CHECK_SOUND(*pool);
 }
 
-TEST(blocks_that_are_out_keep_their_pages_and_contents) {
+TEST(blocks_that_are_held_keep_their_pages_and_contents) {
   const auto pool = enrolled();
   Client client(*pool);
   const Blocks held = client.refill(1);
@@ -78,7 +78,7 @@ TEST(blocks_that_are_out_keep_their_pages_and_contents) {
   CHECK(empties(*pool));
 }
 
-TEST(dead_threads_blocks_and_tickets_come_back_by_themselves) {
+TEST(abandoned_blocks_and_tickets_come_back_by_themselves) {
   const auto pool = enrolled();
   Client mortal(*pool);
   const Blocks blocks = mortal.refill(1);
@@ -104,7 +104,7 @@ void memory_is(Files& files, PressureLevel level) {
   files.meminfo(1000, level == PressureLevel::none ? 900 : level == PressureLevel::high ? 200 : 50);
 }
 
-// A pool with a short epoch and a block that is out: the janitor looks at memory all the time.
+// A pool with a short epoch and a block that is held: the janitor looks at memory all the time.
 struct Restless {
   std::unique_ptr<Pool> pool = enrolled();
   Client client{*pool};

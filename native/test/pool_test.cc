@@ -114,7 +114,7 @@ TEST(flush_leaves_alone_what_the_caller_does_not_hold) {
 
   CHECK(other.flush(0, foreign) == Status::ok);
   CHECK(client.flush(1, wider) == Status::ok);
-  CHECK_EQ(client.flush(0, mine), Status::not_held);  // the few that are still out
+  CHECK_EQ(client.flush(0, mine), Status::not_held);  // the few that are still held
   for (uint32_t c : {0, 1}) CHECK_EQ(pool->stats(c).held, uint64_t{0});
   CHECK_SOUND(*pool);
 }

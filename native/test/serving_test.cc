@@ -35,7 +35,7 @@ TEST(idle_blocks_of_other_classes_give_way) {
   CHECK_SOUND(*pool);
 }
 
-TEST(rest_of_a_dead_thread_that_takes_no_time_serves_at_once) {
+TEST(quarantine_that_takes_no_time_serves_at_once) {
   Full f(0);
   const Numbers numbers{f.first.wait(2), f.second.wait(0)};
   f.holder.detach();
@@ -46,8 +46,8 @@ TEST(rest_of_a_dead_thread_that_takes_no_time_serves_at_once) {
   CHECK_SOUND(*f.pool);
 }
 
-// Whatever comes by when the rest is over, and without the janitor.
-TEST(rest_that_is_over_serves_with_the_next_age_trim_flush_or_recall) {
+// Whatever comes by when the quarantine is over, and without the janitor.
+TEST(quarantine_that_is_over_serves_with_the_next_age_trim_flush_or_recall) {
   const auto age = [](Full& f) { (void)f.pool->age(); };
   const auto trim = [](Full& f) { (void)f.pool->trim(); };
   const auto flush = [](Full& f) { CHECK_EQ(f.pool->flush(*f.second.member, 0, nullptr, 0), Status::ok); };
@@ -71,7 +71,7 @@ TEST(rest_that_is_over_serves_with_the_next_age_trim_flush_or_recall) {
   }
 }
 
-TEST(rest_that_is_over_serves_by_the_janitor_alone) {
+TEST(quarantine_that_is_over_serves_by_the_janitor_alone) {
   Full f(10, Full::Janitor::ages_it);
   const Numbers numbers{f.first.wait(0), f.first.wait(2)};
   // One lot held, one sent by tickets.
@@ -120,7 +120,7 @@ TEST(retired_block_serves_nobody) {
   CHECK_SOUND(*f.pool);
 }
 
-// A budget of 64 pages, on each eighth of which one block of four is out; the other pages lack one for the large request.
+// A budget of 64 pages, on each eighth of which one block of four is held; the other pages lack one for the large request.
 struct Pinned {
   std::unique_ptr<Pool> pool = make_pool({1024, 2048, 4 * kBlock}, 4 * kBlock, kNever);
   Client holder{*pool};

@@ -95,9 +95,9 @@ TEST(ticket_is_good_once_whatever_became_of_the_block) {
   };
   CHECK_EQ(adopter.adopt(b, ticket), Status::ok);
   check_stale();                                   // used
-  const uint32_t second = adopter.transfer(0, b);  // in transit by another ticket
+  const uint32_t second = adopter.transfer(0, b);  // in flight by another ticket
   check_stale();
-  CHECK_EQ(sender.adopt(b, second), Status::ok);  // out again
+  CHECK_EQ(sender.adopt(b, second), Status::ok);  // held again
   check_stale();
   CHECK_EQ(sender.flush(0, {b}), Status::ok);  // free
   check_stale();
@@ -132,7 +132,7 @@ TEST(forged_tickets_are_stale) {
   Client client(*pool);
   const Blocks blocks = client.refill(0);
   const uint32_t b = blocks[0];
-  CHECK_EQ(client.adopt(b, 0), Status::stale);  // out, and its generation is not even wrong
+  CHECK_EQ(client.adopt(b, 0), Status::stale);  // held, and its generation is not even wrong
   CHECK_EQ(client.adopt(b, 1), Status::stale);
   const uint32_t ticket = client.transfer(0, b);
   for (uint32_t bit = 0; bit < kGenerationBits; ++bit) {
@@ -167,14 +167,14 @@ TEST(generation_moves_once_a_hand_over) {
 }
 
 TEST(generation_that_has_come_to_its_end_begins_again) {
-  AtomicBlockState<> life;
-  life.begin(UINT32_MAX);
-  life.hand_out(1);
-  CHECK_EQ(life.transfer(1), 0u);
-  CHECK(!life.adopt(UINT32_MAX, 2));
-  CHECK(life.adopt(0, 2));
-  CHECK(life.held_by(2));
-  CHECK_EQ(life.transfer(2), 1u);
+  AtomicBlockState<> state;
+  state.begin(UINT32_MAX);
+  state.hand_out(1);
+  CHECK_EQ(state.transfer(1), 0u);
+  CHECK(!state.adopt(UINT32_MAX, 2));
+  CHECK(state.adopt(0, 2));
+  CHECK(state.held_by(2));
+  CHECK_EQ(state.transfer(2), 1u);
 }
 
 TEST(ticket_tells_its_block_and_all_it_can_of_the_generation) {
@@ -225,21 +225,21 @@ TEST(tickets_of_other_pools_are_stale) {
   CHECK_SOUND(*twin);
 }
 
-// B9: orphans are recalled by all 32 bits. The ticket's low 21 have come again here, on a block that is on its way to somebody else.
-TEST(orphan_whose_low_bits_came_again_is_not_recalled) {
+// B9: abandoned tickets are recalled by all 32 bits. The ticket's low 21 have come again here, on a block that is on its way to somebody else.
+TEST(abandoned_ticket_whose_low_bits_came_again_is_not_recalled) {
   const auto pool = make_pool({4096}, 8 * kMiB);
   Client sender(*pool);
   Client adopter(*pool);
   const uint32_t b = sender.refill(0)[0];
-  const uint32_t orphaned = sender.transfer(0, b);
+  const uint32_t abandoned = sender.transfer(0, b);
   sender.detach();
-  CHECK_EQ(adopter.adopt(b, orphaned), Status::ok);
-  uint32_t generation = orphaned;
+  CHECK_EQ(adopter.adopt(b, abandoned), Status::ok);
+  uint32_t generation = abandoned;
   for (uint32_t i = 0; i < 1u << 21; ++i) {
     generation = adopter.transfer(0, b);
     if (i + 1 < 1u << 21) CHECK_EQ(adopter.adopt(b, generation), Status::ok);
   }
-  (void)pool->age();  // orphans are recalled now
+  (void)pool->age();  // abandoned tickets are recalled now
   CHECK_EQ(pool->stats(0).in_flight, uint64_t{1});
   CHECK_EQ(adopter.adopt(b, generation), Status::ok);
   CHECK_SOUND(*pool);
@@ -272,7 +272,7 @@ TEST(transfer_of_what_is_not_held_is_refused_and_changes_nothing) {
   CHECK_SOUND(*pool);
 }
 
-TEST(blocks_in_transit_count_against_the_budget) {
+TEST(blocks_in_flight_count_against_the_budget) {
   const auto pool = make_pool({65'536}, kMiB);
   Client client(*pool);
   const Blocks all = client.refill_all(0);

@@ -24,7 +24,7 @@ class Sleeper {
     CHECK(number > last_asked_);
     last_asked_ = number;
     ++pending_;
-    flush_hoard();  // who waits is not summoned itself
+    flush_hoard();  // who waits is not asked itself
   }
 
   // Sleeps until something was granted, uses it and gives it back. False: the watchdog barked.
@@ -44,7 +44,7 @@ class Sleeper {
   }
 
   // With what it still waits for, what it was granted and has not looked at, and a block in its hands.
-  void die(uint32_t c) {
+  void leave_abandoned(uint32_t c) {
     Blocks held;
     Grant grant{};
     if (client_.pool.collect(*client_.member, grant)) {
@@ -55,7 +55,7 @@ class Sleeper {
     client_.detach(c % 2 == 0 ? Departure::abandoned : Departure::clean_exit);
   }
 
-  // Keeps blocks of the class to itself, as a magazine does, until it is summoned.
+  // Keeps blocks of the class to itself, as a magazine does, until it is asked to flush.
   void hoard(uint32_t c) { (void)client_.refill(c, hoard_[c]); }
   void obey() {
     if (client_.member->notifications.flush_request.exchange(FlushRequest::none) != FlushRequest::none) flush_hoard();
@@ -149,9 +149,9 @@ TEST(all_who_wait_are_served_while_others_die_and_the_pool_ages) {
       Sleeper mortal(*pool);
       for (uint32_t i = random.below(8); i != 0; --i) mortal.ask(random.below(4));
       for (uint32_t i = random.below(3); i != 0; --i) std::this_thread::yield();
-      mortal.die(random.below(4));
+      mortal.leave_abandoned(random.below(4));
       std::this_thread::sleep_for(
-          std::chrono::microseconds(100));  // a death looks through the whole queue, under its lock
+          std::chrono::microseconds(100));  // a detach looks through the whole queue, under its lock
     }
   });
   while (asked.load() < kThreads) std::this_thread::yield();

@@ -74,7 +74,7 @@ TEST(cancelled_head_lets_the_next_be_served) {
   CHECK_SOUND(*f.pool);
 }
 
-TEST(grant_is_in_transit_until_it_is_collected) {
+TEST(grant_is_in_flight_until_it_is_collected) {
   Full f;
   const uint64_t number = f.first.wait(0);
   f.release();

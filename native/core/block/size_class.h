@@ -65,7 +65,7 @@ struct SizeClass {
   }
 
  private:
-  // Chooses how many blocks lie in a slab, so that the last page has no rest that nobody uses.
+  // Chooses how many blocks lie in a slab, so that no part of the last page is of use to nobody.
   constexpr void share_pages(uint64_t max_bytes) {
     // After so many blocks one begins on a page again.
     const size_t period = page / std::gcd(stride, page);
@@ -78,7 +78,7 @@ struct SizeClass {
     if (period <= fits) {
       slab_blocks = static_cast<uint32_t>(fits / period * period);
     } else {
-      // The rest is spread. The stride stays a multiple of 64, as page / slab_blocks is one.
+      // What is left of the last page is spread. The stride stays a multiple of 64, as page / slab_blocks is one.
       slab_blocks = static_cast<uint32_t>(std::bit_floor(fits));
       stride = round_up(stride * slab_blocks, page) / slab_blocks;
     }

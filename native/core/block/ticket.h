@@ -1,9 +1,9 @@
-// Ticket: a block in transit, and which of its hand-overs it is, as one whole number below 2^53: what JavaScript keeps exactly.
+// Ticket: a block in flight, and which of its hand-overs that is, as one whole number below 2^53: what JavaScript keeps exactly.
 //
 //   blocks below 2^20   0 | generation 32 | block 20
 //   all others          1 | low bits of the generation 28 | block 24
 //
-// So the number of a ticket comes again after 2^32 hand-overs of its block (2^28).
+// So the number of a ticket comes back after 2^32 hand-overs of its block (2^28).
 #pragma once
 
 #include <cstdint>

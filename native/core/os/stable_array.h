@@ -1,7 +1,7 @@
 // StableArray: a grow-only array in reserved address space. Elements never move and start as zero bytes.
 //
-// Any thread may claim() and index. size() is a safe bound for indices from outside: every element below it is
-// committed.
+// Callers     Any thread may claim() and index.
+// Bounds      size() is a safe bound for indices from outside: every element below it is committed.
 #pragma once
 
 #include <cstddef>

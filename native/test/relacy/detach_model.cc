@@ -1,8 +1,8 @@
 // The blocks of a thread that was killed, under the model checker: quarantine and its end (reclaimer.h) as steps on the core's own
 // AtomicBlockState and stacks, against another thread's release, an adoption, and an operating system that still writes.
 //
-//   block 0   held by the dead thread; the I/O that it started is not done
-//   block 1   in flight: the dead thread sent it
+//   block 0   held by the thread that was killed; the I/O that it started is not done
+//   block 1   in flight: the thread that was killed sent it
 //   block 2   held by another thread, which releases it meanwhile
 #include "core/block/block_state.h"
 #include "core/sync/tagged_stack.h"
@@ -121,7 +121,7 @@ struct AbandonedAmongThreads : rl::test_suite<AbandonedAmongThreads<Sync, length
 
 constexpr rl::iteration_t kExecutions = 300'000;
 
-TEST(dead_threads_blocks_are_in_quarantine_until_the_io_is_over) {
+TEST(abandoned_blocks_are_in_quarantine_until_the_io_is_over) {
   check_holds_at_random<AbandonedAmongThreads<>>(kExecutions);
   check_holds_with_preemptions<AbandonedAmongThreads<>>(1);  // with two, four threads take hours
 }
@@ -134,7 +134,7 @@ TEST(mutant_that_reclaims_what_was_sent_is_caught) {
   check_caught<AbandonedAmongThreads<RelacySync<>, Quarantine::epoch, true>>(kExecutions);
 }
 
-TEST(mutant_whose_stacks_do_not_release_the_dead_threads_blocks_is_caught) {
+TEST(mutant_whose_stacks_do_not_release_abandoned_blocks_is_caught) {
   check_caught<AbandonedAmongThreads<RelacySync<Dropped::release>>>(kExecutions);
 }
 

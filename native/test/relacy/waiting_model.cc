@@ -1,4 +1,4 @@
-// The handshake of wait_queue.h under the model checker: WaitQueue, Pool::serve_requests() and aging as steps on the core's
+// The handshake of wait_queue.h under the model checker: WaitQueue, BudgetQueue::serve_requests() and aging as steps on the core's
 // own stacks and budget. A request that is left waiting beside something free has lost its wake-up.
 //
 // The budget of two is full. Whoever waits asks for blocks of one class; the ways in which something becomes free for it:
@@ -87,7 +87,7 @@ struct WaitingPool {
     }
     return budget.claim(1, 1) != 0;
   }
-  // As Pool::member_for().
+  // As BlockStore::heap_for().
   void attach() { heap_count.fetch_add(1, std::memory_order_seq_cst); }
   uint64_t heap_slots() { return heap_count.load(std::memory_order_seq_cst); }
 
