@@ -10,7 +10,7 @@ namespace slabpool {
 
 inline constexpr size_t kRunBytes = 8 << 20;  // given back by one system call, at most: some milliseconds
 
-// Pieces of a slab, as offsets in bytes, whose pages are to go.
+// Runs are offsets in bytes.
 class PageRuns {
  public:
   void add(size_t from, size_t to) {

@@ -1,4 +1,4 @@
-// Memory: how much of it is in use, of the container or the system, and how much there may be.
+// Pressure: how much memory is in use, of the container or the system, how much there may be, and how short that makes it.
 //
 // Sources     The best that is there: the cgroup, version 2 or 1, with the smallest limit among the process's own and those
 //             above it; the system, also where it has less memory than the cgroup may use. On Linux what tasks lose by

@@ -1,6 +1,7 @@
 // Budget: the bytes of one pool that may be resident at once; a hard cap across all threads.
 //
-// Identity: used() == bytes of all pages that a block which is not cold touches, and used() <= max() at every instant.
+// Callers     Any thread.
+// Identity    used() == bytes of all pages that a block which is not cold touches, and used() <= max() at every instant.
 #pragma once
 
 #include <algorithm>

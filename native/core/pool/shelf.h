@@ -57,8 +57,8 @@ class Shelf {
   // Takes up to `most` blocks of the rank into `out`, as far as the budget has room for their pages; how many.
   [[nodiscard]] uint32_t take(const ShelfOf& of, Rank rank, uint32_t most, uint32_t* out);
 
-  // Takes one block whose pages others hold anyway, or kNoIndex: it is lost to nobody who waits for room, since those who are given
-  // such blocks hold no page for each other. Looks at a few slabs only.
+  // Takes one block whose pages others hold anyway, or kNoIndex. Nobody who waits for room loses anything by it, since those who are
+  // given such blocks hold no page for each other. Looks at a few slabs only.
   [[nodiscard]] uint32_t take_past(const ShelfOf& of);
 
   // Puts a slab there, all of whose blocks are cold.
@@ -67,7 +67,7 @@ class Shelf {
   // Puts a batch of free blocks there, which the caller owns.
   void put(const ShelfOf& of, uint32_t batch);
 
-  // Of one slab with idle blocks, which `pass` has not seen yet, these turn cold, and pages that nobody needs any more go back, up
+  // The idle blocks of one slab, which `pass` has not seen yet, turn cold, and pages that nobody needs any more go back to the OS, up
   // to `most_pages`. `stop`, which may be null, ends it early.
   GivenBack give_back(const ShelfOf& of, uint32_t pass, uint64_t most_pages, const StdSync::atomic<bool>* stop);
 

@@ -1,4 +1,6 @@
-// Peak: the highest value of a figure so far. Any thread.
+// Peak: the highest value of a figure so far.
+//
+// Callers     Any thread.
 #pragma once
 
 #include <cstdint>
