@@ -1,4 +1,5 @@
-// Prints, as JSON, what the core takes for a batch without JavaScript around it: nanoseconds, the median of many rounds.
+// Prints, as JSON, what the core takes for a batch without JavaScript around it: nanoseconds, the median of many
+// rounds.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

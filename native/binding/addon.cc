@@ -52,8 +52,8 @@ Napi::Value declare_clean_exit(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// setMemoryRoot(folder: string): for tests: the files that say how short memory is are read below this folder from now on, in
-// the whole process; '' is the root.
+// setMemoryRoot(folder: string): for tests: the files that say how short memory is are read below this folder from now
+// on, in the whole process; '' is the root.
 Napi::Value set_memory_root(const Napi::CallbackInfo& info) {
   if (!info[0].IsString() || !memory::set_root(info[0].As<Napi::String>().Utf8Value().c_str())) {
     Napi::TypeError::New(info.Env(), "expected a path of at most 1023 bytes").ThrowAsJavaScriptException();

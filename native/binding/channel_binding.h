@@ -1,6 +1,7 @@
 // ChannelBinding: one endpoint of a channel as one environment's JavaScript sees it. Checks arguments, has no logic.
 //
-// Answers     Those below 0 are -1 - Channel::Result. "Whom to wake" is the blocked endpoint that JavaScript has to wake, + 1, or 0.
+// Answers     Those below 0 are -1 - Channel::Result. "Whom to wake" is the blocked endpoint that JavaScript has to
+//             wake, + 1, or 0.
 #pragma once
 
 #include <napi.h>

@@ -1,7 +1,7 @@
 // Environment: what the addon keeps for one main thread or worker.
 //
-// What        Batches and messages cross in `exchange` and `meta`, one of each per environment, so that a call carries one integer
-//             each way.
+// What        Batches and messages cross in `exchange` and `meta`, one of each per environment, so that a call carries
+//             one integer each way.
 // Callers     The environment's thread.
 #pragma once
 
@@ -15,8 +15,8 @@
 
 namespace slabpool {
 
-// Where in `exchange` the classes of the blocks before are, the bytes of them that are used, which Step served a refill, and how many
-// KiB were given back for it.
+// Where in `exchange` the classes of the blocks before are, the bytes of them that are used, which Step served a
+// refill, and how many KiB were given back for it.
 inline constexpr size_t kClasses = kMaxBatch;
 inline constexpr size_t kSizes = 2 * kMaxBatch;
 inline constexpr size_t kStep = 3 * kMaxBatch;
@@ -25,14 +25,15 @@ inline constexpr size_t kReclaimed = kStep + 1;
 struct Environment {
   ~Environment();
 
-  // How its memberships end with it. A thread that is killed says nothing: its tickets are then good for one more epoch.
+  // How its memberships end with it. A thread that is killed says nothing: its tickets are then good for one more
+  // epoch.
   Departure departure = Departure::abandoned;
   // Blocks first.
   uint32_t exchange[kReclaimed + 1] = {};
   // Two for each message.
   double meta[2 * kMaxBatch] = {};
-  // Of pools that were garbage-collected without close(), and that other threads have: somebody may still have views of the blocks
-  // that this one held, so that they are the others' only when the environment ends.
+  // Of pools that were garbage-collected without close(), and that other threads have: somebody may still have views of
+  // the blocks that this one held, so that they are the others' only when the environment ends.
   std::vector<Membership> left_open;
 };
 

@@ -1,8 +1,8 @@
 // Membership: what one environment has of a pool: a reference in the process's registry, and a Member.
 //
 // Callers     The environment's thread.
-// Ownership   The end of a membership gives everything back: blocks that are still held are in quarantine, and free again later; the last
-//             membership of a pool ends the pool.
+// Ownership   The end of a membership gives everything back: blocks that are still held are in quarantine, and free
+//             again later; the last membership of a pool ends the pool.
 #pragma once
 
 #include <cstdint>

@@ -14,8 +14,8 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
  public:
   static Napi::Function define(Napi::Env env);
 
-  // new Pool(onMail: () => void, capacities: Uint32Array, maxBytes: number, epochMs: number, minBytes: number), or of a pool that
-  // there is:
+  // new Pool(onMail: () => void, capacities: Uint32Array, maxBytes: number, epochMs: number, minBytes: number), or of a
+  // pool that there is:
   // new Pool(onMail, slot: number, serial: number)
   explicit PoolBinding(const Napi::CallbackInfo& info);
 
@@ -53,22 +53,23 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // As JavaScript sees it: 0, or below.
   static int32_t status(Status status);
 
-  // refill(sizeClass): how many blocks are in `exchange`, or a negative status. The first block is leased at once. And the step, and
-  // how many KiB of idle blocks were given back for it.
+  // refill(sizeClass): how many blocks are in `exchange`, or a negative status. The first block is leased at once. And
+  // the step, and how many KiB of idle blocks were given back for it.
   napi_value refill(const HotCall& call);
 
-  // warm(sizeClass, count): how many free blocks with memory there are now; fewer than `count`: how many there could be, and nothing
-  // was done; or a negative status. And step slab, if address space was carved for them.
+  // warm(sizeClass, count): how many free blocks with memory there are now; fewer than `count`: how many there could
+  // be, and nothing was done; or a negative status. And step slab, if address space was carved for them.
   Napi::Value warm(const Napi::CallbackInfo& info);
 
   // takeFree(sizeClass, most): so many of them are in `exchange`, and this thread holds them.
   Napi::Value take_free(const Napi::CallbackInfo& info);
 
-  // flush(sizeClass, count): gives back the first `count` blocks of `exchange`. Negative: a status. 1: somebody waits for
-  // budget. 2: the thread has a flush request. 3: both.
+  // flush(sizeClass, count): gives back the first `count` blocks of `exchange`. Negative: a status. 1: somebody waits
+  // for budget. 2: the thread has a flush request. 3: both.
   napi_value flush(const HotCall& call);
 
-  // report(sizeClass): of a magazine, in `exchange`: leases since the last report (low and high word), and blocks in it now.
+  // report(sizeClass): of a magazine, in `exchange`: leases since the last report (low and high word), and blocks in it
+  // now.
   Napi::Value publish_counters(const Napi::CallbackInfo& info);
 
   // wait(sizeClass, most): the number of a request that waits, or a negative status: no memory, or `most` wait already.
@@ -77,8 +78,8 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // cancel(number): false when it has been served.
   Napi::Value cancel(const Napi::CallbackInfo& info);
 
-  // collect(): the number of a request that was served, its block and class in `exchange`; negative: there is no memory for
-  // it. 0: none was served.
+  // collect(): the number of a request that was served, its block and class in `exchange`; negative: there is no memory
+  // for it. 0: none was served.
   Napi::Value collect(const Napi::CallbackInfo& info);
 
   // Requests that wait, of all threads.
@@ -112,8 +113,8 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // map(sizeClass, block): a Buffer over the block's `capacity` bytes.
   napi_value map(const HotCall& call);
 
-  // reclaim(sizeClass, block, bytes: Buffer): 0 if these are the very bytes of a block that this thread holds, 1 if not; or a
-  // negative status.
+  // reclaim(sizeClass, block, bytes: Buffer): 0 if these are the very bytes of a block that this thread holds, 1 if
+  // not; or a negative status.
   napi_value reclaim(const HotCall& call);
 
   // detach(buffer: ArrayBuffer, block): what map() or reclaim() was about last has a length of 0 from now on.
@@ -140,7 +141,8 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // threads(): a Float64Array for each thread, in the order of ThreadStats, and whether it is this one.
   Napi::Value threads(const Napi::CallbackInfo& info);
 
-  // inTransit(): a Float64Array for each sender: its index (-1: channels), how many, the milliseconds of the oldest, 1: this thread.
+  // inTransit(): a Float64Array for each sender: its index (-1: channels), how many, the milliseconds of the oldest, 1:
+  // this thread.
   Napi::Value in_flight(const Napi::CallbackInfo& info);
 
   // residentBytes: what the budget is charged now.

@@ -1,9 +1,9 @@
 // SharedChannel: a channel as the process has it: the pool that it keeps from ending, and the wakers of its endpoints.
 //
 // Callers     install(), remove() and set_blocked() come from the thread of the endpoint, wake*() from any.
-// Ownership   A waker's function belongs to its endpoint. Nobody calls it after remove(): a caller counts itself and then looks whether the
-//             function is installed, remove() takes it away and then looks for callers; all four are seq_cst, so that one of them
-//             sees the other.
+// Ownership   A waker's function belongs to its endpoint. Nobody calls it after remove(): a caller counts itself and
+//             then looks whether the function is installed, remove() takes it away and then looks for callers; all four
+//             are seq_cst, so that one of them sees the other.
 #pragma once
 
 #include <node_api.h>
@@ -38,8 +38,8 @@ class SharedChannel {
 
   void wake(uint32_t endpoint);
   void wake_all();
-  // By whoever notified receivers: wakes the endpoint unless its thread is blocked. Then JavaScript has to, and the endpoint is
-  // returned.
+  // By whoever notified receivers: wakes the endpoint unless its thread is blocked. Then JavaScript has to, and the
+  // endpoint is returned.
   [[nodiscard]] uint32_t wake_receiver(uint32_t endpoint);
   // Before the endpoint arms as a receiver: whether its thread will block.
   void set_blocked(uint32_t endpoint, bool blocked);

@@ -1,13 +1,15 @@
 // Channel: a bounded queue of blocks in flight, between up to kMaxSleepers endpoints (threads) of one pool.
 //
 // What        A Ring of messages, an EventCount for those who found it empty, and one for those who found it full.
-// Callers     Any thread through its own endpoint number from join(). try_send() and try_receive() do not wait for each other;
-//             whoever wants to wait arms, tries once more and sleeps until a wake-up with its number (event_count.h).
-// Ownership   A message's block is in flight: try_send() takes it from the sender, try_receive() gives it to the receiver.
-// The end     What was accepted is received before anybody is told that the channel is closed, or that everybody else is gone:
-//             both are marks of the ring.
-// Wake-ups    `to_wake` of each call names an endpoint that the call has disarmed: the caller has to wake it. Whoever was woken
-//             and leaves something for others notifies again: pass_on_*().
+// Callers     Any thread through its own endpoint number from join(). try_send() and try_receive() do not wait for each
+//             other; whoever wants to wait arms, tries once more and sleeps until a wake-up with its number
+//             (event_count.h).
+// Ownership   A message's block is in flight: try_send() takes it from the sender, try_receive() gives it to the
+//             receiver.
+// The end     What was accepted is received before anybody is told that the channel is closed, or that everybody else
+//             is gone: both are marks of the ring.
+// Wake-ups    `to_wake` of each call names an endpoint that the call has disarmed: the caller has to wake it. Whoever
+//             was woken and leaves something for others notifies again: pass_on_*().
 #pragma once
 
 #include <cstdint>
@@ -33,7 +35,8 @@ class Channel {
   // What was sent and never received goes home.
   ~Channel();
 
-  // An endpoint number, or kNobody when all are taken. As long as an endpoint `holds` the channel open, nobody is alone.
+  // An endpoint number, or kNobody when all are taken. As long as an endpoint `holds` the channel open, nobody is
+  // alone.
   [[nodiscard]] uint32_t join(bool holds = false);
   // The endpoint is gone. A wake-up that it had been given may be lost with it: the others have to be woken.
   void leave(uint32_t endpoint);
@@ -43,11 +46,11 @@ class Channel {
   // stale: somebody guessed the ticket of the message's block and adopted it: try again.
   enum class Result : uint8_t { ok, would_block, closed, alone, not_held, stale };
 
-  // `message` says all but the generation; `size` of the block's bytes are used. The sender keeps the block unless the result is
-  // `ok`.
+  // `message` says all but the generation; `size` of the block's bytes are used. The sender keeps the block unless the
+  // result is `ok`.
   [[nodiscard]] Result try_send(Member& from, uint32_t size_class, uint32_t size, Message message, uint32_t& to_wake);
-  // With `ok`, the receiver holds the block. When the channel is closed, it never would block: what a sender has claimed a
-  // place for is received before the end is told.
+  // With `ok`, the receiver holds the block. When the channel is closed, it never would block: what a sender has
+  // claimed a place for is received before the end is told.
   [[nodiscard]] Result try_receive(Member& to, Message& message, uint32_t& to_wake);
 
   // No more sends; what is in the ring can still be received. Each endpoint has to be woken.

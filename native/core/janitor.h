@@ -1,13 +1,13 @@
-// Janitor: one thread for the process, which ages whatever is enrolled once an epoch, so that no other thread has to give pages
-// back. (The idea is that of the background threads of jemalloc and mimalloc's purge delay.)
+// Janitor: one thread for the process, which ages whatever is enrolled once an epoch, so that no other thread has to
+// give pages back. (The idea is that of the background threads of jemalloc and mimalloc's purge delay.)
 //
-// What        Calls Ageable::age() of whatever is due. The janitor looks how short memory is, too: epochs are a quarter as long
-//             while pressure is high, and each Ageable is to give all back that is free when it is critical.
+// What        Calls Ageable::age() of whatever is due. The janitor looks how short memory is, too: epochs are a quarter
+//             as long while pressure is high, and each Ageable is to give all back that is free when it is critical.
 // Callers     Any thread. Enrolling and leaving take a lock, and leaving waits until the janitor is done with one slab;
 //             Enrollment::wake() takes it only if the janitor has stopped looking after the Ageable.
-// Sleep       An Ageable without pages is asleep: nothing in it can age. The janitor sleeps until the next epoch of one that is
-//             not, or the next look at memory, once a second or once an epoch if that is shorter. While all sleep, so does the
-//             janitor. Its thread ends with the last enrollment.
+// Sleep       An Ageable without pages is asleep: nothing in it can age. The janitor sleeps until the next epoch of one
+//             that is not, or the next look at memory, once a second or once an epoch if that is shorter. While all
+//             sleep, so does the janitor. Its thread ends with the last enrollment.
 #pragma once
 
 #include <chrono>
@@ -47,8 +47,8 @@ class Enrollment {
 
   // By a thread that has just made pages resident.
   void wake() {
-    // A read-modify-write on both sides: if the janitor's comes first, this thread sees that the Ageable is asleep; if this one
-    // comes first, the janitor acquires it, and with it sees the pages.
+    // A read-modify-write on both sides: if the janitor's comes first, this thread sees that the Ageable is asleep; if
+    // this one comes first, the janitor acquires it, and with it sees the pages.
     if (asleep_.exchange(false, std::memory_order_acq_rel)) awake();
   }
 

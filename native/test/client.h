@@ -105,7 +105,8 @@ struct Client {
   Status adopt(uint32_t block, uint32_t generation) { return pool.adopt(*member, block, generation); }
 };
 
-// Whether an enrolled pool that nobody uses gives everything back by itself. Generous: other processes may have the machine.
+// Whether an enrolled pool that nobody uses gives everything back by itself. Generous: other processes may have the
+// machine.
 inline bool empties(Pool& pool) {
   for (int ms = 0; ms < 20'000 && pool.budget().used() != 0; ++ms) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -114,7 +115,8 @@ inline bool empties(Pool& pool) {
   return pool.budget().used() == 0;
 }
 
-// What is left of the arenas that there are, where no other can be had. In static memory: there may be no other, either.
+// What is left of the arenas that there are, where no other can be had. In static memory: there may be no other,
+// either.
 inline std::pair<Range**, size_t> take_rest_of_arenas() {
   static Range* rest[100'000];
   size_t count = 0;

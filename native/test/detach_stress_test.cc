@@ -6,7 +6,8 @@
 namespace slabpool::test {
 namespace {
 
-// Safety: the operating system may still write to the blocks of a thread that was killed, so that nobody may shorten their quarantine.
+// Safety: the operating system may still write to the blocks of a thread that was killed, so that nobody may shorten
+// their quarantine.
 TEST(quarantine_is_not_cut_short_by_aging_beside_a_detach) {
   const auto pool = make_pool({1 << 20}, 4096 * kMiB, 40u * 24 * 3600 * 1000);
   Client living(*pool);
@@ -71,7 +72,8 @@ TEST(figure_of_quarantined_blocks_never_falls_below_zero) {
   CHECK_SOUND(*pool);
 }
 
-// A refusal is final for the caller: it must not come from another refill having the blocks from quarantine in its hands.
+// A refusal is final for the caller: it must not come from another refill having the blocks from quarantine in its
+// hands.
 TEST(refill_is_not_refused_while_another_frees_blocks_from_quarantine) {
   constexpr uint32_t kBlocks = 64;
   const auto pool = make_pool({65'536}, kBlocks * 65'536, 0);

@@ -1,4 +1,5 @@
-// Threads that take, hand over and give back while one of them begins to drain the pool: the end is announced once nobody has anything.
+// Threads that take, hand over and give back while one of them begins to drain the pool: the end is announced once
+// nobody has anything.
 #include <thread>
 
 #include "client.h"

@@ -187,7 +187,8 @@ TEST(tickets_between_four_threads_that_leave_blocks_behind_for_5_ms) {
   HandOver({4, 16 * kMiB, 5, 40, Departure::clean_exit}).run();
 }
 
-// The ticket itself carries no order here, so that ThreadSanitizer sees whether the state of a block publishes the bytes.
+// The ticket itself carries no order here, so that ThreadSanitizer sees whether the state of a block publishes the
+// bytes.
 TEST(bytes_come_with_the_ticket_even_if_nothing_else_orders_them) {
   const auto pool = make_pool({4096}, 8 * kMiB);
   constexpr uint32_t kRounds = kSanitized ? 10'000 : 50'000;

@@ -1,5 +1,5 @@
-// The janitor: pools that nobody uses give everything back by themselves, sooner where memory is short, and those that come and
-// go do not disturb it.
+// The janitor: pools that nobody uses give everything back by themselves, sooner where memory is short, and those that
+// come and go do not disturb it.
 #include "core/janitor.h"
 
 #include <thread>
@@ -123,8 +123,8 @@ struct Aged final : Ageable {
   [[nodiscard]] bool has_pages() const override { return true; }
 };
 
-// Epochs of an Ageable for each look at memory, which comes once in 200 ms whatever it says. The janitor's one thread counts both,
-// so that a busy machine delays them alike.
+// Epochs of an Ageable for each look at memory, which comes once in 200 ms whatever it says. The janitor's one thread
+// counts both, so that a busy machine delays them alike.
 double epochs_per_look(PressureLevel level) {
   Files files;
   memory_is(files, level);

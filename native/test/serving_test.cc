@@ -120,7 +120,8 @@ TEST(retired_block_serves_nobody) {
   CHECK_SOUND(*f.pool);
 }
 
-// A budget of 64 pages, on each eighth of which one block of four is held; the other pages lack one for the large request.
+// A budget of 64 pages, on each eighth of which one block of four is held; the other pages lack one for the large
+// request.
 struct Pinned {
   std::unique_ptr<Pool> pool = make_pool({1024, 2048, 4 * kBlock}, 4 * kBlock, kNever);
   Client holder{*pool};

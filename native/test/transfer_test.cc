@@ -147,7 +147,8 @@ TEST(forged_tickets_are_stale) {
   check_identity(*pool, 0, 0);
 }
 
-// B9: so the number of a ticket comes again after 2^32 hand-overs of its block (2^28 beyond block 2^20), and no earlier.
+// B9: so the number of a ticket comes again after 2^32 hand-overs of its block (2^28 beyond block 2^20), and no
+// earlier.
 TEST(generation_moves_once_a_hand_over) {
   const auto pool = make_pool({4096}, 8 * kMiB);
   Client client(*pool);
@@ -225,7 +226,8 @@ TEST(tickets_of_other_pools_are_stale) {
   CHECK_SOUND(*twin);
 }
 
-// B9: abandoned tickets are recalled by all 32 bits. The ticket's low 21 have come again here, on a block that is on its way to somebody else.
+// B9: abandoned tickets are recalled by all 32 bits. The ticket's low 21 have come again here, on a block that is on
+// its way to somebody else.
 TEST(abandoned_ticket_whose_low_bits_came_again_is_not_recalled) {
   const auto pool = make_pool({4096}, 8 * kMiB);
   Client sender(*pool);

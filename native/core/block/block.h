@@ -1,5 +1,5 @@
-// Block: the metadata of one block, kept apart from the block's bytes, which JavaScript can scribble on. block_state.h says
-// who may touch what.
+// Block: the metadata of one block, kept apart from the block's bytes, which JavaScript can scribble on. block_state.h
+// says who may touch what.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 namespace slabpool {
 
 struct Block {
-  // Link of the stack of batches that this block heads. Atomic: an overtaken popper may read it at any time, and make nothing of it.
-  // While the block is in flight by a ticket: when it was sent, by os::coarse_now_ms().
+  // Link of the stack of batches that this block heads. Atomic: an overtaken popper may read it at any time, and make
+  // nothing of it. While the block is in flight by a ticket: when it was sent, by os::coarse_now_ms().
   StdSync::atomic<uint32_t> next_batch;
   // Next block of the same batch, kNoIndex at its end. Written by the batch's owner, published with the batch.
   uint32_t next;

@@ -7,12 +7,13 @@
 //   quarantined  its holder is gone; free again when an epoch has passed
 //   retired      its ArrayBuffer was detached; never used again
 //
-// Ownership   Whoever holds the batch that a block is in owns the block; a held block is owned by the thread of its owner, and by
-//             whoever detaches that member in its place. The owner alone writes the word, so relaxed loads and stores do, and the
-//             TaggedStack that the batch passes through publishes what the owner wrote. The exception is a block in flight,
-//             whose flight several threads may try to end: see transfer() and adopt().
-// Generation  Counts the hand-overs, from a number that was drawn: it moves whenever the block takes flight, so that a ticket is
-//             good once, and for the block of another pool by chance only.
+// Ownership   Whoever holds the batch that a block is in owns the block; a held block is owned by the thread of its
+//             owner, and by whoever detaches that member in its place. The owner alone writes the word, so relaxed
+//             loads and stores do, and the TaggedStack that the batch passes through publishes what the owner wrote.
+//             The exception is a block in flight, whose flight several threads may try to end: see transfer() and
+//             adopt().
+// Generation  Counts the hand-overs, from a number that was drawn: it moves whenever the block takes flight, so that a
+//             ticket is good once, and for the block of another pool by chance only.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +48,8 @@ class AtomicBlockState {
   // Relaxed: read by the owner, or at quiescence, or checked against an expectation that only the owner can meet.
   [[nodiscard]] BlockStateWord get() const { return BlockStateWord::of(bits_.load(std::memory_order_relaxed)); }
 
-  // By anybody. Acquire: pairs with the release of transfer(); whoever sees the block in flight sees what was noted of it before.
+  // By anybody. Acquire: pairs with the release of transfer(); whoever sees the block in flight sees what was noted of
+  // it before.
   [[nodiscard]] BlockStateWord look() const { return BlockStateWord::of(bits_.load(std::memory_order_acquire)); }
 
   [[nodiscard]] bool held_by(uint16_t owner) const {
@@ -72,8 +74,8 @@ class AtomicBlockState {
     return generation;
   }
 
-  // The block is held by `owner` from now on, if it is in flight and the low `generation_bits` bits of its generation are those of
-  // `generation`. Any thread; of several that try with one ticket, one succeeds.
+  // The block is held by `owner` from now on, if it is in flight and the low `generation_bits` bits of its generation
+  // are those of `generation`. Any thread; of several that try with one ticket, one succeeds.
   [[nodiscard]] bool adopt(uint32_t generation, uint16_t owner, uint32_t generation_bits = kGenerationBits) {
     const auto mask = static_cast<uint32_t>((uint64_t{1} << generation_bits) - 1);
     uint64_t seen = bits_.load(std::memory_order_relaxed);  // only a guess: the CAS checks it
@@ -81,14 +83,15 @@ class AtomicBlockState {
       const BlockStateWord word = BlockStateWord::of(seen);
       if (word.state != BlockState::in_flight || ((word.generation ^ generation) & mask) != 0) return false;
       const uint64_t adopted = BlockStateWord{BlockState::held, owner, word.generation}.bits();
-      // Acquire: pairs with the release of transfer(); the adopter reads what the sender wrote. It fails when another was
-      // faster, or when the sender disowned the ticket meanwhile: then once more.
+      // Acquire: pairs with the release of transfer(); the adopter reads what the sender wrote. It fails when another
+      // was faster, or when the sender disowned the ticket meanwhile: then once more.
       if (bits_.compare_exchange_strong(seen, adopted, std::memory_order_acquire, std::memory_order_relaxed))
         return true;
     }
   }
 
-  // The ticket that `sender` gave, if the block is still in flight with it, has no sender from now on, and is as good as before.
+  // The ticket that `sender` gave, if the block is still in flight with it, has no sender from now on, and is as good
+  // as before.
   void disown(uint16_t sender) {
     uint64_t seen = bits_.load(std::memory_order_relaxed);  // only a guess: the CAS checks it
     const BlockStateWord word = BlockStateWord::of(seen);

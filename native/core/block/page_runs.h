@@ -1,4 +1,5 @@
-// PageRuns: pieces of one slab whose pages are to go back to the OS, by one system call for each run of pages, however many blocks.
+// PageRuns: pieces of one slab whose pages are to go back to the OS, by one system call for each run of pages, however
+// many blocks.
 #pragma once
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // SizeClass: the geometry of one tier, derived from its capacity, the pool's budget and the page size alone.
 //
-// What        Blocks lie `stride` bytes apart; a batch is what one call of JavaScript moves; a slab is the address range that is carved
-//             at once. Memory is charged and given back by the page: where blocks share pages, a page is resident as long as one
-//             of its blocks is.
+// What        Blocks lie `stride` bytes apart; a batch is what one call of JavaScript moves; a slab is the address
+//             range that is carved at once. Memory is charged and given back by the page: where blocks share pages, a
+//             page is resident as long as one of its blocks is.
 #pragma once
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 // Slab: the address range that is carved at once, for one class, and which of its blocks nobody has.
 //
-// Identity    A page of the slab is resident if a block that touches it is not cold. So what the budget is charged follows from
-//             the set of cold blocks.
+// Identity    A page of the slab is resident if a block that touches it is not cold. So what the budget is charged
+//             follows from the set of cold blocks.
 // Ownership   Who has locked the shelf that the slab belongs to, but for what is set when it is carved.
 #pragma once
 

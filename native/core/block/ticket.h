@@ -1,4 +1,5 @@
-// Ticket: a block in flight, and which of its hand-overs that is, as one whole number below 2^53: what JavaScript keeps exactly.
+// Ticket: a block in flight, and which of its hand-overs that is, as one whole number below 2^53: what JavaScript keeps
+// exactly.
 //
 //   blocks below 2^20   0 | generation 32 | block 20
 //   all others          1 | low bits of the generation 28 | block 24

@@ -54,8 +54,8 @@ size_t unescape(string_view escaped, char* into, size_t room) {
   return length;
 }
 
-// Puts the process's own directory into `directory`; how much of that is the mount point. Inside a container the path that the
-// process is told may begin at the cgroup that is mounted, or be "/" (cgroup namespaces).
+// Puts the process's own directory into `directory`; how much of that is the mount point. Inside a container the path
+// that the process is told may begin at the cgroup that is mounted, or be "/" (cgroup namespaces).
 string_view find_directory(const Hierarchy& h, size_t& mount_point) {
   char own[kMaxPath];
   size_t own_length = 0;
@@ -95,8 +95,8 @@ string_view find_directory(const Hierarchy& h, size_t& mount_point) {
 
 bool stalled(string_view psi, string_view kind) { return field(psi, kind).value_or(0) >= kStalled; }
 
-// The smallest limit on the way up, of several the highest one: it counts what its other members use. A version 1 cgroup also
-// knows of limits that are out of sight here.
+// The smallest limit on the way up, of several the highest one: it counts what its other members use. A version 1
+// cgroup also knows of limits that are out of sight here.
 std::optional<Figures> look_at(const Hierarchy& h, PressureLevel& stalls) {
   size_t mount_point;
   std::optional<Figures> smallest;

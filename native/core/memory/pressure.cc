@@ -23,8 +23,9 @@ constexpr double kCritical = 0.9;
 // Set by whoever looks.
 StdSync::atomic<bool> looking{false};
 
-// A lock that readers need not take (a seqlock): odd while the verdict is written. Each store releases and each load acquires:
-// a reader of any part of a later verdict then sees the odd number, or a later one, when it looks at it again.
+// A lock that readers need not take (a seqlock): odd while the verdict is written. Each store releases and each load
+// acquires: a reader of any part of a later verdict then sees the odd number, or a later one, when it looks at it
+// again.
 struct Published {
   StdSync::atomic<uint64_t> sequence{0}, used{0}, limit{0}, at{0};
   StdSync::atomic<MemorySource> source{MemorySource::none};

@@ -1,8 +1,9 @@
-// Pressure: how much memory is in use, of the container or the system, how much there may be, and how short that makes it.
+// Pressure: how much memory is in use, of the container or the system, how much there may be, and how short that makes
+// it.
 //
-// Sources     The best that is there: the cgroup, version 2 or 1, with the smallest limit among the process's own and those
-//             above it; the system, also where it has less memory than the cgroup may use. On Linux what tasks lose by
-//             waiting for memory (PSI) raises the level as well.
+// Sources     The best that is there: the cgroup, version 2 or 1, with the smallest limit among the process's own and
+//             those above it; the system, also where it has less memory than the cgroup may use. On Linux what tasks
+//             lose by waiting for memory (PSI) raises the level as well.
 // Callers     Any thread, without waiting. The janitor looks while a pool is awake; the last verdict is everybody's.
 #pragma once
 

@@ -103,7 +103,8 @@ class AddressSpace::Arenas {
   Arena* add(size_t count, size_t alignment) {
     std::unique_ptr<Arena> arena(new (std::nothrow) Arena);
     if (!arena) return nullptr;
-    // A large request gets an arena of its own size, which others may use later. Where addresses are short (ulimit -v), so is it.
+    // A large request gets an arena of its own size, which others may use later. Where addresses are short (ulimit -v),
+    // so is it.
     for (size_t want = std::max(granules(kArenaBytes), count); arena->base == nullptr; want /= 2) {
       if (want < count) return nullptr;
       arena->granules = want;

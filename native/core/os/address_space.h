@@ -1,10 +1,11 @@
 // AddressSpace: where the slabs of all pools of the process lie.
 //
-// What        Hands out ranges of addresses, from arenas that are reserved once and never given up. What is committed in an
-//             arena is one piece, so that the kernel has one mapping for it, however many slabs there are.
+// What        Hands out ranges of addresses, from arenas that are reserved once and never given up. What is committed
+//             in an arena is one piece, so that the kernel has one mapping for it, however many slabs there are.
 // Callers     Any thread. allocate() and the last release() of a range take a lock; nobody does anything slow under it.
-// Reuse       A range is referred to by its slab, and by each ArrayBuffer that may be over it. With the last reference the range's
-//             pages go back to the OS, and it may become part of another pool: so no view ever shows what a later pool has there.
+// Reuse       A range is referred to by its slab, and by each ArrayBuffer that may be over it. With the last reference
+//             the range's pages go back to the OS, and it may become part of another pool: so no view ever shows what a
+//             later pool has there.
 #pragma once
 
 #include <cstddef>
@@ -42,8 +43,8 @@ class Range {
 
 class AddressSpace {
  public:
-  // `bytes` of committed memory that reads zeros, at a multiple of `alignment` (a power of two, at most kArenaBytes), with one
-  // reference; nullptr when the OS refuses.
+  // `bytes` of committed memory that reads zeros, at a multiple of `alignment` (a power of two, at most kArenaBytes),
+  // with one reference; nullptr when the OS refuses.
   [[nodiscard]] static Range* allocate(size_t bytes, size_t alignment);
 
   struct Figures {

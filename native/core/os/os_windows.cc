@@ -30,9 +30,9 @@ void* reserve(size_t bytes, size_t alignment) {
 bool commit(void* address, size_t bytes) { return VirtualAlloc(address, bytes, MEM_COMMIT, PAGE_READWRITE) != nullptr; }
 
 bool decommit(void* address, size_t bytes) {
-  // MEM_DECOMMIT would make the range fault for whoever still holds a view, and nothing else ends the commit charge. Discarded pages
-  // leave the working set at once (those of MEM_RESET only when memory is short) and stay accessible, but their contents are
-  // undefined (the old ones or zeros), hence the zeros first.
+  // MEM_DECOMMIT would make the range fault for whoever still holds a view, and nothing else ends the commit charge.
+  // Discarded pages leave the working set at once (those of MEM_RESET only when memory is short) and stay accessible,
+  // but their contents are undefined (the old ones or zeros), hence the zeros first.
   ZeroMemory(address, bytes);
   return DiscardVirtualMemory(address, bytes) == ERROR_SUCCESS;
 }

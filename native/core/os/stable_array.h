@@ -42,7 +42,8 @@ class StableArray {
     return first;
   }
 
-  // Gives elements back that were claimed last, and not touched; unless others were claimed meanwhile, then they are lost.
+  // Gives elements back that were claimed last, and not touched; unless others were claimed meanwhile, then they are
+  // lost.
   void unclaim(uint32_t first, uint32_t count) {
     uint32_t size = first + count;
     (void)size_.compare_exchange_strong(size, first, std::memory_order_relaxed,

@@ -1,8 +1,8 @@
 // SteadyCondition: a condition variable whose timed waits are intervals, whatever happens to the wall clock meanwhile.
 //
-// Why         The timed waits of std::condition_variable go by the wall clock where the C library lacks pthread_cond_clockwait (musl, and
-//             glibc before 2.30): when that clock is put back by an hour, they last an hour longer. On macOS and Windows they are
-//             intervals.
+// Why         The timed waits of std::condition_variable go by the wall clock where the C library lacks
+//             pthread_cond_clockwait (musl, and glibc before 2.30): when that clock is put back by an hour, they last
+//             an hour longer. On macOS and Windows they are intervals.
 #pragma once
 
 #include <chrono>

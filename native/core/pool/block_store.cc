@@ -86,9 +86,9 @@ Heap* BlockStore::heap_for(uint32_t slot) {
     Heap* const made = Heap::create(static_cast<uint16_t>(slot), class_count_);
     if (made == nullptr) return nullptr;
     // Release: pairs with the acquire of heap_at(); publishes the constructed heap. Acquire on failure: another thread
-    // with this slot was faster, and its heap is used.
-    // Seq_cst, all of these, heap_at() and heap_slots(): who puts blocks into a new heap, and then finds nobody waiting, has published
-    // the heap to whoever begins to wait then, and looks through all heaps (wait_queue.h).
+    // with this slot was faster, and its heap is used. Seq_cst, all of these, heap_at() and heap_slots(): who puts
+    // blocks into a new heap, and then finds nobody waiting, has published the heap to whoever begins to wait then, and
+    // looks through all heaps (wait_queue.h).
     if (heaps_[slot].compare_exchange_strong(heap, made, std::memory_order_seq_cst, std::memory_order_seq_cst)) {
       heap = made;
     } else {
@@ -139,8 +139,8 @@ bool BlockStore::may_carve(uint32_t c) const {
   return totals_[c].slabs.load(std::memory_order_relaxed) < budget_.max() / classes_[c].slab_bytes;
 }
 
-// Of one batch out of a depot, of the heaps in turn beginning `first` slots behind `heap` (so thieves spread over the others): up to
-// `most` blocks; the others go back.
+// Of one batch out of a depot, of the heaps in turn beginning `first` slots behind `heap` (so thieves spread over the
+// others): up to `most` blocks; the others go back.
 uint32_t BlockStore::take_batch(const Heap& heap, uint32_t c, uint32_t most, uint32_t first, uint32_t* out) {
   const uint32_t slots = heap_slots();
   const uint32_t last = first == 0 ? 1 : slots;
@@ -239,7 +239,8 @@ void BlockStore::recall(uint32_t block, uint32_t generation) {
 
 void BlockStore::shelve(Heap& heap, uint32_t c) {
   TaggedStack<>& depot = heap.classes[c].depot;
-  // One by one, so that never more than a batch is out of reach; at most as many as there can be, since others go on flushing.
+  // One by one, so that never more than a batch is out of reach; at most as many as there can be, since others go on
+  // flushing.
   const uint64_t most = totals_[c].carved.load(std::memory_order_relaxed);
   for (uint64_t batches = 0; batches <= most; ++batches) {
     if (depot.looks_empty()) return;

@@ -1,13 +1,15 @@
 // BlockStore: the blocks of a pool that nobody holds, and the slabs that all of its blocks lie in.
 //
-// What        Finds free blocks, nearest first: the depot of the caller's heap, other heaps' depots, idle blocks on shelves, blocks
-//             without pages, which the budget is charged for, and a new slab. Takes blocks back, each to the heap that is its home.
+// What        Finds free blocks, nearest first: the depot of the caller's heap, other heaps' depots, idle blocks on
+//             shelves, blocks without pages, which the budget is charged for, and a new slab. Takes blocks back, each
+//             to the heap that is its home.
 // Callers     Any thread. Depots are lock-free; shelves have locks that nobody holds over a system call.
-// Ownership   What take_*() returns belongs to the caller; what is put belongs to the store. A block in between, in the hand of a
-//             thread that moves it from one place of the store to another, is counted by in_hand().
+// Ownership   What take_*() returns belongs to the caller; what is put belongs to the store. A block in between, in the
+//             hand of a thread that moves it from one place of the store to another, is counted by in_hand().
 // Identity    budget().used() == sum of resident_pages * page == sum of resident * stride + pinned bytes.
-// Memory      Block memory is never unmapped, and its addresses are used by nobody else while an ArrayBuffer may be over them
-//             (address_space.h). The destructor gives all pages back but those of blocks that somebody may still be using.
+// Memory      Block memory is never unmapped, and its addresses are used by nobody else while an ArrayBuffer may be
+//             over them (address_space.h). The destructor gives all pages back but those of blocks that somebody may
+//             still be using.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +36,8 @@ class BlockStore {
   using ClassHeap = Heap::ClassHeap;
   class BatchBuilder;
 
-  // See Pool::create(). `epoch_ms`: how long the destructor keeps addresses of blocks in quarantine from others, at the least.
+  // See Pool::create(). `epoch_ms`: how long the destructor keeps addresses of blocks in quarantine from others, at the
+  // least.
   BlockStore(const uint32_t* capacities, uint32_t count, uint64_t max_bytes, uint32_t epoch_ms);
   ~BlockStore();
   BlockStore(const BlockStore&) = delete;
@@ -65,8 +68,8 @@ class BlockStore {
 
   // -- Warming (warming.cc)
 
-  // From now on the class has `count` free blocks with pages, `free` of which there are now, if the budget has room for the others;
-  // otherwise nothing has changed.
+  // From now on the class has `count` free blocks with pages, `free` of which there are now, if the budget has room for
+  // the others; otherwise nothing has changed.
   WarmResult warm(Heap& heap, uint32_t c, uint64_t count, uint64_t free);
 
   // -- Heaps
@@ -106,8 +109,8 @@ class BlockStore {
   // TaggedStack's links.
   [[nodiscard]] StdSync::atomic<uint32_t>& next_batch(uint32_t block) { return blocks_[block].next_batch; }
 
-  // Visits the blocks in flight, with the index of the member that sent each (kNoMember: it travels by a channel) and for how many
-  // milliseconds, about: a walk through all blocks, of which each is told as it was lately. Any thread.
+  // Visits the blocks in flight, with the index of the member that sent each (kNoMember: it travels by a channel) and
+  // for how many milliseconds, about: a walk through all blocks, of which each is told as it was lately. Any thread.
   template <class Visit>
   void each_in_flight(const Visit& visit) const {
     const uint32_t blocks = blocks_.size();
@@ -127,7 +130,8 @@ class BlockStore {
   [[nodiscard]] const Budget<>& budget() const { return budget_; }
   [[nodiscard]] ClassTotals& totals(uint32_t c) { return totals_[c]; }
   [[nodiscard]] const ClassTotals& totals(uint32_t c) const { return totals_[c]; }
-  // Of all pages that a block of the class needs, and of the parts of these that belong to neighbours without pages of their own.
+  // Of all pages that a block of the class needs, and of the parts of these that belong to neighbours without pages of
+  // their own.
   [[nodiscard]] uint64_t resident_bytes(uint32_t c) const;
   [[nodiscard]] uint64_t pinned_bytes(uint32_t c) const;
   [[nodiscard]] InHand& in_hand() { return in_hand_; }

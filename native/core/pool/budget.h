@@ -1,7 +1,8 @@
 // Budget: the bytes of one pool that may be resident at once; a hard cap across all threads.
 //
 // Callers     Any thread.
-// Identity    used() == bytes of all pages that a block which is not cold touches, and used() <= max() at every instant.
+// Identity    used() == bytes of all pages that a block which is not cold touches, and used() <= max() at every
+//             instant.
 #pragma once
 
 #include <algorithm>
@@ -20,9 +21,9 @@ class Budget {
 
   // Claims up to `count` units of `unit` bytes and returns how many it got. Any thread.
   [[nodiscard]] uint32_t claim(uint32_t count, size_t unit) {
-    // Relaxed: the budget only counts. The cap holds because the CAS is one step; the blocks themselves are published through
-    // the stacks. Seq_cst where a claim can fail, and in give_back(): whoever gives back then looks whether somebody waits for
-    // it, while a waiter says so and then claims (wait_queue.h): one of them sees the other.
+    // Relaxed: the budget only counts. The cap holds because the CAS is one step; the blocks themselves are published
+    // through the stacks. Seq_cst where a claim can fail, and in give_back(): whoever gives back then looks whether
+    // somebody waits for it, while a waiter says so and then claims (wait_queue.h): one of them sees the other.
     uint64_t used = used_.load(std::memory_order_seq_cst);
     for (;;) {
       const uint64_t granted = std::min<uint64_t>(count, (max_ - used) / unit);

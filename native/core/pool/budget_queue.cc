@@ -28,7 +28,8 @@ void BudgetQueue::joined(uint64_t number, uint32_t c) {
   const Request* const first = queue_.first();
   // What others have in their magazines is free, but out of reach.
   if (queue_.size() == 1) ask(FlushRequest::flush, first->member);
-  // Behind another it may have only what is of no use to that one: whoever frees something else has seen that one, and serves both.
+  // Behind another it may have only what is of no use to that one: whoever frees something else has seen that one, and
+  // serves both.
   if (first->number == number) {
     serve_requests();
   } else {
@@ -124,9 +125,10 @@ void BudgetQueue::deliver(Request& served) {
   if (notifications.waker.wake != nullptr) notifications.waker.wake(notifications.waker.of);
 }
 
-// Never lost: 1. A member with a waker says that it knows of the draining, under the lock: it is given nothing afterwards, so all that
-// it ever got is counted by then. 2. Whoever gives a block back counts that, and then comes here to look. 3. So the one that gives the
-// last block back, or the last one that gets to know, finds all of them counted.
+// Never lost: 1. A member with a waker says that it knows of the draining, under the lock: it is given nothing
+// afterwards, so all that it ever got is counted by then. 2. Whoever gives a block back counts that, and then comes
+// here to look. 3. So the one that gives the last block back, or the last one that gets to know, finds all of them
+// counted.
 void BudgetQueue::drain() {
   {
     const std::lock_guard lock(queue_.lock);

@@ -1,13 +1,15 @@
-// BudgetQueue: who waits for blocks that the budget has no room for, and how they are served; and the end of a pool, for which
-// everybody waits.
+// BudgetQueue: who waits for blocks that the budget has no room for, and how they are served; and the end of a pool,
+// for which everybody waits.
 //
-// What        A request waits in a WaitQueue until there is a block for it: from then on it is a grant in its member's notifications.
-//             While anybody waits, refills get what is of no use to the first in the queue, and nothing else. Draining is the state in
-//             which nothing is given out any more, for good, until the last block is back.
-// Callers     Any thread. Whoever has freed blocks or budget calls serve() after that: without a lock while nobody waits. All else is
-//             under the lock of the WaitQueue, wakers included, so that none is called after set_waker() has put it away.
-// Ownership   A granted block is in flight to its member. It was taken in the name of a member of the queue's own, since the lock's
-//             owner may be any thread.
+// What        A request waits in a WaitQueue until there is a block for it: from then on it is a grant in its member's
+//             notifications. While anybody waits, refills get what is of no use to the first in the queue, and nothing
+//             else. Draining is the state in which nothing is given out any more, for good, until the last block is
+//             back.
+// Callers     Any thread. Whoever has freed blocks or budget calls serve() after that: without a lock while nobody
+//             waits. All else is under the lock of the WaitQueue, wakers included, so that none is called after
+//             set_waker() has put it away.
+// Ownership   A granted block is in flight to its member. It was taken in the name of a member of the queue's own,
+//             since the lock's owner may be any thread.
 // Never lost  See wait_queue.h for requests, and drain() for the end.
 #pragma once
 

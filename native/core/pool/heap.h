@@ -1,7 +1,9 @@
-// Heap: what there is of the slabs that were carved for one slot: per class a depot, a shelf and the blocks in quarantine.
+// Heap: what there is of the slabs that were carved for one slot: per class a depot, a shelf and the blocks in
+// quarantine.
 //
 // Callers     Any thread takes from a heap and puts there.
-// Ownership   A heap has only blocks whose home it is. It outlives the members of its slot: the next one takes the warm depot over.
+// Ownership   A heap has only blocks whose home it is. It outlives the members of its slot: the next one takes the warm
+//             depot over.
 #pragma once
 
 #include <cstdint>

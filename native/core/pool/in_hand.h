@@ -1,8 +1,9 @@
 // InHand: which threads have blocks in hand that others would find in no place, and when that has ended.
 //
 // Callers     Any thread. The lock is held for counting only, never while a thread has something in hand.
-// Why         Whoever finds nothing, while another thread has blocks in hand, would refuse what is there again in a moment: it waits
-//             until one such thread is done, and looks once more. A refusal counts only when no thread had anything in hand.
+// Why         Whoever finds nothing, while another thread has blocks in hand, would refuse what is there again in a
+//             moment: it waits until one such thread is done, and looks once more. A refusal counts only when no thread
+//             had anything in hand.
 #pragma once
 
 #include <condition_variable>

@@ -5,8 +5,8 @@
 
 namespace slabpool {
 
-// Walks everything, at quiescence: each block is in exactly one place, its state says which, and the identities of the figures hold.
-// nullptr, or the first thing that is wrong.
+// Walks everything, at quiescence: each block is in exactly one place, its state says which, and the identities of the
+// figures hold. nullptr, or the first thing that is wrong.
 [[nodiscard]] const char* check_invariants(const BlockStore& store, const Members& members);
 
 }  // namespace slabpool

@@ -1,7 +1,8 @@
 // Member: one thread's membership in a pool. Its index is the `owner` in the state of each block that it holds.
 //
 // What        Counters by class, the heap where the thread looks first, and the notifications for the thread.
-// Ownership   The counters have one writer, the member's thread (or whoever detaches it in that thread's place), and any reader.
+// Ownership   The counters have one writer, the member's thread (or whoever detaches it in that thread's place), and
+//             any reader.
 // Identity    Per class, over all members of a pool: held == sum(taken + adopted) - sum(returned + sent), and
 //             in flight == sum(sent) - sum(adopted) - what was recalled.
 #pragma once

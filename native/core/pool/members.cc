@@ -48,8 +48,8 @@ Member* Members::member_for(uint32_t index) {
     // Release: pairs with the acquire of at(); publishes the member to threads that add up the counters.
     members_[index].store(member, std::memory_order_release);
   }
-  // Release: pairs with the acquire of count(); who sees the index in range sees the member. Seq_cst: who attaches, and then finds that
-  // the pool does not drain yet, is seen by whoever looks afterwards whether all blocks are back.
+  // Release: pairs with the acquire of count(); who sees the index in range sees the member. Seq_cst: who attaches, and
+  // then finds that the pool does not drain yet, is seen by whoever looks afterwards whether all blocks are back.
   uint32_t count = count_.load(std::memory_order_seq_cst);
   while (count <= index &&
          !count_.compare_exchange_weak(count, index + 1, std::memory_order_seq_cst, std::memory_order_seq_cst)) {

@@ -1,9 +1,10 @@
 // Members: the threads that are attached to a pool, and which of its blocks each of them holds.
 //
-// What        A place for each member, by an index that is its name in the state of blocks. A block comes to a member by hand_out() or
-//             adopt(), and leaves it by take_back(), retire() or transfer().
+// What        A place for each member, by an index that is its name in the state of blocks. A block comes to a member
+//             by hand_out() or adopt(), and leaves it by take_back(), retire() or transfer().
 // Callers     Any thread takes a place; the calls that are given a Member come from the thread of that member.
-// Ownership   A block belongs to its holder. Whoever names a block that the member does not hold gets `not_held`, or `stale`.
+// Ownership   A block belongs to its holder. Whoever names a block that the member does not hold gets `not_held`, or
+//             `stale`.
 // Identity    held == sum(taken + adopted) - sum(returned + sent), per class; see member.h.
 #pragma once
 
@@ -69,15 +70,16 @@ class Members {
     for (uint32_t i = 0; i < count; ++i) store_.block(blocks[i]).state.hand_out(member.index);
     member.classes[c].taken.add(count);
   }
-  // The blocks are free, and the caller's, which the member holds: how many, first in `blocks`. The others are left alone.
+  // The blocks are free, and the caller's, which the member holds: how many, first in `blocks`. The others are left
+  // alone.
   [[nodiscard]] uint32_t take_back(Member& member, uint32_t c, uint32_t* blocks, uint32_t count);
   // The block is never used again.
   [[nodiscard]] Status retire(Member& member, uint32_t c, uint32_t block);
   // The block takes flight: `generation` is what adopt() needs. `size` of its bytes are used.
   [[nodiscard]] Status transfer(Member& member, uint32_t c, uint32_t block, Carrier carrier, uint32_t& generation,
                                 uint32_t size);
-  // The flight of the block ends with the member, if the low `bits` bits of its generation are those of `generation`; otherwise
-  // stale. The member's thread sees all that was written before transfer().
+  // The flight of the block ends with the member, if the low `bits` bits of its generation are those of `generation`;
+  // otherwise stale. The member's thread sees all that was written before transfer().
   [[nodiscard]] Status adopt(Member& member, uint32_t block, uint32_t generation, uint32_t bits = kGenerationBits);
 
  private:

@@ -1,7 +1,7 @@
 // Notifications: what others have for a member, and how its thread is told.
 //
-// Callers     Under the lock of the pool's wait queue, but for `flush_request`, which anybody may raise and only the member's thread
-//             clears.
+// Callers     Under the lock of the pool's wait queue, but for `flush_request`, which anybody may raise and only the
+//             member's thread clears.
 #pragma once
 
 #include <cstdint>

@@ -38,8 +38,8 @@ RefillResult Pool::refill(Member& member, uint32_t c, uint32_t* out) {
     member.classes[c].count_refill(result.step);
     members_.hand_out(member, c, out, result.count);
   }
-  // Of what was claimed, or came out of quarantine, some may have been given back, to be missed by somebody who began to wait
-  // meanwhile.
+  // Of what was claimed, or came out of quarantine, some may have been given back, to be missed by somebody who began
+  // to wait meanwhile.
   queue_.serve();
   return result;
 }

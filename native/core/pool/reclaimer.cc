@@ -6,8 +6,8 @@ namespace slabpool {
 
 namespace {
 
-// How often a refill that found no room looks again since others made some, or had something in hand: whoever took it instead has
-// made progress, but nobody is to be kept for ever.
+// How often a refill that found no room looks again since others made some, or had something in hand: whoever took it
+// instead has made progress, but nobody is to be kept for ever.
 constexpr uint32_t kMostTries = 64;
 
 constexpr uint32_t kMostTrims = 8;  // passes over the shelves by one trim(): the OS may keep what is idle
@@ -87,7 +87,8 @@ uint64_t Reclaimer::trim(Cause cause, const StdSync::atomic<bool>* stop) {
       }
       return !stopped(stop);
     });
-    // What another thread had in hand meanwhile is idle when it puts it back. The janitor does not wait for that: it comes again.
+    // What another thread had in hand meanwhile is idle when it puts it back. The janitor does not wait for that: it
+    // comes again.
     uint64_t ended;
     again = stop == nullptr && store_.in_hand().any(ended);
     if (again) store_.in_hand().await_one_more(ended);

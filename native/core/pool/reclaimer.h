@@ -1,9 +1,11 @@
-// Reclaimer: what makes room: pages that nobody needs go back to the OS, and blocks that members left behind are free again.
+// Reclaimer: what makes room: pages that nobody needs go back to the OS, and blocks that members left behind are free
+// again.
 //
-// What        A block that was unused for an epoch turns idle, and loses its pages with the next. age() does that once an epoch, trim()
-//             at once for all that is free, and take() as far as is needed before a refill is refused. The janitor calls the first two.
-// Callers     Any thread. Pages are given back slab by slab, and nobody waits for it; but take() and trim() wait for what other threads
-//             have in hand (in_hand.h).
+// What        A block that was unused for an epoch turns idle, and loses its pages with the next. age() does that once
+//             an epoch, trim() at once for all that is free, and take() as far as is needed before a refill is refused.
+//             The janitor calls the first two.
+// Callers     Any thread. Pages are given back slab by slab, and nobody waits for it; but take() and trim() wait for
+//             what other threads have in hand (in_hand.h).
 #pragma once
 
 #include <cstddef>
@@ -41,14 +43,14 @@ class Reclaimer {
     if (janitor_) janitor_->trim_soon();
   }
 
-  // Up to `most` blocks of the class, which the caller owns then, into `out`; looks and carves in `heap` first. Idle blocks of any
-  // class lose their pages for it, if the budget has no room.
+  // Up to `most` blocks of the class, which the caller owns then, into `out`; looks and carves in `heap` first. Idle
+  // blocks of any class lose their pages for it, if the budget has no room.
   [[nodiscard]] RefillResult take(Heap& heap, uint32_t c, uint32_t most, uint32_t* out);
 
   // One epoch. Returns the bytes given back to the OS. `stop`, which may be null, ends it between two slabs.
   uint64_t age(const StdSync::atomic<bool>* stop);
-  // All that is free loses its pages: two epochs at once. Returns the bytes given back to the OS. With a `stop`, it does not wait for
-  // what others have in hand.
+  // All that is free loses its pages: two epochs at once. Returns the bytes given back to the OS. With a `stop`, it
+  // does not wait for what others have in hand.
   uint64_t trim(Cause cause, const StdSync::atomic<bool>* stop);
 
   [[nodiscard]] Quarantine& quarantine() { return quarantine_; }

@@ -1,5 +1,5 @@
-// Request: a place in the queue for one block; from the moment it is served on, the grant in its member's notifications. It is made
-// once, by whoever waits, so that serving it needs no memory.
+// Request: a place in the queue for one block; from the moment it is served on, the grant in its member's
+// notifications. It is made once, by whoever waits, so that serving it needs no memory.
 //
 // Callers     Under the lock of the pool's WaitQueue.
 #pragma once
@@ -14,7 +14,8 @@ namespace slabpool {
 
 struct Member;
 
-// The answer to a request: a block in flight to the member, which has to adopt it. kNoIndex: the system has no memory for it.
+// The answer to a request: a block in flight to the member, which has to adopt it. kNoIndex: the system has no memory
+// for it.
 struct Grant {
   uint64_t number;  // of the request
   uint32_t size_class;

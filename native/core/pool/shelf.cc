@@ -59,7 +59,8 @@ uint32_t Shelf::take(const ShelfOf& of, Rank rank, uint32_t most, uint32_t* out)
       next = slab.next;
       const uint32_t taken = rank == Rank::idle ? take_idle(of, slab, most - count, out + count)
                                                 : take_cold(of, slab, rank, most - count, out + count);
-      // Where the budget has room for a block alone in its slab, it has room for one of any slab: the first of its neighbours.
+      // Where the budget has room for a block alone in its slab, it has room for one of any slab: the first of its
+      // neighbours.
       if (taken == 0) break;
       count += taken;
       unlink(of, number - 1);

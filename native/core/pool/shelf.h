@@ -1,15 +1,15 @@
-// Shelf: the slabs of one heap and class, and which of their blocks are there to be taken: idle ones, which have their pages
-// still, and cold ones, which are of no use until the budget is charged for theirs.
+// Shelf: the slabs of one heap and class, and which of their blocks are there to be taken: idle ones, which have their
+// pages still, and cold ones, which are of no use until the budget is charged for theirs.
 //
-// Callers     Any thread, under the shelf's lock, which nobody holds over a system call. It is off the hot path: who comes
-//             here would otherwise have to carve, or gives pages back. looks_empty() needs no lock.
-// Ownership   An idle or cold block belongs to the shelf. While a thread gives a slab's pages back, the slab is in that thread's hand,
-//             and in no list: others do without it.
+// Callers     Any thread, under the shelf's lock, which nobody holds over a system call. It is off the hot path: who
+//             comes here would otherwise have to carve, or gives pages back. looks_empty() needs no lock.
+// Ownership   An idle or cold block belongs to the shelf. While a thread gives a slab's pages back, the slab is in that
+//             thread's hand, and in no list: others do without it.
 // Order       The fullest slab is used first, so that the others empty (as jemalloc's and mimalloc's pages do).
 // Never lost  1. Whoever waits for blocks says so, and then looks here.
 //             2. Whoever puts something here then looks for waiters.
-//             3. One of the two is inside the lock before the other, or passes it by looks_empty(), which is seq_cst, as is the count
-//             that link() writes: so one of them sees the other.
+//             3. One of the two is inside the lock before the other, or passes it by looks_empty(), which is seq_cst,
+//             as is the count that link() writes: so one of them sees the other.
 #pragma once
 
 #include <cstdint>
@@ -57,8 +57,8 @@ class Shelf {
   // Takes up to `most` blocks of the rank into `out`, as far as the budget has room for their pages; how many.
   [[nodiscard]] uint32_t take(const ShelfOf& of, Rank rank, uint32_t most, uint32_t* out);
 
-  // Takes one block whose pages others hold anyway, or kNoIndex. Nobody who waits for room loses anything by it, since those who are
-  // given such blocks hold no page for each other. Looks at a few slabs only.
+  // Takes one block whose pages others hold anyway, or kNoIndex. Nobody who waits for room loses anything by it, since
+  // those who are given such blocks hold no page for each other. Looks at a few slabs only.
   [[nodiscard]] uint32_t take_past(const ShelfOf& of);
 
   // Puts a slab there, all of whose blocks are cold.
@@ -67,8 +67,8 @@ class Shelf {
   // Puts a batch of free blocks there, which the caller owns.
   void put(const ShelfOf& of, uint32_t batch);
 
-  // The idle blocks of one slab, which `pass` has not seen yet, turn cold, and pages that nobody needs any more go back to the OS, up
-  // to `most_pages`. `stop`, which may be null, ends it early.
+  // The idle blocks of one slab, which `pass` has not seen yet, turn cold, and pages that nobody needs any more go back
+  // to the OS, up to `most_pages`. `stop`, which may be null, ends it early.
   GivenBack give_back(const ShelfOf& of, uint32_t pass, uint64_t most_pages, const StdSync::atomic<bool>* stop);
 
  private:

@@ -1,4 +1,5 @@
-// What a pool tells about itself, in numbers. Each figure is exact at quiescence; in between it is one that was true lately.
+// What a pool tells about itself, in numbers. Each figure is exact at quiescence; in between it is one that was true
+// lately.
 #pragma once
 
 #include <cstdint>

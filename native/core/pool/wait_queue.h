@@ -1,15 +1,17 @@
 // WaitQueue: the requests that a pool's budget has no room for; first come, first served, across classes and threads.
 //
-// Callers     Any thread, under the lock; size() and idle() without. No thread comes here before the budget is exhausted.
-// Order       By number, in the order of arrival, in a list for each class: the first of all is the smallest of the lists' first.
-//             That one is served before any other is, however small: so a stream of small ones starves no large one. Others are
-//             served with what is of no use to the first (Shelf::take_past), those of one class in their order.
+// Callers     Any thread, under the lock; size() and idle() without. No thread comes here before the budget is
+//             exhausted.
+// Order       By number, in the order of arrival, in a list for each class: the first of all is the smallest of the
+//             lists' first. That one is served before any other is, however small: so a stream of small ones starves no
+//             large one. Others are served with what is of no use to the first (Shelf::take_past), those of one class
+//             in their order.
 // Identity    size() == requests in the lists == requests in the buckets.
 // Draining    From drain() on nobody is served any more: everyone is to find the end of what is held.
 // Never lost  1. Whoever waits raises `size`, and then looks for blocks and budget.
 //             2. Whoever frees blocks or budget looks at `size` afterwards.
-//             3. All four are seq_cst, so they have one order: either the waiter finds what was freed, or whoever freed it finds
-//             the waiter, and serves it.
+//             3. All four are seq_cst, so they have one order: either the waiter finds what was freed, or whoever freed
+//             it finds the waiter, and serves it.
 #pragma once
 
 #include <bit>

@@ -8,7 +8,8 @@ namespace slabpool {
 WarmResult BlockStore::warm(Heap& heap, uint32_t c, uint64_t count, uint64_t free) {
   const SizeClass& k = classes_[c];
   const uint64_t missing = count - std::min(count, free);
-  // Blocks that straddle pages do not tell how many blocks the pinned bytes are; and they may begin on a page that they do not fill.
+  // Blocks that straddle pages do not tell how many blocks the pinned bytes are; and they may begin on a page that they
+  // do not fill.
   const bool straddle = k.page % k.stride != 0 && k.shares_pages();
   const uint64_t slack = straddle ? k.page : 0;
   const uint64_t pinned = straddle || !k.shares_pages() ? 0 : pinned_bytes(c) / k.stride;

@@ -1,15 +1,18 @@
-// EventCount: how a thread that found a ring empty (or full) is told that this has changed. (An event count that knows its
-// sleepers by number.)
+// EventCount: how a thread that found a ring empty (or full) is told that this has changed. (An event count that knows
+// its sleepers by number.)
 //
-// What        A bit for each sleeper. A sleeper arms its bit, looks at the ring once more, and only then sleeps. A notifier changes
-//             the ring and then looks for an armed bit, which it clears: whoever clears a bit has to wake that sleeper, exactly once.
+// What        A bit for each sleeper. A sleeper arms its bit, looks at the ring once more, and only then sleeps. A
+//             notifier changes the ring and then looks for an armed bit, which it clears: whoever clears a bit has to
+//             wake that sleeper, exactly once.
 // Callers     Any thread. No call blocks.
-// Never lost  1. Each side does a read-modify-write of the one word between its two steps, and such writes have one order.
+// Never lost  1. Each side does a read-modify-write of the one word between its two steps, and such writes have one
+//             order.
 //             2. If the sleeper's comes first, the notifier sees the bit, and wakes the sleeper.
-//             3. If the notifier's comes first, the sleeper acquires it, and with it the change to the ring, which its last look finds.
-// Passed on   One wake-up may stand for two changes: a message behind a cell that is claimed and not yet filled cannot be
-//             received, and the sleeper that was woken for it goes back to sleep. So a thread that was woken and found something
-//             notifies again if there is more.
+//             3. If the notifier's comes first, the sleeper acquires it, and with it the change to the ring, which its
+//             last look finds.
+// Passed on   One wake-up may stand for two changes: a message behind a cell that is claimed and not yet filled cannot
+//             be received, and the sleeper that was woken for it goes back to sleep. So a thread that was woken and
+//             found something notifies again if there is more.
 #pragma once
 
 #include <bit>
@@ -27,13 +30,13 @@ class EventCount {
  public:
   // By the sleeper, before its last look at the ring.
   void arm(uint32_t sleeper) {
-    // Acquire: pairs with the release of notify(); the last look sees the change that was notified. Release: the other way round, a
-    // notifier that finds the bit comes after all that the sleeper did before.
+    // Acquire: pairs with the release of notify(); the last look sees the change that was notified. Release: the other
+    // way round, a notifier that finds the bit comes after all that the sleeper did before.
     armed_.fetch_or(bit(sleeper), std::memory_order_acq_rel);
   }
 
-  // By the sleeper that will not sleep after all. False: a notifier was faster, and its wake-up is the sleeper's to pass on if
-  // the ring holds more than it took.
+  // By the sleeper that will not sleep after all. False: a notifier was faster, and its wake-up is the sleeper's to
+  // pass on if the ring holds more than it took.
   [[nodiscard]] bool disarm(uint32_t sleeper) {
     // Acquire: pairs with the release of notify(); a sleeper whose bit is gone sees the change that it was woken for.
     return (armed_.fetch_and(~bit(sleeper), std::memory_order_acquire) & bit(sleeper)) != 0;

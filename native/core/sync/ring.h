@@ -1,15 +1,16 @@
-// Ring: a bounded many-producer many-consumer queue (D. Vyukov, 2010, "Bounded MPMC queue") that can be told to take no more.
+// Ring: a bounded many-producer many-consumer queue (D. Vyukov, 2010, "Bounded MPMC queue") that can be told to take no
+// more.
 //
 // What        `capacity` cells, a power of two. Each cell's sequence number says whose turn it is: `position` for the
 //             producer of that position, `position + 1` for its consumer.
-// Callers     Any thread. try_push() and try_pop() never wait; a producer that was overtaken between claiming its cell and
-//             filling it makes consumers of that cell see "not now", never a torn message.
-// Ownership   A cell belongs to the producer from its CAS on `tail_` to its release store, then to the consumer from its
-//             CAS on `head_` to its release store.
+// Callers     Any thread. try_push() and try_pop() never wait; a producer that was overtaken between claiming its cell
+//             and filling it makes consumers of that cell see "not now", never a torn message.
+// Ownership   A cell belongs to the producer from its CAS on `tail_` to its release store, then to the consumer from
+//             its CAS on `head_` to its release store.
 // Order       First in, first out in the order of the producers' CASes.
-// Marks       Why no more is taken are bits of `tail_` (as in crossbeam's array channel), so that marks and claims have one order:
-//             a claim after a mark fails, and a consumer that has come to the position beside a mark has missed nothing. One
-//             that is ahead of a claimed cell is told "not now" instead: what is in it will come.
+// Marks       Why no more is taken are bits of `tail_` (as in crossbeam's array channel), so that marks and claims have
+//             one order: a claim after a mark fails, and a consumer that has come to the position beside a mark has
+//             missed nothing. One that is ahead of a claimed cell is told "not now" instead: what is in it will come.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,8 @@ enum class RingMark : uint64_t { closed = uint64_t{1} << 63, alone = uint64_t{1}
 template <class T, class Sync = StdSync>
 class Ring {
  public:
-  // On a line of its own: with two to a line, producer and consumer of a short queue took it from each other (a tenth of a
-  // hand-over).
+  // On a line of its own: with two to a line, producer and consumer of a short queue took it from each other (a tenth
+  // of a hand-over).
   struct alignas(64) Cell {
     typename Sync::template atomic<uint64_t> sequence;
     T message;
@@ -80,8 +81,9 @@ class Ring {
           return RingResult::ok;
         }
       } else if (turn < 0) {
-        // Seq_cst, with mark(): who says that it sleeps and then looks here, and who marks and then looks for sleepers, cannot
-        // both miss the other. For the messages relaxed would do: the position beside the mark says how many there are.
+        // Seq_cst, with mark(): who says that it sleeps and then looks here, and who marks and then looks for sleepers,
+        // cannot both miss the other. For the messages relaxed would do: the position beside the mark says how many
+        // there are.
         const uint64_t tail = tail_.load(std::memory_order_seq_cst);
         return (tail & ~kMarks) == position ? reason(tail) : RingResult::not_now;
       } else {

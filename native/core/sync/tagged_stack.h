@@ -33,8 +33,8 @@ class TaggedStack {
       pushed = pack(tag_of(head) + 1, index);
       // Release: pairs with the acquire of pop() and take_all(); publishes the batch and its link. Later CASes of other
       // threads continue this release sequence, so whoever finds the batch deeper in the stack sees it as well.
-      // Seq_cst: and the pusher then looks whether somebody waits for it (wait_queue.h), while a waiter says so and then pops:
-      // one of them sees the other.
+      // Seq_cst: and the pusher then looks whether somebody waits for it (wait_queue.h), while a waiter says so and
+      // then pops: one of them sees the other.
     } while (!head_.compare_exchange_weak(head, pushed, std::memory_order_seq_cst, std::memory_order_relaxed));
   }
 

@@ -1,5 +1,6 @@
-// The blocks of a thread that was killed, under the model checker: quarantine and its end (reclaimer.h) as steps on the core's own
-// AtomicBlockState and stacks, against another thread's release, an adoption, and an operating system that still writes.
+// The blocks of a thread that was killed, under the model checker: quarantine and its end (reclaimer.h) as steps on the
+// core's own AtomicBlockState and stacks, against another thread's release, an adoption, and an operating system that
+// still writes.
 //
 //   block 0   held by the thread that was killed; the I/O that it started is not done
 //   block 1   in flight: the thread that was killed sent it

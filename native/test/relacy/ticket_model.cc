@@ -1,4 +1,5 @@
-// Tickets under the model checker: the word of AtomicBlockState alone publishes a block's bytes and says who adopted it.
+// Tickets under the model checker: the word of AtomicBlockState alone publishes a block's bytes and says who adopted
+// it.
 #include "core/block/block_state.h"
 #include "model.h"
 

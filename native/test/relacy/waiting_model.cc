@@ -1,7 +1,8 @@
-// The handshake of wait_queue.h under the model checker: WaitQueue, BudgetQueue::serve_requests() and aging as steps on the core's
-// own stacks and budget. A request that is left waiting beside something free has lost its wake-up.
+// The handshake of wait_queue.h under the model checker: WaitQueue, BudgetQueue::serve_requests() and aging as steps on
+// the core's own stacks and budget. A request that is left waiting beside something free has lost its wake-up.
 //
-// The budget of two is full. Whoever waits asks for blocks of one class; the ways in which something becomes free for it:
+// The budget of two is full. Whoever waits asks for blocks of one class; the ways in which something becomes free for
+// it:
 //   block    block 0, of its class, comes back to the depot of its heap
 //   stolen   the same, to another heap's depot
 //   other    block 1, of another class, comes back, and has to lose its memory first
