@@ -124,7 +124,7 @@ Channel::Result ChannelBinding::give(uint32_t i, uint32_t& blocked) {
   uint32_t sleeper;
   const auto result = (*shared_)->try_send(pool_->membership().member(), exchange[kClasses + i], exchange[kSizes + i],
                                            message, sleeper);
-  blocked = shared_->wake_receiver(sleeper);
+  blocked = sleeper == kNobody ? kNobody : shared_->wake_receiver(sleeper);
   return result;
 }
 
@@ -134,7 +134,7 @@ Channel::Result ChannelBinding::take(uint32_t i) {
   do {
     uint32_t sleeper;
     result = (*shared_)->try_receive(pool_->membership().member(), message, sleeper);
-    shared_->wake(sleeper);
+    if (sleeper != kNobody) shared_->wake(sleeper);
   } while (result == Channel::Result::stale);
   if (result == Channel::Result::ok) {
     environment_->exchange[i] = message.block;
@@ -216,8 +216,10 @@ napi_value ChannelBinding::pass_on(const HotCall& call) {
       napi_get_value_bool(call.env, call.arguments[1], &to_senders) != napi_ok) {
     return nullptr;
   }
-  if (to_senders) shared_->wake((*shared_)->pass_on_to_senders());
-  return call.number(to_receivers ? to_wake(shared_->wake_receiver((*shared_)->pass_on_to_receivers())) : 0);
+  uint32_t sleeper = to_senders ? (*shared_)->pass_on_to_senders() : kNobody;
+  if (sleeper != kNobody) shared_->wake(sleeper);
+  sleeper = to_receivers ? (*shared_)->pass_on_to_receivers() : kNobody;
+  return call.number(sleeper == kNobody ? 0 : to_wake(shared_->wake_receiver(sleeper)));
 }
 
 napi_value ChannelBinding::ref(const HotCall& call) {

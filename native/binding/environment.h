@@ -45,7 +45,12 @@ struct HotCall {
   napi_env env;
   napi_value arguments[3];  // undefined where there was none
 
-  [[nodiscard]] napi_value number(int32_t value) const;
+  // On every hot path, so it is here.
+  [[nodiscard]] napi_value number(int32_t value) const {
+    napi_value number = nullptr;
+    napi_create_int32(env, value, &number);
+    return number;
+  }
 };
 
 // Gives the object that `self` wraps a method as a function of its own. A method of the class would begin with

@@ -100,16 +100,6 @@ void PoolBinding::wake(void* waker) {
   (void)napi_call_threadsafe_function(static_cast<napi_threadsafe_function>(waker), nullptr, napi_tsfn_nonblocking);
 }
 
-uint32_t PoolBinding::classes() const { return pool_ ? pool_->class_count() : 0; }
-
-bool PoolBinding::argument(napi_env env, napi_value given, uint32_t bound, uint32_t* value) {
-  if (pool_ && napi_get_value_uint32(env, given, value) == napi_ok && *value < bound) return true;
-  Napi::TypeError::New(env, pool_ ? "argument out of range" : "the pool is closed").ThrowAsJavaScriptException();
-  return false;
-}
-
-int32_t PoolBinding::status(Status status) { return -static_cast<int32_t>(status); }
-
 void PoolBinding::leave(Departure departure) {
   views_.reset();
   pool_.leave(departure);

@@ -5,6 +5,18 @@
 
 namespace slabpool {
 
+// These three are here since the hot methods below call them.
+
+uint32_t PoolBinding::classes() const { return pool_ ? pool_->class_count() : 0; }
+
+bool PoolBinding::argument(napi_env env, napi_value given, uint32_t bound, uint32_t* value) {
+  if (pool_ && napi_get_value_uint32(env, given, value) == napi_ok && *value < bound) return true;
+  Napi::TypeError::New(env, pool_ ? "argument out of range" : "the pool is closed").ThrowAsJavaScriptException();
+  return false;
+}
+
+int32_t PoolBinding::status(Status status) { return -static_cast<int32_t>(status); }
+
 napi_value PoolBinding::refill(const HotCall& call) {
   uint32_t size_class;
   if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;

@@ -49,7 +49,6 @@ void SharedChannel::remove(uint32_t endpoint) {
 }
 
 void SharedChannel::wake(uint32_t endpoint) {
-  if (endpoint == kNobody) return;
   EndpointWaker& waker = wakers_[endpoint];
   waker.callers.fetch_add(1, std::memory_order_seq_cst);
   if (waker.installed.load(std::memory_order_seq_cst)) {
@@ -67,7 +66,7 @@ void SharedChannel::wake_all() {
 
 uint32_t SharedChannel::wake_receiver(uint32_t endpoint) {
   // Relaxed: written before arm(), which releases it to notify().
-  if (endpoint != kNobody && wakers_[endpoint].blocked.load(std::memory_order_relaxed)) return endpoint;
+  if (wakers_[endpoint].blocked.load(std::memory_order_relaxed)) return endpoint;
   wake(endpoint);
   return kNobody;
 }
