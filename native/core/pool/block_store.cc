@@ -228,6 +228,11 @@ void BlockStore::put(uint32_t c, uint32_t* blocks, uint32_t count) {
   }
 }
 
+void BlockStore::retire(uint32_t block) {
+  blocks_[block].state.release_as(BlockState::retired);
+  totals_[class_of(block)].retired.fetch_add(1, std::memory_order_relaxed);
+}
+
 void BlockStore::recall(uint32_t block, uint32_t generation) {
   // Held by nobody for a moment.
   if (!blocks_[block].state.adopt(generation, kNoMember)) return;

@@ -59,6 +59,8 @@ class BlockStore {
 
   // Each of the caller's blocks, whose state is `free`, goes to the depot of its home. Reorders `blocks`.
   void put(uint32_t c, uint32_t* blocks, uint32_t count);
+  // The caller's block is never used again.
+  void retire(uint32_t block);
   // A block in flight that nobody will adopt goes home, if its generation is still this one.
   void recall(uint32_t block, uint32_t generation);
   // The heap's depot of the class turns idle.

@@ -10,6 +10,7 @@
 //             set_waker() has put it away.
 // Ownership   A granted block is in flight to its member. It was taken in the name of a member of the queue's own,
 //             since the lock's owner may be any thread.
+// Identity    A request is in the WaitQueue, or among the grants of its member, or gone: never in two of these.
 // Never lost  See wait_queue.h for requests, and drain() for the end.
 #pragma once
 

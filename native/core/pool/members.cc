@@ -85,9 +85,8 @@ uint32_t Members::take_back(Member& member, uint32_t c, uint32_t* blocks, uint32
 
 Status Members::retire(Member& member, uint32_t c, uint32_t block) {
   if (!holds(member, c, block)) return Status::not_held;
-  store_.block(block).state.release_as(BlockState::retired);
+  store_.retire(block);
   member.classes[c].returned.add(1);
-  store_.totals(c).retired.fetch_add(1, std::memory_order_relaxed);
   return Status::ok;
 }
 
