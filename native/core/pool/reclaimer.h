@@ -6,7 +6,8 @@
 //             The janitor calls the first two.
 // Callers     Any thread. Pages are given back slab by slab, and nobody waits for it; but take() and trim() wait for
 //             what other threads have in hand (in_hand.h).
-// Ownership   The Reclaimer has no blocks: it says when those of the BlockStore move. What take() returns is the caller's.
+// Ownership   The Reclaimer has no blocks: it says when those of the BlockStore move. What take() returns belongs to the
+//             caller.
 // Identity    The sum of dropped_bytes() is what give_back() has taken off the budget.
 #pragma once
 
