@@ -261,8 +261,7 @@ TEST(message_sent_before_close_is_received) {
   CHECK_SOUND(*pool);
 }
 
-// Senders and a receiver that closes: what was accepted is received before anybody is told of the end, and all are
-// told.
+// Senders and a receiver that closes: what was accepted is received before anybody is told of the end, as all are.
 TEST(close_against_send_loses_no_message_and_no_sleeper) {
   constexpr uint32_t kRounds = kSanitized ? 500 : 3'000;
   constexpr uint32_t kBeforeClosing = 10;
