@@ -1,10 +1,11 @@
-// Prints, as JSON, what the core takes for a batch without JavaScript around it: nanoseconds, the median of many rounds.
+// Prints, as JSON, what the core takes for a batch without JavaScript around it: nanoseconds, the median of many
+// rounds.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <vector>
 
-#include "core/pool.h"
+#include "core/pool/pool.h"
 
 namespace {
 
@@ -14,7 +15,7 @@ using slabpool::kMaxBatch;
 double nanoseconds_per_batch(size_t held) {
   const uint32_t capacity = 4096;
   const auto pool = slabpool::Pool::create(&capacity, 1, uint64_t{256} << 20, 0);
-  slabpool::Attachment& thread = *pool->attach();
+  slabpool::Member& member = *pool->attach();
   std::vector<uint32_t> blocks(held * kMaxBatch);
   std::vector<double> rounds;
   const int kBatches = 64'000;
@@ -22,9 +23,9 @@ double nanoseconds_per_batch(size_t held) {
     const auto start = std::chrono::steady_clock::now();
     for (size_t done = 0; done < kBatches; done += held) {
       for (size_t i = 0; i < held; ++i) {
-        if (pool->refill(thread, 0, &blocks[i * kMaxBatch]).count != kMaxBatch) return -1;
+        if (pool->refill(member, 0, &blocks[i * kMaxBatch]).count != kMaxBatch) return -1;
       }
-      for (size_t i = 0; i < held; ++i) (void)pool->flush(thread, 0, &blocks[i * kMaxBatch], kMaxBatch);
+      for (size_t i = 0; i < held; ++i) (void)pool->flush(member, 0, &blocks[i * kMaxBatch], kMaxBatch);
     }
     const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
     rounds.push_back(took.count() / kBatches);

@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { units } from '../native/source-hash.js';
 
 export const title = 'the native core alone: refill + flush of a batch of 32 blocks of 4 KiB';
 
@@ -14,10 +15,9 @@ export async function run({ progress, facts }) {
   try {
     progress('compiling');
     const program = join(folder, 'core');
-    const sources = readdirSync(join(root, 'native/core')).filter((name) => name.endsWith('.cc'));
     execFileSync('g++', [
       ...['-std=c++20', '-O3', '-pthread', '-I', join(root, 'native'), '-o', program, join(root, 'bench/core.cc')],
-      ...sources.map((name) => join(root, 'native/core', name)),
+      ...units.filter((path) => path.startsWith('native/core/')).map((path) => join(root, path)),
     ]);
     progress('running');
     facts(JSON.parse(execFileSync(program, { encoding: 'utf8' })));

@@ -10,11 +10,11 @@ const code = [...list('native/core/'), ...list('native/binding/')];
 /** Translation units, relative to the root. */
 export const units = code.filter((path) => path.endsWith('.cc'));
 
-/** @param {string} folder */
+/** The files below a folder, in the same order everywhere. @param {string} folder @returns {string[]} */
 function list(folder) {
-  return readdirSync(new URL(folder, root))
-    .sort()
-    .map((name) => folder + name);
+  return readdirSync(new URL(folder, root), { withFileTypes: true })
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => (entry.isDirectory() ? list(`${folder}${entry.name}/`) : folder + entry.name));
 }
 
 export function sourceHash() {

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "channel_binding.h"
-#include "core/memory.h"
-#include "core/os.h"
+#include "core/memory/pressure.h"
+#include "core/os/os.h"
 #include "environment.h"
 #include "pool_binding.h"
 
@@ -46,14 +46,14 @@ Napi::Value detach(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// sayFarewell(): this environment comes to its end by itself, and is not killed.
-Napi::Value say_farewell(const Napi::CallbackInfo& info) {
-  info.Env().GetInstanceData<Environment>()->departure = Departure::farewell;
+// sayFarewell(): this environment makes a clean exit: it comes to its end by itself, and is not killed.
+Napi::Value declare_clean_exit(const Napi::CallbackInfo& info) {
+  info.Env().GetInstanceData<Environment>()->departure = Departure::clean_exit;
   return info.Env().Undefined();
 }
 
-// setMemoryRoot(folder: string): for tests: the files that say how short memory is are read below this folder from now on, in
-// the whole process; '' is the root.
+// setMemoryRoot(folder: string): for tests: the files that say how short memory is are read below this folder from now
+// on, in the whole process; '' is the root.
 Napi::Value set_memory_root(const Napi::CallbackInfo& info) {
   if (!info[0].IsString() || !memory::set_root(info[0].As<Napi::String>().Utf8Value().c_str())) {
     Napi::TypeError::New(info.Env(), "expected a path of at most 1023 bytes").ThrowAsJavaScriptException();
@@ -81,7 +81,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Pool", PoolBinding::define(env));
   exports.Set("Channel", ChannelBinding::define(env));
   exports.Set("detach", Napi::Function::New<detach>(env));
-  exports.Set("sayFarewell", Napi::Function::New<say_farewell>(env));
+  exports.Set("sayFarewell", Napi::Function::New<declare_clean_exit>(env));
   exports.Set("setMemoryRoot", Napi::Function::New<set_memory_root>(env));
   exports.Set("pageSize", Napi::Function::New<page_size>(env));
   exports.Set("setPageSize", Napi::Function::New<set_page_size>(env));

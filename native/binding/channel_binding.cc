@@ -5,6 +5,15 @@
 
 namespace slabpool {
 
+namespace {
+
+int32_t failure(Channel::Result result) { return -1 - static_cast<int32_t>(result); }
+
+// The blocked endpoint that JavaScript has to wake, + 1, or 0.
+int32_t to_wake(uint32_t blocked) { return blocked == kNobody ? 0 : static_cast<int32_t>(blocked) + 1; }
+
+}  // namespace
+
 Napi::Function ChannelBinding::define(Napi::Env env) {
   return DefineClass(
       env, "Channel",
@@ -40,14 +49,14 @@ ChannelBinding::ChannelBinding(const Napi::CallbackInfo& info)
   pool_reference_ = Napi::Persistent(info[0].As<Napi::Object>());
   napi_value name;
   napi_create_string_utf8(env, "slabpool.Channel", NAPI_AUTO_LENGTH, &name);
-  if (napi_create_threadsafe_function(env, info[1], nullptr, name, 0, 1, nullptr, nullptr, nullptr, nullptr, &bell_) !=
+  if (napi_create_threadsafe_function(env, info[1], nullptr, name, 0, 1, nullptr, nullptr, nullptr, nullptr, &waker_) !=
       napi_ok) {
     depart();
     napi_throw_error(env, "NO_MEMORY", "no wake-up function to be had");
     return;
   }
-  napi_unref_threadsafe_function(env, bell_);
-  shared_->install(endpoint_, bell_);
+  napi_unref_threadsafe_function(env, waker_);
+  shared_->install(endpoint_, waker_);
   // After the function's own hook, so that this one runs first.
   napi_add_env_cleanup_hook(env, &on_environment_exit, this);
 }
@@ -79,6 +88,10 @@ const char* ChannelBinding::open(const Napi::CallbackInfo& info) {
   return same_pool ? "TOO_MANY_ENDPOINTS" : "OTHER_POOL";
 }
 
+ChannelBinding::~ChannelBinding() { part(); }
+
+void ChannelBinding::on_environment_exit(void* self) { static_cast<ChannelBinding*>(self)->depart(); }
+
 void ChannelBinding::part() {
   if (shared_ == nullptr) return;
   napi_remove_env_cleanup_hook(Env(), &on_environment_exit, this);
@@ -88,9 +101,9 @@ void ChannelBinding::part() {
 void ChannelBinding::depart() {
   if (shared_ == nullptr) return;
   SharedChannel* shared = std::exchange(shared_, nullptr);
-  if (bell_ != nullptr) {
+  if (waker_ != nullptr) {
     shared->remove(endpoint_);
-    (void)napi_release_threadsafe_function(bell_, napi_tsfn_abort);
+    (void)napi_release_threadsafe_function(waker_, napi_tsfn_abort);
   }
   (*shared)->leave(endpoint_);
   // A wake-up may have been given to this endpoint; and the others want to know that a peer is gone.
@@ -108,10 +121,10 @@ Channel::Result ChannelBinding::give(uint32_t i, uint32_t& blocked) {
   const uint32_t* const exchange = environment_->exchange;
   const double* const meta = environment_->meta + size_t{2} * i;
   const Message message{exchange[i], 0, {meta[0], meta[1]}};
-  uint32_t rung;
-  const auto result =
-      (*shared_)->try_send(pool_->membership().thread(), exchange[kClasses + i], exchange[kSizes + i], message, rung);
-  blocked = shared_->wake_receiver(rung);
+  uint32_t sleeper;
+  const auto result = (*shared_)->try_send(pool_->membership().member(), exchange[kClasses + i], exchange[kSizes + i],
+                                           message, sleeper);
+  blocked = sleeper == kNobody ? kNobody : shared_->wake_receiver(sleeper);
   return result;
 }
 
@@ -119,9 +132,9 @@ Channel::Result ChannelBinding::take(uint32_t i) {
   Message message;
   Channel::Result result;
   do {
-    uint32_t rung;
-    result = (*shared_)->try_receive(pool_->membership().thread(), message, rung);
-    shared_->wake(rung);
+    uint32_t sleeper;
+    result = (*shared_)->try_receive(pool_->membership().member(), message, sleeper);
+    if (sleeper != kNobody) shared_->wake(sleeper);
   } while (result == Channel::Result::stale);
   if (result == Channel::Result::ok) {
     environment_->exchange[i] = message.block;
@@ -203,17 +216,19 @@ napi_value ChannelBinding::pass_on(const HotCall& call) {
       napi_get_value_bool(call.env, call.arguments[1], &to_senders) != napi_ok) {
     return nullptr;
   }
-  if (to_senders) shared_->wake((*shared_)->pass_on_to_senders());
-  return call.number(to_receivers ? to_wake(shared_->wake_receiver((*shared_)->pass_on_to_receivers())) : 0);
+  uint32_t sleeper = to_senders ? (*shared_)->pass_on_to_senders() : kNobody;
+  if (sleeper != kNobody) shared_->wake(sleeper);
+  sleeper = to_receivers ? (*shared_)->pass_on_to_receivers() : kNobody;
+  return call.number(sleeper == kNobody ? 0 : to_wake(shared_->wake_receiver(sleeper)));
 }
 
 napi_value ChannelBinding::ref(const HotCall& call) {
-  if (shared_ != nullptr) (void)napi_ref_threadsafe_function(call.env, bell_);
+  if (shared_ != nullptr) (void)napi_ref_threadsafe_function(call.env, waker_);
   return nullptr;
 }
 
 napi_value ChannelBinding::unref(const HotCall& call) {
-  if (shared_ != nullptr) (void)napi_unref_threadsafe_function(call.env, bell_);
+  if (shared_ != nullptr) (void)napi_unref_threadsafe_function(call.env, waker_);
   return nullptr;
 }
 
@@ -228,6 +243,16 @@ Napi::Value ChannelBinding::close(const Napi::CallbackInfo& info) {
 Napi::Value ChannelBinding::leave(const Napi::CallbackInfo& info) {
   part();
   return info.Env().Undefined();
+}
+
+Napi::Value ChannelBinding::slot(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), handle_.slot); }
+
+Napi::Value ChannelBinding::serial(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), handle_.serial);
+}
+
+Napi::Value ChannelBinding::endpoint(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), endpoint_);
 }
 
 Napi::Value ChannelBinding::peers(const Napi::CallbackInfo& info) {

@@ -1,6 +1,7 @@
 // ChannelBinding: one endpoint of a channel as one environment's JavaScript sees it. Checks arguments, has no logic.
 //
-// Answers below 0 are -1 - Channel::Result.
+// Answers     Those below 0 are -1 - Channel::Result. "Whom to wake" is the blocked endpoint that JavaScript has to
+//             wake, + 1, or 0.
 #pragma once
 
 #include <napi.h>
@@ -20,10 +21,10 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
   // new Channel(pool: Pool, onWake: () => void, capacity: number, holdOpen: boolean), or of a channel that there is:
   // new Channel(pool, onWake, slot: number, serial: number). Throws errors with codes: see open().
   explicit ChannelBinding(const Napi::CallbackInfo& info);
-  ~ChannelBinding() override { part(); }
+  ~ChannelBinding() override;
 
  private:
-  static void on_environment_exit(void* self) { static_cast<ChannelBinding*>(self)->depart(); }
+  static void on_environment_exit(void* self);
 
   // nullptr, or the code of what is wrong, which JavaScript has a sentence for.
   const char* open(const Napi::CallbackInfo& info);
@@ -34,18 +35,14 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
   // True when the endpoint and its pool are open; otherwise an error is pending.
   bool usable(napi_env env);
 
-  static int32_t failure(Channel::Result result) { return -1 - static_cast<int32_t>(result); }
-  // The blocked endpoint that JavaScript has to wake, + 1, or 0.
-  static int32_t to_wake(uint32_t blocked) { return blocked == kNobody ? 0 : static_cast<int32_t>(blocked) + 1; }
-
   // The message that number `i` of `exchange` and `meta` describes.
   Channel::Result give(uint32_t i, uint32_t& blocked);
   // A message into the places of number `i`.
   Channel::Result take(uint32_t i);
 
-  // trySend(): the first of `exchange`, with its class, size and metas: to_wake().
+  // trySend(): the first of `exchange`, with its class, size and metas: whom to wake.
   napi_value try_send(const HotCall& call);
-  // trySendMany(count): the first `count`: how many were sent, each with to_wake() in the place of its class.
+  // trySendMany(count): the first `count`: how many were sent, each with whom to wake in the place of its class.
   napi_value try_send_many(const HotCall& call);
   // tryReceive(): 0, with the block, its class, size and metas in `exchange` and `meta`.
   napi_value try_receive(const HotCall& call);
@@ -58,7 +55,7 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
   // A wake-up that came meanwhile is passed on by whoever was woken, in passOn().
   napi_value disarm_receiver(const HotCall& call);
   napi_value disarm_sender(const HotCall& call);
-  // passOn(toReceivers: boolean, toSenders: boolean), by who was woken: to_wake().
+  // passOn(toReceivers: boolean, toSenders: boolean), by who was woken: whom to wake.
   napi_value pass_on(const HotCall& call);
 
   // Whether waiting keeps the environment alive.
@@ -70,9 +67,10 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
   // leave(): this endpoint is done.
   Napi::Value leave(const Napi::CallbackInfo& info);
 
-  Napi::Value slot(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), handle_.slot); }
-  Napi::Value serial(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), handle_.serial); }
-  Napi::Value endpoint(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), endpoint_); }
+  // slot, serial: what another environment joins the channel by.
+  Napi::Value slot(const Napi::CallbackInfo& info);
+  Napi::Value serial(const Napi::CallbackInfo& info);
+  Napi::Value endpoint(const Napi::CallbackInfo& info);
   // Other endpoints that there are now.
   Napi::Value peers(const Napi::CallbackInfo& info);
   Napi::Value size(const Napi::CallbackInfo& info);
@@ -84,7 +82,7 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
   Handle handle_{};
   SharedChannel* shared_ = nullptr;
   uint32_t endpoint_ = kNobody;
-  napi_threadsafe_function bell_ = nullptr;
+  napi_threadsafe_function waker_ = nullptr;
 };
 
 }  // namespace slabpool

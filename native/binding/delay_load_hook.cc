@@ -1,5 +1,5 @@
-// Windows, where another compiler than MSVC links the addon (node-gyp brings a hook of its own): the functions of Node-API are
-// those of the process's executable, also when that is not called node.exe.
+// Windows, where another compiler than MSVC links the addon (node-gyp brings a hook of its own): the functions of
+// Node-API are those of the process's executable, also when that is not called node.exe.
 #if defined(_WIN32) && defined(SLABPOOL_DELAY_LOAD_HOOK)
 
 #define WIN32_LEAN_AND_MEAN

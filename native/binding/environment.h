@@ -1,11 +1,13 @@
 // Environment: what the addon keeps for one main thread or worker.
 //
-// Batches and messages cross in `exchange` and `meta`, one of each per environment, so that a call carries one integer
-// each way.
+// What        Batches and messages cross in `exchange` and `meta`, one of each per environment, so that a call carries
+//             one integer each way.
+// Callers     The environment's thread.
 #pragma once
 
 #include <napi.h>
 
+#include <cstddef>
 #include <iterator>
 #include <vector>
 
@@ -13,37 +15,37 @@
 
 namespace slabpool {
 
-// Where in `exchange` the classes of the blocks before are, the bytes of them that are used, which Step served a refill, and how many
-// KiB were given back for it.
+// Where in `exchange` the classes of the blocks before are, the bytes of them that are used, which Step served a
+// refill, and how many KiB were given back for it.
 inline constexpr size_t kClasses = kMaxBatch;
 inline constexpr size_t kSizes = 2 * kMaxBatch;
 inline constexpr size_t kStep = 3 * kMaxBatch;
 inline constexpr size_t kReclaimed = kStep + 1;
 
 struct Environment {
-  // A thread that is killed says nothing: its tickets are then good for one more epoch.
-  Departure departure = Departure::death;
+  ~Environment();
+
+  // How its memberships end with it. A thread that is killed says nothing: its tickets are then good for one more
+  // epoch.
+  Departure departure = Departure::abandoned;
   // Blocks first.
   uint32_t exchange[kReclaimed + 1] = {};
   // Two for each message.
   double meta[2 * kMaxBatch] = {};
-  // Of pools that were garbage-collected without close(), and that other threads have: somebody may still have views of the blocks
-  // that this one held, so that they are the others' only when the environment ends.
-  std::vector<Membership> abandoned;
-
-  ~Environment() {
-    for (Membership& pool : abandoned) pool.leave(departure);
-  }
+  // Of pools that were garbage-collected without close(), and that other threads have: somebody may still have views of
+  // the blocks that this one held, so that they are the others' only when the environment ends.
+  std::vector<Membership> left_open;
 };
 
-// Given as finalizers where there is nothing to do, since not every runtime takes none.
-inline void do_nothing(napi_env, void*, void*) {}
+// The finalizer where there is nothing to do, since not every runtime takes none.
+void do_nothing(napi_env, void*, void*);
 
 // A call of a hot method, by plain N-API: node-addon-api's CallbackInfo would take as long as the method.
 struct HotCall {
   napi_env env;
   napi_value arguments[3];  // undefined where there was none
 
+  // On every hot path, so it is here.
   [[nodiscard]] napi_value number(int32_t value) const {
     napi_value number = nullptr;
     napi_create_int32(env, value, &number);

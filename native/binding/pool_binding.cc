@@ -21,14 +21,14 @@ Napi::Function PoolBinding::define(Napi::Env env) {
                       InstanceMethod<&PoolBinding::stats>("stats"),
                       InstanceMethod<&PoolBinding::totals>("totals"),
                       InstanceMethod<&PoolBinding::threads>("threads"),
-                      InstanceMethod<&PoolBinding::in_transit>("inTransit"),
-                      InstanceMethod<&PoolBinding::report>("report"),
+                      InstanceMethod<&PoolBinding::in_flight>("inTransit"),
+                      InstanceMethod<&PoolBinding::publish_counters>("report"),
                       InstanceMethod<&PoolBinding::are_cold>("areCold"),
                       InstanceMethod<&PoolBinding::wait>("wait"),
                       InstanceMethod<&PoolBinding::cancel>("cancel"),
                       InstanceMethod<&PoolBinding::collect>("collect"),
-                      InstanceMethod<&PoolBinding::take_summons>("takeSummons"),
-                      InstanceMethod<&PoolBinding::summon_others>("summonOthers"),
+                      InstanceMethod<&PoolBinding::take_flush_request>("takeSummons"),
+                      InstanceMethod<&PoolBinding::request_flush>("summonOthers"),
                       InstanceMethod<&PoolBinding::drain>("drain"),
                       InstanceAccessor<&PoolBinding::draining>("draining"),
                       InstanceAccessor<&PoolBinding::drained>("drained"),
@@ -37,8 +37,6 @@ Napi::Function PoolBinding::define(Napi::Env env) {
                       InstanceAccessor<&PoolBinding::waiting>("waiting"),
                       InstanceAccessor<&PoolBinding::resident_bytes>("residentBytes"),
                       InstanceMethod<&PoolBinding::pressure>("pressure"),
-                      InstanceAccessor<&PoolBinding::pressure_override>("pressureOverride"),
-                      InstanceMethod<&PoolBinding::override_pressure>("overridePressure"),
                       InstanceMethod<&PoolBinding::check_invariants>("checkInvariants"),
                       InstanceMethod<&PoolBinding::close>("close")});
 }
@@ -61,13 +59,13 @@ PoolBinding::PoolBinding(const Napi::CallbackInfo& info)
   napi_value name;
   napi_create_string_utf8(info.Env(), "slabpool.Pool", NAPI_AUTO_LENGTH, &name);
   if (napi_create_threadsafe_function(info.Env(), info[0], nullptr, name, 0, 1, nullptr, nullptr, nullptr, nullptr,
-                                      &bell_) != napi_ok) {
-    pool_.leave(Departure::farewell);
+                                      &waker_) != napi_ok) {
+    pool_.leave(Departure::clean_exit);
     napi_throw_error(info.Env(), "NO_MEMORY", "no wake-up function to be had");
     return;
   }
-  napi_unref_threadsafe_function(info.Env(), bell_);
-  pool_->set_bell(pool_.thread(), {&ring, bell_, environment_});
+  napi_unref_threadsafe_function(info.Env(), waker_);
+  pool_->set_waker(pool_.member(), {&wake, waker_, environment_});
   // After the function's own hook, so that this one runs first.
   napi_add_env_cleanup_hook(info.Env(), &on_environment_exit, this);
 }
@@ -75,15 +73,14 @@ PoolBinding::PoolBinding(const Napi::CallbackInfo& info)
 PoolBinding::~PoolBinding() {
   if (!pool_) return;
   napi_remove_env_cleanup_hook(Env(), &on_environment_exit, this);
-  end_override();
-  pool_->set_bell(pool_.thread(), {});
-  (void)napi_release_threadsafe_function(bell_, napi_tsfn_abort);
+  pool_->set_waker(pool_.member(), {});
+  (void)napi_release_threadsafe_function(waker_, napi_tsfn_abort);
   // What ArrayBuffers are still over keeps its pages.
   if (pool_.leave_last()) return;
-  if (pool_->holds_any(pool_.thread())) {
-    environment_->abandoned.push_back(std::move(pool_));
+  if (pool_->holds_any(pool_.member())) {
+    environment_->left_open.push_back(std::move(pool_));
   } else {
-    pool_.leave(Departure::farewell);
+    pool_.leave(Departure::clean_exit);
   }
 }
 
@@ -94,15 +91,19 @@ PoolBinding* PoolBinding::from(Napi::Env env, Napi::Value value) {
   return napi_unwrap(env, value, &self) == napi_ok ? static_cast<PoolBinding*>(self) : nullptr;
 }
 
-void PoolBinding::ring(void* bell) {
-  (void)napi_call_threadsafe_function(static_cast<napi_threadsafe_function>(bell), nullptr, napi_tsfn_nonblocking);
+void PoolBinding::on_environment_exit(void* self) {
+  auto* const pool = static_cast<PoolBinding*>(self);
+  pool->leave(pool->environment_->departure);
+}
+
+void PoolBinding::wake(void* waker) {
+  (void)napi_call_threadsafe_function(static_cast<napi_threadsafe_function>(waker), nullptr, napi_tsfn_nonblocking);
 }
 
 void PoolBinding::leave(Departure departure) {
-  end_override();
   views_.reset();
   pool_.leave(departure);
-  (void)napi_release_threadsafe_function(bell_, napi_tsfn_abort);
+  (void)napi_release_threadsafe_function(waker_, napi_tsfn_abort);
 }
 
 bool PoolBinding::create(const Napi::CallbackInfo& info) {
@@ -145,6 +146,14 @@ bool PoolBinding::join(const Napi::CallbackInfo& info) {
   return wrong == nullptr;
 }
 
+Napi::Value PoolBinding::slot(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), pool_.handle().slot);
+}
+
+Napi::Value PoolBinding::serial(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), pool_.handle().serial);
+}
+
 Napi::Value PoolBinding::is_like(const Napi::CallbackInfo& info) {
   double max_bytes;
   bool like = pool_ && info[0].IsTypedArray() && info[0].As<Napi::TypedArray>().TypedArrayType() == napi_uint32_array &&
@@ -160,7 +169,7 @@ Napi::Value PoolBinding::is_like(const Napi::CallbackInfo& info) {
 Napi::Value PoolBinding::close(const Napi::CallbackInfo& info) {
   if (pool_) {
     napi_remove_env_cleanup_hook(info.Env(), &on_environment_exit, this);
-    leave(Departure::farewell);
+    leave(Departure::clean_exit);
   }
   return info.Env().Undefined();
 }

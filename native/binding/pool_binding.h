@@ -3,7 +3,7 @@
 
 #include <napi.h>
 
-#include "core/pool.h"
+#include "core/pool/pool.h"
 #include "environment.h"
 #include "membership.h"
 #include "views.h"
@@ -14,8 +14,8 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
  public:
   static Napi::Function define(Napi::Env env);
 
-  // new Pool(onMail: () => void, capacities: Uint32Array, maxBytes: number, epochMs: number, minBytes: number), or of a pool that
-  // there is:
+  // new Pool(onMail: () => void, capacities: Uint32Array, maxBytes: number, epochMs: number, minBytes: number), or of a
+  // pool that there is:
   // new Pool(onMail, slot: number, serial: number)
   explicit PoolBinding(const Napi::CallbackInfo& info);
 
@@ -33,13 +33,10 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // 2^46 bytes: half of what a process can address; sums of a few budgets stay exact in a double.
   static constexpr double kMaxBudget = 70368744177664.0;
 
-  static void on_environment_exit(void* self) {
-    auto* const pool = static_cast<PoolBinding*>(self);
-    pool->leave(pool->environment_->departure);
-  }
+  static void on_environment_exit(void* self);
 
-  // Under the lock of the pool's mailboxes, so never after leave().
-  static void ring(void* bell);
+  // Under the lock of the pool's queue, so never after leave().
+  static void wake(void* waker);
 
   void leave(Departure departure);
 
@@ -47,34 +44,33 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
 
   bool join(const Napi::CallbackInfo& info);
 
-  [[nodiscard]] uint32_t classes() const { return pool_ ? pool_->class_count() : 0; }
+  // 0 once closed.
+  [[nodiscard]] uint32_t classes() const;
 
-  // Argument `at` as an integer below `bound`, or a pending TypeError.
-  bool argument(napi_env env, napi_value given, uint32_t bound, uint32_t* value) {
-    if (pool_ && napi_get_value_uint32(env, given, value) == napi_ok && *value < bound) return true;
-    Napi::TypeError::New(env, pool_ ? "argument out of range" : "the pool is closed").ThrowAsJavaScriptException();
-    return false;
-  }
+  // The argument as an integer below `bound`, or a pending TypeError.
+  bool argument(napi_env env, napi_value given, uint32_t bound, uint32_t* value);
 
-  static int32_t status(Status status) { return -static_cast<int32_t>(status); }
+  // As JavaScript sees it: 0, or below.
+  static int32_t status(Status status);
 
-  // refill(sizeClass): how many blocks are in `exchange`, or a negative status. The first block is leased at once. And the step, and
-  // how many KiB of idle blocks were given back for it.
+  // refill(sizeClass): how many blocks are in `exchange`, or a negative status. The first block is leased at once. And
+  // the step, and how many KiB of idle blocks were given back for it.
   napi_value refill(const HotCall& call);
 
-  // warm(sizeClass, count): how many free blocks with memory there are now; fewer than `count`: how many there could be, and nothing
-  // was done; or a negative status. And step slab, if address space was carved for them.
+  // warm(sizeClass, count): how many free blocks with memory there are now; fewer than `count`: how many there could
+  // be, and nothing was done; or a negative status. And step slab, if address space was carved for them.
   Napi::Value warm(const Napi::CallbackInfo& info);
 
   // takeFree(sizeClass, most): so many of them are in `exchange`, and this thread holds them.
   Napi::Value take_free(const Napi::CallbackInfo& info);
 
-  // flush(sizeClass, count): gives back the first `count` blocks of `exchange`. Negative: a status. 1: somebody waits for
-  // budget. 2: the thread is summoned. 3: both.
+  // flush(sizeClass, count): gives back the first `count` blocks of `exchange`. Negative: a status. 1: somebody waits
+  // for budget. 2: the thread has a flush request. 3: both.
   napi_value flush(const HotCall& call);
 
-  // report(sizeClass): of a magazine, in `exchange`: leases since the last report (low and high word), and blocks in it now.
-  Napi::Value report(const Napi::CallbackInfo& info);
+  // report(sizeClass): of a magazine, in `exchange`: leases since the last report (low and high word), and blocks in it
+  // now.
+  Napi::Value publish_counters(const Napi::CallbackInfo& info);
 
   // wait(sizeClass, most): the number of a request that waits, or a negative status: no memory, or `most` wait already.
   Napi::Value wait(const Napi::CallbackInfo& info);
@@ -82,18 +78,18 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // cancel(number): false when it has been served.
   Napi::Value cancel(const Napi::CallbackInfo& info);
 
-  // collect(): the number of a request that was served, its block and class in `exchange`; negative: there is no memory for
-  // it. 0: none was served.
+  // collect(): the number of a request that was served, its block and class in `exchange`; negative: there is no memory
+  // for it. 0: none was served.
   Napi::Value collect(const Napi::CallbackInfo& info);
 
   // Requests that wait, of all threads.
   Napi::Value waiting(const Napi::CallbackInfo& info);
 
-  // takeSummons(): what this thread was asked to do, once.
-  Napi::Value take_summons(const Napi::CallbackInfo& info);
+  // takeSummons(): the flush request of this thread, once.
+  Napi::Value take_flush_request(const Napi::CallbackInfo& info);
 
-  // summonOthers(what)
-  Napi::Value summon_others(const Napi::CallbackInfo& info);
+  // summonOthers(what): all other threads of the pool are asked to.
+  Napi::Value request_flush(const Napi::CallbackInfo& info);
 
   // drain(), draining and drained: see Pool.
   Napi::Value drain(const Napi::CallbackInfo& info);
@@ -117,8 +113,8 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // map(sizeClass, block): a Buffer over the block's `capacity` bytes.
   napi_value map(const HotCall& call);
 
-  // reclaim(sizeClass, block, bytes: Buffer): 0 if these are the very bytes of a block that this thread holds, 1 if not; or a
-  // negative status.
+  // reclaim(sizeClass, block, bytes: Buffer): 0 if these are the very bytes of a block that this thread holds, 1 if
+  // not; or a negative status.
   napi_value reclaim(const HotCall& call);
 
   // detach(buffer: ArrayBuffer, block): what map() or reclaim() was about last has a length of 0 from now on.
@@ -145,22 +141,15 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // threads(): a Float64Array for each thread, in the order of ThreadStats, and whether it is this one.
   Napi::Value threads(const Napi::CallbackInfo& info);
 
-  // inTransit(): a Float64Array for each sender: its index (-1: channels), how many, the milliseconds of the oldest, 1: this thread.
-  Napi::Value in_transit(const Napi::CallbackInfo& info);
+  // inTransit(): a Float64Array for each sender: its index (-1: channels), how many, the milliseconds of the oldest, 1:
+  // this thread.
+  Napi::Value in_flight(const Napi::CallbackInfo& info);
 
   // residentBytes: what the budget is charged now.
   Napi::Value resident_bytes(const Napi::CallbackInfo& info);
 
   // pressure(): of memory, as everybody in the process sees it.
   Napi::Value pressure(const Napi::CallbackInfo& info);
-
-  // pressureOverride: the level that the pool acts on instead, or null.
-  Napi::Value pressure_override(const Napi::CallbackInfo& info);
-
-  // overridePressure(level: PressureLevel | null): until this environment leaves the pool.
-  Napi::Value override_pressure(const Napi::CallbackInfo& info);
-
-  void end_override();
 
   // checkInvariants(): null, or what is wrong. For tests.
   Napi::Value check_invariants(const Napi::CallbackInfo& info);
@@ -169,8 +158,8 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Napi::Value is_like(const Napi::CallbackInfo& info);
 
   // slot, serial: what another environment joins the pool by.
-  Napi::Value slot(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), pool_.handle().slot); }
-  Napi::Value serial(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), pool_.handle().serial); }
+  Napi::Value slot(const Napi::CallbackInfo& info);
+  Napi::Value serial(const Napi::CallbackInfo& info);
 
   // transfer(sizeClass, block, size): a ticket, or a negative status.
   napi_value transfer(const HotCall& call);
@@ -187,8 +176,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   Environment* const environment_;
   Membership pool_;
   Views::Owner views_ = Views::create();
-  napi_threadsafe_function bell_ = nullptr;
-  bool overrides_ = false;
+  napi_threadsafe_function waker_ = nullptr;
 };
 
 }  // namespace slabpool

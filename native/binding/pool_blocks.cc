@@ -5,13 +5,25 @@
 
 namespace slabpool {
 
+// These three are here since the hot methods below call them.
+
+uint32_t PoolBinding::classes() const { return pool_ ? pool_->class_count() : 0; }
+
+bool PoolBinding::argument(napi_env env, napi_value given, uint32_t bound, uint32_t* value) {
+  if (pool_ && napi_get_value_uint32(env, given, value) == napi_ok && *value < bound) return true;
+  Napi::TypeError::New(env, pool_ ? "argument out of range" : "the pool is closed").ThrowAsJavaScriptException();
+  return false;
+}
+
+int32_t PoolBinding::status(Status status) { return -static_cast<int32_t>(status); }
+
 napi_value PoolBinding::refill(const HotCall& call) {
   uint32_t size_class;
   if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
-  const RefillResult result = pool_->refill(pool_.thread(), size_class, environment_->exchange);
+  const RefillResult result = pool_->refill(pool_.member(), size_class, environment_->exchange);
   environment_->exchange[kStep] = static_cast<uint32_t>(result.step);
   environment_->exchange[kReclaimed] = static_cast<uint32_t>(result.reclaimed_bytes >> 10);
-  if (result.status == Status::ok) Pool::count_acquire(pool_.thread(), size_class);
+  if (result.status == Status::ok) pool_.member().classes[size_class].acquires.add(1);
   return call.number(result.status == Status::ok ? static_cast<int32_t>(result.count) : status(result.status));
 }
 
@@ -23,7 +35,7 @@ Napi::Value PoolBinding::warm(const Napi::CallbackInfo& info) {
     Napi::TypeError::New(info.Env(), "argument out of range").ThrowAsJavaScriptException();
     return {};
   }
-  const WarmResult result = pool_->warm(pool_.thread(), size_class, static_cast<uint64_t>(count));
+  const WarmResult result = pool_->warm(pool_.member(), size_class, static_cast<uint64_t>(count));
   environment_->exchange[kStep] = static_cast<uint32_t>(result.carved ? Step::slab : Step::depot);
   return Napi::Number::New(info.Env(),
                            result.status == Status::ok ? static_cast<double>(result.possible) : status(result.status));
@@ -34,7 +46,7 @@ Napi::Value PoolBinding::take_free(const Napi::CallbackInfo& info) {
   uint32_t most;
   if (!argument(info.Env(), info[0], classes(), &size_class)) return {};
   if (!argument(info.Env(), info[1], kMaxBatch + 1, &most)) return {};
-  return Napi::Number::New(info.Env(), pool_->take_free(pool_.thread(), size_class, most, environment_->exchange));
+  return Napi::Number::New(info.Env(), pool_->take_free(pool_.member(), size_class, most, environment_->exchange));
 }
 
 napi_value PoolBinding::flush(const HotCall& call) {
@@ -42,11 +54,11 @@ napi_value PoolBinding::flush(const HotCall& call) {
   uint32_t count;
   if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
   if (!argument(call.env, call.arguments[1], kMaxBatch + 1, &count)) return nullptr;
-  const Status result = pool_->flush(pool_.thread(), size_class, environment_->exchange, count);
+  const Status result = pool_->flush(pool_.member(), size_class, environment_->exchange, count);
   if (result != Status::ok) return call.number(status(result));
-  // Relaxed: a hint, which the bell makes certain.
-  const Summons summons = pool_.thread().mailbox.summons.load(std::memory_order_relaxed);
-  return call.number((pool_->waiting() ? 1 : 0) | (summons == Summons::none ? 0 : 2));
+  // Relaxed: a hint, which the waker makes certain.
+  const FlushRequest request = pool_.member().notifications.flush_request.load(std::memory_order_relaxed);
+  return call.number((pool_->waiting() ? 1 : 0) | (request == FlushRequest::none ? 0 : 2));
 }
 
 Napi::Value PoolBinding::batch(const Napi::CallbackInfo& info) {
@@ -61,7 +73,7 @@ napi_value PoolBinding::holds(const HotCall& call) {
   if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
   if (!argument(call.env, call.arguments[1], kNoIndex, &block)) return nullptr;
   napi_value held = nullptr;
-  napi_get_boolean(call.env, pool_->holds(pool_.thread(), size_class, block), &held);
+  napi_get_boolean(call.env, pool_->holds(pool_.member(), size_class, block), &held);
   return held;
 }
 
@@ -70,8 +82,8 @@ napi_value PoolBinding::map(const HotCall& call) {
   uint32_t block;
   if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
   if (!argument(call.env, call.arguments[1], kNoIndex, &block)) return nullptr;
-  if (!pool_->holds(pool_.thread(), size_class, block)) return call.number(status(Status::not_held));
-  Views::View* const view = views_ ? views_->add(*pool_.operator->(), block) : nullptr;
+  if (!pool_->holds(pool_.member(), size_class, block)) return call.number(status(Status::not_held));
+  Views::View* const view = views_ ? views_->add(*pool_, block) : nullptr;
   if (view == nullptr) return call.number(status(Status::out_of_memory));
   napi_value buffer = nullptr;
   if (napi_create_external_buffer(call.env, pool_->size_class(size_class).capacity, pool_->address(block),
@@ -86,7 +98,7 @@ napi_value PoolBinding::reclaim(const HotCall& call) {
   uint32_t block;
   if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
   if (!argument(call.env, call.arguments[1], kNoIndex, &block)) return nullptr;
-  if (!pool_->holds(pool_.thread(), size_class, block)) return call.number(status(Status::not_held));
+  if (!pool_->holds(pool_.member(), size_class, block)) return call.number(status(Status::not_held));
   void* bytes = nullptr;
   size_t length = 0;
   if (napi_get_buffer_info(call.env, call.arguments[2], &bytes, &length) != napi_ok || bytes != pool_->address(block) ||
@@ -113,7 +125,7 @@ Napi::Value PoolBinding::retire(const Napi::CallbackInfo& info) {
   uint32_t block;
   if (!argument(info.Env(), info[0], classes(), &size_class)) return {};
   if (!argument(info.Env(), info[1], kNoIndex, &block)) return {};
-  return Napi::Number::New(info.Env(), status(pool_->retire(pool_.thread(), size_class, block)));
+  return Napi::Number::New(info.Env(), status(pool_->retire(pool_.member(), size_class, block)));
 }
 
 napi_value PoolBinding::transfer(const HotCall& call) {
@@ -124,7 +136,7 @@ napi_value PoolBinding::transfer(const HotCall& call) {
   if (!argument(call.env, call.arguments[0], classes(), &size_class)) return nullptr;
   if (!argument(call.env, call.arguments[1], kNoIndex, &block)) return nullptr;
   if (!argument(call.env, call.arguments[2], kNoIndex, &size)) return nullptr;
-  const Status result = pool_->transfer(pool_.thread(), size_class, block, Carrier::ticket, generation, size);
+  const Status result = pool_->transfer(pool_.member(), size_class, block, Carrier::ticket, generation, size);
   if (result != Status::ok) return call.number(status(result));
   napi_value number = nullptr;
   napi_create_double(call.env, static_cast<double>(Ticket::number(block, generation)), &number);
@@ -138,7 +150,7 @@ napi_value PoolBinding::adopt(const HotCall& call) {
     return call.number(status(Status::stale));
   }
   uint32_t block;
-  const Status result = pool_->adopt_ticket(pool_.thread(), static_cast<uint64_t>(number), block);
+  const Status result = pool_->adopt_ticket(pool_.member(), static_cast<uint64_t>(number), block);
   if (result == Status::ok) {
     environment_->exchange[0] = block;
     environment_->exchange[kClasses] = pool_->class_of(block);

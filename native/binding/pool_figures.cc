@@ -3,16 +3,16 @@
 #include <memory>
 #include <new>
 
+#include "core/memory/pressure.h"
 #include "pool_binding.h"
-#include "pressure.h"
 
 namespace slabpool {
 
-Napi::Value PoolBinding::report(const Napi::CallbackInfo& info) {
+Napi::Value PoolBinding::publish_counters(const Napi::CallbackInfo& info) {
   uint32_t size_class;
   if (argument(info.Env(), info[0], classes(), &size_class)) {
     const uint32_t* report = environment_->exchange;
-    Pool::report(pool_.thread(), size_class, uint64_t{report[1]} << 32 | report[0], report[2]);
+    pool_.member().classes[size_class].publish(uint64_t{report[1]} << 32 | report[0], report[2]);
   }
   return info.Env().Undefined();
 }
@@ -29,7 +29,7 @@ Napi::Value PoolBinding::stats(const Napi::CallbackInfo& info) {
   double* into = info[0].As<Napi::Float64Array>().Data();
   for (uint32_t c = 0; c < pool_->class_count(); ++c) {
     const ClassStats s = pool_->stats(c);
-    for (const uint64_t n : {s.carved, s.resident, s.out, s.transit, s.resting, s.retired, s.slabs, s.idle,
+    for (const uint64_t n : {s.carved, s.resident, s.held, s.in_flight, s.quarantined, s.retired, s.slabs, s.idle,
                              s.peak_resident_bytes, s.cached, s.acquires})
       *into++ = static_cast<double>(n);
     for (const uint64_t n : s.refills) *into++ = static_cast<double>(n);
@@ -53,40 +53,40 @@ Napi::Value PoolBinding::totals(const Napi::CallbackInfo& info) {
 
 Napi::Value PoolBinding::threads(const Napi::CallbackInfo& info) {
   auto all = Napi::Array::New(info.Env());
-  for (uint32_t a = 0; pool_ && a < pool_->attachment_count(); ++a) {
+  for (uint32_t a = 0; pool_ && a < pool_->member_count(); ++a) {
     ThreadStats s;
     if (!pool_->stats(a, s)) continue;
     auto into = Napi::Float64Array::New(info.Env(), 7 + kSteps);
     size_t i = 0;
-    for (const uint64_t n : {uint64_t{s.index}, s.out, s.out_bytes, s.cached, s.cached_bytes, s.acquires})
+    for (const uint64_t n : {uint64_t{s.index}, s.held, s.held_bytes, s.cached, s.cached_bytes, s.acquires})
       into[i++] = static_cast<double>(n);
     for (const uint64_t n : s.refills) into[i++] = static_cast<double>(n);
-    into[i] = a == pool_.thread().index ? 1 : 0;
+    into[i] = a == pool_.member().index ? 1 : 0;
     all[all.Length()] = into;
   }
   return all;
 }
 
-Napi::Value PoolBinding::in_transit(const Napi::CallbackInfo& info) {
+Napi::Value PoolBinding::in_flight(const Napi::CallbackInfo& info) {
   struct Sent {
     uint32_t count, oldest_ms;
   };
   // By the sender's index; those that travel by channels come last.
-  const std::unique_ptr<Sent[]> senders(new (std::nothrow) Sent[kMaxAttachments + 1]{});
+  const std::unique_ptr<Sent[]> senders(new (std::nothrow) Sent[kMaxMembers + 1]{});
   auto all = Napi::Array::New(info.Env());
   if (!pool_ || !senders) return all;
-  pool_->each_in_transit([&](uint16_t sender, uint32_t age_ms) {
-    Sent& sent = senders[std::min<uint32_t>(sender, kMaxAttachments)];
+  pool_->each_in_flight([&](uint16_t sender, uint32_t age_ms) {
+    Sent& sent = senders[std::min<uint32_t>(sender, kMaxMembers)];
     sent.count++;
     sent.oldest_ms = std::max(sent.oldest_ms, age_ms);
   });
-  for (uint32_t a = 0; a <= kMaxAttachments; ++a) {
+  for (uint32_t a = 0; a <= kMaxMembers; ++a) {
     if (senders[a].count == 0) continue;
     auto into = Napi::Float64Array::New(info.Env(), 4);
-    into[0] = a == kMaxAttachments ? -1 : a;
+    into[0] = a == kMaxMembers ? -1 : a;
     into[1] = senders[a].count;
     into[2] = senders[a].oldest_ms;
-    into[3] = a == pool_.thread().index ? 1 : 0;
+    into[3] = a == pool_.member().index ? 1 : 0;
     all[all.Length()] = into;
   }
   return all;
@@ -106,21 +106,16 @@ Napi::Value PoolBinding::check_invariants(const Napi::CallbackInfo& info) {
   return wrong == nullptr ? info.Env().Null() : Napi::String::New(info.Env(), wrong);
 }
 
-Napi::Value PoolBinding::pressure(const Napi::CallbackInfo& info) { return to_object(info.Env(), memory::recent()); }
-
-Napi::Value PoolBinding::pressure_override(const Napi::CallbackInfo& info) {
-  return to_value(info.Env(), pool_ ? pool_->pressure_override() : std::nullopt);
-}
-
-Napi::Value PoolBinding::override_pressure(const Napi::CallbackInfo& info) {
-  const auto level = to_level(info[0]);
-  overrides_ = level.has_value();
-  if (pool_) pool_->override_pressure(level);
-  return info.Env().Undefined();
-}
-
-void PoolBinding::end_override() {
-  if (overrides_ && pool_) pool_->override_pressure(std::nullopt);
+Napi::Value PoolBinding::pressure(const Napi::CallbackInfo& info) {
+  static constexpr const char* kLevels[] = {"none", "high", "critical"};
+  static constexpr const char* kSources[] = {"none", "cgroup-v2", "cgroup-v1", "system"};
+  const Pressure pressure = memory::recent();
+  const auto object = Napi::Object::New(info.Env());
+  object.Set("source", kSources[static_cast<size_t>(pressure.source)]);
+  object.Set("level", kLevels[static_cast<size_t>(pressure.level)]);
+  object.Set("usedBytes", static_cast<double>(pressure.used_bytes));
+  object.Set("limitBytes", static_cast<double>(pressure.limit_bytes));
+  return object;
 }
 
 }  // namespace slabpool

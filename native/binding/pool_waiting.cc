@@ -9,7 +9,7 @@ Napi::Value PoolBinding::wait(const Napi::CallbackInfo& info) {
   if (!argument(info.Env(), info[0], classes(), &size_class)) return {};
   if (!argument(info.Env(), info[1], UINT32_MAX, &most)) return {};
   uint64_t number;
-  const Status result = pool_->wait(pool_.thread(), size_class, most, number);
+  const Status result = pool_->wait(pool_.member(), size_class, most, number);
   return Napi::Number::New(info.Env(), result == Status::ok ? static_cast<double>(number) : status(result));
 }
 
@@ -22,7 +22,7 @@ Napi::Value PoolBinding::cancel(const Napi::CallbackInfo& info) {
 
 Napi::Value PoolBinding::collect(const Napi::CallbackInfo& info) {
   Grant grant{};
-  if (!pool_ || !pool_->collect(pool_.thread(), grant)) return Napi::Number::New(info.Env(), 0);
+  if (!pool_ || !pool_->collect(pool_.member(), grant)) return Napi::Number::New(info.Env(), 0);
   environment_->exchange[0] = grant.block;
   environment_->exchange[kClasses] = grant.size_class;
   const auto number = static_cast<double>(grant.number);
@@ -33,9 +33,9 @@ Napi::Value PoolBinding::waiting(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), pool_ ? static_cast<double>(pool_->stats().waiting) : 0);
 }
 
-Napi::Value PoolBinding::take_summons(const Napi::CallbackInfo& info) {
+Napi::Value PoolBinding::take_flush_request(const Napi::CallbackInfo& info) {
   if (!pool_) return Napi::Number::New(info.Env(), 0);
-  return Napi::Number::New(info.Env(), static_cast<double>(pool_->take_summons(pool_.thread())));
+  return Napi::Number::New(info.Env(), static_cast<double>(pool_->take_flush_request(pool_.member())));
 }
 
 Napi::Value PoolBinding::drain(const Napi::CallbackInfo& info) {
@@ -51,15 +51,15 @@ Napi::Value PoolBinding::drained(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), pool_ && pool_->drained());
 }
 
-Napi::Value PoolBinding::summon_others(const Napi::CallbackInfo& info) {
+Napi::Value PoolBinding::request_flush(const Napi::CallbackInfo& info) {
   uint32_t what;
-  if (!argument(info.Env(), info[0], static_cast<uint32_t>(Summons::pressure) + 1, &what)) return {};
-  pool_->summon_all(static_cast<Summons>(what), &pool_.thread());
+  if (!argument(info.Env(), info[0], static_cast<uint32_t>(FlushRequest::pressure) + 1, &what)) return {};
+  pool_->request_flush(static_cast<FlushRequest>(what), &pool_.member());
   return info.Env().Undefined();
 }
 
 Napi::Value PoolBinding::others_may_serve(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), pool_ && pool_->others_may_serve(pool_.thread()));
+  return Napi::Boolean::New(info.Env(), pool_ && pool_->others_may_serve(pool_.member()));
 }
 
 }  // namespace slabpool

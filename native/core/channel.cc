@@ -1,4 +1,4 @@
-#include "channel.h"
+#include "core/channel.h"
 
 #include <bit>
 #include <new>
@@ -65,7 +65,7 @@ void Channel::close() {
   ring_.mark(RingMark::closed);
 }
 
-Channel::Result Channel::try_send(Attachment& from, uint32_t size_class, uint32_t size, Message message,
+Channel::Result Channel::try_send(Member& from, uint32_t size_class, uint32_t size, Message message,
                                   uint32_t& to_wake) {
   to_wake = kNobody;
   if (pool_.transfer(from, size_class, message.block, Carrier::channel, message.generation, size) != Status::ok) {
@@ -76,17 +76,17 @@ Channel::Result Channel::try_send(Attachment& from, uint32_t size_class, uint32_
     // Who guesses the generation can have adopted the block meanwhile.
     return pool_.adopt(from, message.block, message.generation) == Status::ok ? of(result) : Result::not_held;
   }
-  to_wake = receivers_.ring();
+  to_wake = receivers_.notify();
   return Result::ok;
 }
 
-Channel::Result Channel::try_receive(Attachment& to, Message& message, uint32_t& to_wake) {
+Channel::Result Channel::try_receive(Member& to, Message& message, uint32_t& to_wake) {
   to_wake = kNobody;
   RingResult result = ring_.try_pop(message);
   // A sender that has claimed a place fills it with its next instructions.
   for (; result == RingResult::not_now && closed(); result = ring_.try_pop(message)) std::this_thread::yield();
   if (result != RingResult::ok) return of(result);
-  to_wake = senders_.ring();
+  to_wake = senders_.notify();
   return pool_.adopt(to, message.block, message.generation) == Status::ok ? Result::ok : Result::stale;
 }
 

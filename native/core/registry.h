@@ -1,14 +1,15 @@
 // Registry: the process's table of things that several threads share (pools, channels), by slot and serial number.
 //
-// A slot's word is {serial 32, references 32}. Joining is a CAS on a count that is not zero, so that nobody joins what
-// is being destroyed; the last to leave destroys it and moves the serial on, so that an old handle never finds a new
-// thing. Any thread may call everything.
+// What        A word {serial 32, references 32} for each slot. Joining is a CAS on a count that is not zero, so that
+//             nobody joins what is being destroyed; the last to leave destroys it and moves the serial on, so that an
+//             old handle never finds a new thing.
+// Callers     Any thread.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 
-#include "sync.h"
+#include "core/sync/sync.h"
 
 namespace slabpool {
 

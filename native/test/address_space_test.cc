@@ -1,5 +1,5 @@
 // Where pools lie: what they leave behind, and who gets their addresses next.
-#include "../core/address_space.h"
+#include "core/os/address_space.h"
 
 #include <cstdio>
 #include <set>
@@ -88,17 +88,17 @@ TEST(range_that_an_array_buffer_is_over_is_nobody_elses_and_keeps_what_is_in_use
   CHECK_EQ(resident_pages(held, 4096), size_t{0});
 }
 
-TEST(addresses_of_a_dead_threads_blocks_rest_before_others_get_them) {
-  std::set<char*> dead;
+TEST(addresses_of_blocks_in_quarantine_wait_before_others_get_them) {
+  std::set<char*> earlier;
   {
     const auto pool = make_pool({4096}, 64 * kMiB, 40u * 24 * 3600 * 1000);
     Client client(*pool);
-    for (const uint32_t b : client.refill(0)) dead.insert(pool->address(b));
+    for (const uint32_t b : client.refill(0)) earlier.insert(pool->address(b));
     client.detach();
   }
   const auto pool = make_pool({4096}, 64 * kMiB);
   Client client(*pool);
-  for (const uint32_t b : client.refill_all(0)) CHECK(!dead.contains(pool->address(b)));
+  for (const uint32_t b : client.refill_all(0)) CHECK(!earlier.contains(pool->address(b)));
 }
 
 TEST(largest_and_oddest_ranges_are_disjoint_and_come_back) {

@@ -97,7 +97,7 @@ TEST(blocks_used_in_every_epoch_keep_their_pages) {
   CHECK_SOUND(*pool);
 }
 
-TEST(one_block_out_keeps_only_the_pages_it_touches) {
+TEST(one_held_block_keeps_only_the_pages_it_touches) {
   for (const uint32_t capacity : {64, 1000, 1280, 4096, 5000, 20'000, 100'000}) {
     const auto pool = make_pool({capacity}, 16 * kMiB);
     Client client(*pool);
@@ -223,14 +223,14 @@ TEST(refill_makes_room_from_idle_blocks_of_other_classes_as_much_as_it_needs) {
   Client client(*pool);
   CHECK_EQ(client.flush(0, client.refill_all(0)), Status::ok);
   uint32_t batch[kMaxBatch];
-  const RefillResult result = pool->refill(*client.thread, 1, batch);
+  const RefillResult result = pool->refill(*client.member, 1, batch);
   CHECK_EQ(result.status, Status::ok);
   CHECK_EQ(result.reclaimed_bytes, 2 * kMiB);  // one slab
   CHECK_EQ(pool->stats().dropped_bytes[static_cast<size_t>(Cause::exhausted)], 2 * kMiB);
   CHECK_SOUND(*pool);
 }
 
-TEST(one_block_out_keeps_only_its_own_pages_where_blocks_are_whole_pages) {
+TEST(one_held_block_keeps_only_its_own_pages_where_blocks_are_whole_pages) {
   const auto pool = make_pool({4096}, 4 * kMiB);
   Client client(*pool);
   Blocks blocks = client.refill(0);
@@ -252,7 +252,7 @@ TEST(retired_block_keeps_the_pages_it_touches) {
   Blocks blocks = client.refill(0);
   fill(*pool, 0, blocks, 'x');
   const uint32_t retired = blocks.back();
-  CHECK_EQ(pool->retire(*client.thread, 0, retired), Status::ok);
+  CHECK_EQ(pool->retire(*client.member, 0, retired), Status::ok);
   blocks.pop_back();
   CHECK_EQ(client.flush(0, blocks), Status::ok);
   for (int epoch = 0; epoch < 3; ++epoch) pool->age();

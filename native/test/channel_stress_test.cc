@@ -3,8 +3,8 @@
 #include <mutex>
 #include <thread>
 
-#include "../core/channel.h"
 #include "client.h"
+#include "core/channel.h"
 #include "payload.h"
 
 namespace slabpool::test {
@@ -69,7 +69,7 @@ class Endpoint {
   Channel::Result send(uint32_t c, uint32_t size, const Message& message) {
     const auto attempt = [&] {
       uint32_t to_wake = kNobody;
-      const Channel::Result result = line_.channel->try_send(*client_.thread, c, size, message, to_wake);
+      const Channel::Result result = line_.channel->try_send(*client_.member, c, size, message, to_wake);
       line_.wake(to_wake);
       return result;
     };
@@ -78,7 +78,7 @@ class Endpoint {
   Channel::Result receive(Message& message) {
     const auto attempt = [&] {
       uint32_t to_wake = kNobody;
-      const Channel::Result result = line_.channel->try_receive(*client_.thread, message, to_wake);
+      const Channel::Result result = line_.channel->try_receive(*client_.member, message, to_wake);
       line_.wake(to_wake);
       return result;
     };
@@ -86,16 +86,16 @@ class Endpoint {
   }
 
  private:
-  // relacy/doorbell_model.cc says why a wake-up is passed on.
+  // relacy/event_count_model.cc says why a wake-up is passed on.
   template <class Try, class PassOn>
-  Channel::Result wait(Doorbell<>& bell, const Try& attempt, const PassOn& pass_on) {
+  Channel::Result wait(EventCount<>& events, const Try& attempt, const PassOn& pass_on) {
     bool woken = false;
     Channel::Result result;
     while ((result = attempt()) == Channel::Result::would_block) {
-      bell.arm(number_);
+      events.arm(number_);
       result = attempt();
       if (result != Channel::Result::would_block) {
-        woken |= !bell.disarm(number_);
+        woken |= !events.disarm(number_);
         break;
       }
       if (line_.stuck.load() || !line_.alarms[number_].sleep()) {
@@ -141,7 +141,7 @@ class Relay {
     CHECK_SOUND(*pool_);
     for (int epoch = 0; epoch < 2; ++epoch) pool_->age();
     CHECK_EQ(pool_->budget().used(), uint64_t{0});
-    CHECK_EQ(pool_->stats(0).out + pool_->stats(0).transit, uint64_t{0});
+    CHECK_EQ(pool_->stats(0).held + pool_->stats(0).in_flight, uint64_t{0});
     CHECK_SOUND(*pool_);
   }
 
@@ -238,12 +238,12 @@ TEST(message_sent_before_close_is_received) {
       Message message{};
       uint32_t to_wake = kNobody;
       Channel::Result result;
-      for (uint32_t spins = 0; (result = channel->try_receive(*receiver.thread, message, to_wake)) == kWouldBlock;) {
+      for (uint32_t spins = 0; (result = channel->try_receive(*receiver.member, message, to_wake)) == kWouldBlock;) {
         if (++spins % 64 == 0) std::this_thread::yield();
       }
       CHECK_EQ(result, Channel::Result::ok);
       // Received late, so that the next round has its block.
-      if (result == Channel::Result::closed) result = channel->try_receive(*receiver.thread, message, to_wake);
+      if (result == Channel::Result::closed) result = channel->try_receive(*receiver.member, message, to_wake);
       CHECK_EQ(result, Channel::Result::ok);
       CHECK_EQ(sender.adopt(b, receiver.transfer(0, b)), Status::ok);
       received = round + 1;
@@ -253,7 +253,7 @@ TEST(message_sent_before_close_is_received) {
     const auto channel = Channel::create(*pool, 2);
     current = channel.get();
     uint32_t to_wake = kNobody;
-    CHECK_EQ(channel->try_send(*sender.thread, 0, 0, {b, 0, {}}, to_wake), Channel::Result::ok);
+    CHECK_EQ(channel->try_send(*sender.member, 0, 0, {b, 0, {}}, to_wake), Channel::Result::ok);
     channel->close();
     while (received.load() != round + 1) std::this_thread::yield();
   }
@@ -261,7 +261,7 @@ TEST(message_sent_before_close_is_received) {
   CHECK_SOUND(*pool);
 }
 
-// Senders and a receiver that closes: what was accepted is received before anybody is told of the end, and all are told.
+// Senders and a receiver that closes: what was accepted is received before anybody is told of the end, as all are.
 TEST(close_against_send_loses_no_message_and_no_sleeper) {
   constexpr uint32_t kRounds = kSanitized ? 500 : 3'000;
   constexpr uint32_t kBeforeClosing = 10;
@@ -282,7 +282,7 @@ TEST(close_against_send_loses_no_message_and_no_sleeper) {
           CHECK_EQ(client.flush(0, blocks), Status::ok);
         }
       }
-      client.detach(Departure::farewell);
+      client.detach(Departure::clean_exit);
     };
     const auto receive = [&] {
       Client client(*pool);
@@ -293,7 +293,7 @@ TEST(close_against_send_loses_no_message_and_no_sleeper) {
           if (++received == kBeforeClosing) line.close();
         }
       }
-      client.detach(Departure::farewell);
+      client.detach(Departure::clean_exit);
     };
     std::vector<std::thread> threads;
     // The last one holds the line until all have come.
@@ -305,7 +305,7 @@ TEST(close_against_send_loses_no_message_and_no_sleeper) {
     CHECK_EQ(accepted.load(), received.load());
     CHECK_EQ(line.channel->size(), uint64_t{0});
     CHECK(!line.stuck.load());
-    client.detach(Departure::farewell);
+    client.detach(Departure::clean_exit);
   }
   CHECK_SOUND(*pool);
 }

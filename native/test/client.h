@@ -1,4 +1,4 @@
-// Client: what a thread of JavaScript is to a pool, as the tests need it: an attachment, and calls that
+// Client: what a thread of JavaScript is to a pool, as the tests need it: an member, and calls that
 // check their own result.
 #pragma once
 
@@ -11,8 +11,8 @@
 #include <utility>
 #include <vector>
 
-#include "../core/os.h"
-#include "../core/pool.h"
+#include "core/os/os.h"
+#include "core/pool/pool.h"
 #include "test.h"
 
 namespace slabpool::test {
@@ -29,17 +29,17 @@ inline std::unique_ptr<Pool> make_pool(const std::vector<uint32_t>& capacities, 
 
 struct Client {
   Pool& pool;
-  Attachment* thread;
+  Member* member;
 
-  explicit Client(Pool& p) : pool(p), thread(p.attach()) { CHECK(thread != nullptr); }
+  explicit Client(Pool& p) : pool(p), member(p.attach()) { CHECK(member != nullptr); }
 
-  // What it holds rests. The client is of no use then.
-  void detach(Departure departure = Departure::death) { pool.detach(*std::exchange(thread, nullptr), departure); }
+  // What it holds is in quarantine. The client is of no use then.
+  void detach(Departure departure = Departure::abandoned) { pool.detach(*std::exchange(member, nullptr), departure); }
 
   // Appends a batch to `to`.
   Status refill(uint32_t c, Blocks& to) {
     uint32_t batch[kMaxBatch];
-    const RefillResult result = pool.refill(*thread, c, batch);
+    const RefillResult result = pool.refill(*member, c, batch);
     CHECK_EQ(result.count != 0, result.status == Status::ok);
     CHECK(result.count <= pool.size_class(c).batch);
     to.insert(to.end(), batch, batch + result.count);
@@ -67,21 +67,21 @@ struct Client {
     Status status = Status::ok;
     for (size_t i = 0; i < blocks.size(); i += kMaxBatch) {
       const auto count = static_cast<uint32_t>(std::min<size_t>(kMaxBatch, blocks.size() - i));
-      if (pool.flush(*thread, c, blocks.data() + i, count) != Status::ok) status = Status::not_held;
+      if (pool.flush(*member, c, blocks.data() + i, count) != Status::ok) status = Status::not_held;
     }
     return status;
   }
 
   uint32_t transfer(uint32_t c, uint32_t block, uint32_t size = 0) {
     uint32_t generation = 0;
-    CHECK_EQ(pool.transfer(*thread, c, block, Carrier::ticket, generation, size), Status::ok);
+    CHECK_EQ(pool.transfer(*member, c, block, Carrier::ticket, generation, size), Status::ok);
     return generation;
   }
 
   // A place in the queue: its number.
   uint64_t wait(uint32_t c) {
     uint64_t number = 0;
-    CHECK_EQ(pool.wait(*thread, c, UINT64_MAX, number), Status::ok);
+    CHECK_EQ(pool.wait(*member, c, UINT64_MAX, number), Status::ok);
     CHECK(number != 0);
     return number;
   }
@@ -89,8 +89,8 @@ struct Client {
   // The numbers of all requests that were served; appends their blocks to `to`.
   std::vector<uint64_t> collect(Blocks& to) {
     std::vector<uint64_t> numbers;
-    for (Grant grant{}; pool.collect(*thread, grant);) {
-      CHECK(pool.holds(*thread, grant.size_class, grant.block));
+    for (Grant grant{}; pool.collect(*member, grant);) {
+      CHECK(pool.holds(*member, grant.size_class, grant.block));
       numbers.push_back(grant.number);
       to.push_back(grant.block);
     }
@@ -102,10 +102,11 @@ struct Client {
     return collect(blocks);
   }
 
-  Status adopt(uint32_t block, uint32_t generation) { return pool.adopt(*thread, block, generation); }
+  Status adopt(uint32_t block, uint32_t generation) { return pool.adopt(*member, block, generation); }
 };
 
-// Whether an enrolled pool that nobody uses gives everything back by itself. Generous: other processes may have the machine.
+// Whether an enrolled pool that nobody uses gives everything back by itself. Generous: other processes may have the
+// machine.
 inline bool empties(Pool& pool) {
   for (int ms = 0; ms < 20'000 && pool.budget().used() != 0; ++ms) {
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -114,7 +115,8 @@ inline bool empties(Pool& pool) {
   return pool.budget().used() == 0;
 }
 
-// What is left of the arenas that there are, where no other can be had. In static memory: there may be no other, either.
+// What is left of the arenas that there are, where no other can be had. In static memory: there may be no other,
+// either.
 inline std::pair<Range**, size_t> take_rest_of_arenas() {
   static Range* rest[100'000];
   size_t count = 0;

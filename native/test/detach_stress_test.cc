@@ -1,4 +1,4 @@
-// What the rest of a dead thread's blocks promises, while other threads age, refill and die.
+// What the quarantine of a killed thread's blocks promises, while other threads age, refill and are killed.
 #include <thread>
 
 #include "client.h"
@@ -6,19 +6,20 @@
 namespace slabpool::test {
 namespace {
 
-// Safety: the operating system may still write to the blocks of a dead thread, so that nobody may shorten their rest.
-TEST(rest_is_not_cut_short_by_aging_beside_a_death) {
+// Safety: the operating system may still write to the blocks of a thread that was killed, so that nobody may shorten
+// their quarantine.
+TEST(quarantine_is_not_cut_short_by_aging_beside_a_detach) {
   const auto pool = make_pool({1 << 20}, 4096 * kMiB, 40u * 24 * 3600 * 1000);
   Client living(*pool);
-  uint64_t died = 0;
+  uint64_t lost = 0;
   {
-    // So many batches rest in the first heap that the clock moves on while they are looked through.
+    // So many batches are in quarantine in the first heap that the clock moves on while they are looked through.
     Client first(*pool);
     Blocks blocks;
     while (blocks.size() < 3000) living.refill(0, blocks);
     for (const uint32_t b : blocks) CHECK_EQ(first.adopt(b, living.transfer(0, b)), Status::ok);
     first.detach();
-    died += blocks.size();
+    lost += blocks.size();
   }
   std::atomic<bool> done{false};
   std::thread ager([&] {
@@ -27,19 +28,19 @@ TEST(rest_is_not_cut_short_by_aging_beside_a_death) {
   Client between(*pool);
   for (int life = 0; life < 300; ++life) {
     Client mortal(*pool);
-    died += mortal.refill(0).size();
+    lost += mortal.refill(0).size();
     mortal.detach();
   }
   done = true;
   ager.join();
-  CHECK_EQ(pool->stats(0).resting, died);
+  CHECK_EQ(pool->stats(0).quarantined, lost);
   CHECK_SOUND(*pool);
 }
 
-TEST(figure_of_resting_blocks_never_falls_below_zero) {
+TEST(figure_of_quarantined_blocks_never_falls_below_zero) {
   const auto pool = make_pool({4096}, 1024 * kMiB, 0);
   Client living(*pool);
-  // So many blocks that a death takes its time: what it has laid down first is woken before it ends.
+  // So many blocks that a detach takes its time: what it has put into quarantine first is free before it ends.
   Blocks many;
   while (many.size() < 200'000) living.refill(0, many);
   // Of several slabs: a batch is laid down when the next slab's blocks are met.
@@ -51,7 +52,7 @@ TEST(figure_of_resting_blocks_never_falls_below_zero) {
     while (!done.load()) pool->age();
   });
   std::thread reader([&] {
-    while (!done.load()) CHECK(pool->stats(0).resting <= UINT32_MAX);
+    while (!done.load()) CHECK(pool->stats(0).quarantined <= UINT32_MAX);
   });
   std::vector<std::thread> mortals;
   for (int t = 0; t < 3; ++t) {
@@ -71,8 +72,9 @@ TEST(figure_of_resting_blocks_never_falls_below_zero) {
   CHECK_SOUND(*pool);
 }
 
-// A refusal is final for the caller: it must not come from another refill having the rested blocks in its hands.
-TEST(refill_is_not_refused_while_another_wakes_the_dead_threads_blocks) {
+// A refusal is final for the caller: it must not come from another refill having the blocks from quarantine in its
+// hands.
+TEST(refill_is_not_refused_while_another_frees_blocks_from_quarantine) {
   constexpr uint32_t kBlocks = 64;
   const auto pool = make_pool({65'536}, kBlocks * 65'536, 0);
   constexpr uint32_t kRounds = 3000;

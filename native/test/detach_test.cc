@@ -1,4 +1,4 @@
-// Threads that end: what they held rests, what they sent goes on, and the next thread takes their place.
+// Members that leave: what they held is in quarantine, what they sent goes on, and the next thread takes their place.
 #include <algorithm>
 #include <chrono>
 #include <thread>
@@ -22,17 +22,17 @@ bool is_among(const Blocks& blocks, const Blocks& all) {
 
 void wait_ms(uint32_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
-TEST(blocks_of_a_dead_thread_rest_and_keep_their_bytes) {
+TEST(blocks_of_an_abandoned_member_are_in_quarantine_and_keep_their_bytes) {
   const auto pool = make_pool({1000, 65'536}, 2 * kMiB, kNever);
   Client living(*pool);
-  Client dead(*pool);
-  const Blocks held[] = {dead.refill(0), dead.refill(1)};
+  Client gone(*pool);
+  const Blocks held[] = {gone.refill(0), gone.refill(1)};
   for (uint32_t c : {0, 1}) fill(*pool, c, held[c], 'd');
   const uint64_t charged = pool->budget().used();
-  dead.detach();
+  gone.detach();
   for (uint32_t c : {0, 1}) {
-    CHECK_EQ(pool->stats(c).out, uint64_t{0});
-    CHECK_EQ(pool->stats(c).resting, uint64_t{held[c].size()});
+    CHECK_EQ(pool->stats(c).held, uint64_t{0});
+    CHECK_EQ(pool->stats(c).quarantined, uint64_t{held[c].size()});
   }
   CHECK_EQ(pool->budget().used(), charged);
   CHECK_SOUND(*pool);
@@ -42,30 +42,30 @@ TEST(blocks_of_a_dead_thread_rest_and_keep_their_bytes) {
   CHECK_EQ(living.flush(0, held[0]), Status::not_held);
   for (uint32_t c : {0, 1}) {
     for (const uint32_t b : held[c]) CHECK(all_bytes_are(pool->address(b), pool->size_class(c).capacity, 'd'));
-    CHECK_EQ(pool->stats(c).resting, uint64_t{held[c].size()});
+    CHECK_EQ(pool->stats(c).quarantined, uint64_t{held[c].size()});
   }
   CHECK_SOUND(*pool);
 }
 
-TEST(without_an_epoch_a_dead_threads_blocks_come_back_at_once) {
+TEST(without_an_epoch_abandoned_blocks_come_back_at_once) {
   const auto pool = make_pool({4096}, 8 * kMiB, 0);
   Client living(*pool);
-  Client dead(*pool);
-  const Blocks held = dead.refill(0);
-  dead.detach();
+  Client gone(*pool);
+  const Blocks held = gone.refill(0);
+  gone.detach();
   CHECK(sorted(living.refill(0)) == sorted(held));
-  CHECK_EQ(pool->stats(0).resting, uint64_t{0});
+  CHECK_EQ(pool->stats(0).quarantined, uint64_t{0});
   CHECK_EQ(pool->stats(0).slabs, uint64_t{1});
   CHECK_SOUND(*pool);
 }
 
-TEST(rest_ends_with_the_epoch_and_not_before) {
+TEST(quarantine_ends_with_the_epoch_and_not_before) {
   const auto pool = make_pool({65'536}, kMiB, 150);
   Client living(*pool);
-  Client dead(*pool);
-  const Blocks held = dead.refill_all(0);
+  Client gone(*pool);
+  const Blocks held = gone.refill_all(0);
   const auto from = std::chrono::steady_clock::now();
-  dead.detach();
+  gone.detach();
   Blocks none;
   const Status early = living.refill(0, none);
   if (std::chrono::steady_clock::now() - from < std::chrono::milliseconds(100)) CHECK_EQ(early, Status::exhausted);
@@ -76,22 +76,22 @@ TEST(rest_ends_with_the_epoch_and_not_before) {
   CHECK_SOUND(*pool);
 }
 
-TEST(aging_wakes_what_has_rested_and_gives_its_pages_back) {
+TEST(aging_frees_what_was_in_quarantine_and_gives_its_pages_back) {
   const auto pool = make_pool({1000, 4096}, 8 * kMiB, 20);
-  Client dead(*pool);
-  for (uint32_t c : {0, 1}) fill(*pool, c, dead.refill(c), 'd');
+  Client gone(*pool);
+  for (uint32_t c : {0, 1}) fill(*pool, c, gone.refill(c), 'd');
   const uint64_t charged = pool->budget().used();
-  dead.detach();
+  gone.detach();
   wait_ms(40);
   CHECK_EQ(pool->age(), uint64_t{0});  // awake, and idle for the first epoch
-  for (uint32_t c : {0, 1}) CHECK_EQ(pool->stats(c).resting, uint64_t{0});
+  for (uint32_t c : {0, 1}) CHECK_EQ(pool->stats(c).quarantined, uint64_t{0});
   CHECK_SOUND(*pool);
   CHECK_EQ(pool->age(), charged);
   CHECK_EQ(pool->budget().used(), uint64_t{0});
   CHECK_SOUND(*pool);
 }
 
-TEST(each_dead_thread_rests_its_own_epoch) {
+TEST(each_abandoned_member_has_a_quarantine_of_its_own) {
   const auto pool = make_pool({65'536}, 8 * kMiB, 200);
   Client first(*pool);
   Client second(*pool);
@@ -108,7 +108,7 @@ TEST(each_dead_thread_rests_its_own_epoch) {
   CHECK_SOUND(*pool);
 }
 
-TEST(detach_rests_foreign_blocks_at_their_home) {
+TEST(detach_puts_foreign_blocks_into_quarantine_at_their_home) {
   const auto pool = make_pool({4096}, 8 * kMiB, 0);
   Client producer(*pool);
   Client consumer(*pool);
@@ -116,12 +116,12 @@ TEST(detach_rests_foreign_blocks_at_their_home) {
   for (const uint32_t b : carved) CHECK_EQ(consumer.adopt(b, producer.transfer(0, b)), Status::ok);
   consumer.detach();
   CHECK_SOUND(*pool);  // which looks at homes
-  CHECK(!producer.thread->heap->classes[0].resting.looks_empty());
+  CHECK(!producer.member->heap->classes[0].quarantine.looks_empty());
   CHECK(sorted(producer.refill(0)) == sorted(carved));
   CHECK_SOUND(*pool);
 }
 
-TEST(blocks_in_transit_outlive_their_sender) {
+TEST(blocks_in_flight_outlive_their_sender) {
   const auto pool = make_pool({4096}, 8 * kMiB, kNever);
   Client sender(*pool);
   Client adopter(*pool);
@@ -129,11 +129,11 @@ TEST(blocks_in_transit_outlive_their_sender) {
   fill(*pool, 0, blocks, 's');
   const uint32_t ticket = sender.transfer(0, blocks[0]);
   sender.detach();
-  CHECK_EQ(pool->stats(0).transit, uint64_t{1});
-  CHECK_EQ(pool->stats(0).resting, blocks.size() - 1);
+  CHECK_EQ(pool->stats(0).in_flight, uint64_t{1});
+  CHECK_EQ(pool->stats(0).quarantined, blocks.size() - 1);
   CHECK_SOUND(*pool);
   Client next(*pool);  // with the sender's index: the block is not its own
-  CHECK(!pool->holds(*next.thread, 0, blocks[0]));
+  CHECK(!pool->holds(*next.member, 0, blocks[0]));
   CHECK_EQ(next.flush(0, blocks), Status::not_held);
   CHECK_EQ(adopter.adopt(blocks[0], ticket), Status::ok);
   CHECK(all_bytes_are(pool->address(blocks[0]), 4096, 's'));
@@ -142,7 +142,7 @@ TEST(blocks_in_transit_outlive_their_sender) {
   CHECK_SOUND(*pool);
 }
 
-TEST(tickets_of_a_dead_thread_are_good_for_an_epoch) {
+TEST(tickets_of_an_abandoned_member_are_good_for_an_epoch) {
   const auto pool = make_pool({4096}, 8 * kMiB, 0);
   Client sender(*pool);
   Client adopter(*pool);
@@ -152,11 +152,11 @@ TEST(tickets_of_a_dead_thread_are_good_for_an_epoch) {
   const uint32_t forgotten = sender.transfer(0, blocks[2]);
   CHECK_EQ(adopter.adopt(blocks[1], sent_on), Status::ok);
   const uint32_t again = adopter.transfer(0, blocks[1]);
-  sender.detach(Departure::death);
+  sender.detach(Departure::abandoned);
   CHECK_EQ(adopter.adopt(blocks[0], adopted), Status::ok);  // before anybody looked at the clock
   CHECK_SOUND(*pool);
   pool->age();
-  CHECK_EQ(pool->stats(0).transit, uint64_t{1});
+  CHECK_EQ(pool->stats(0).in_flight, uint64_t{1});
   CHECK_EQ(adopter.adopt(blocks[2], forgotten), Status::stale);
   CHECK_EQ(adopter.adopt(blocks[1], again), Status::ok);  // its sender is alive
   CHECK_EQ(adopter.flush(0, {blocks[0], blocks[1]}), Status::ok);
@@ -165,49 +165,49 @@ TEST(tickets_of_a_dead_thread_are_good_for_an_epoch) {
   CHECK_EQ(pool->budget().used(), uint64_t{0});
 }
 
-TEST(refill_recalls_what_the_dead_have_sent_before_it_is_refused) {
+TEST(refill_recalls_abandoned_tickets_before_it_is_refused) {
   const auto pool = make_pool({4096}, 64 * kKiB, 0);
   Client sender(*pool);
   Client living(*pool);
   for (const uint32_t b : sender.refill_all(0)) (void)sender.transfer(0, b);
-  sender.detach(Departure::death);
+  sender.detach(Departure::abandoned);
   CHECK_EQ(living.refill_all(0).size(), size_t{16});
   CHECK_SOUND(*pool);
 }
 
-TEST(tickets_of_a_thread_that_said_goodbye_are_good_for_ever) {
+TEST(tickets_of_a_thread_that_made_a_clean_exit_are_good_for_ever) {
   const auto pool = make_pool({4096}, 8 * kMiB, 0);
   Client sender(*pool);
   Client adopter(*pool);
   const uint32_t b = sender.refill(0)[0];
   const uint32_t ticket = sender.transfer(0, b);
-  sender.detach(Departure::farewell);
+  sender.detach(Departure::clean_exit);
   for (int epoch = 0; epoch < 3; ++epoch) pool->age();
   CHECK_EQ(adopter.adopt(b, ticket), Status::ok);
   CHECK_SOUND(*pool);
 }
 
-TEST(ticket_of_a_thread_that_said_goodbye_survives_the_next_one_with_its_index) {
+TEST(ticket_of_a_thread_that_made_a_clean_exit_survives_the_next_one_with_its_index) {
   const auto pool = make_pool({4096}, 8 * kMiB, 0);
   Client adopter(*pool);
   Client sender(*pool);
-  const uint16_t index = sender.thread->index;
+  const uint16_t index = sender.member->index;
   const uint32_t b = sender.refill(0)[0];
   const uint32_t ticket = sender.transfer(0, b);
-  sender.detach(Departure::farewell);
+  sender.detach(Departure::clean_exit);
   Client next(*pool);
-  CHECK_EQ(next.thread->index, index);
-  next.detach(Departure::death);
+  CHECK_EQ(next.member->index, index);
+  next.detach(Departure::abandoned);
   pool->age();
   CHECK_EQ(adopter.adopt(b, ticket), Status::ok);
   CHECK_SOUND(*pool);
 }
 
-TEST(pool_ends_with_orphans) {
+TEST(pool_ends_with_abandoned_tickets) {
   const auto pool = make_pool({4096}, 8 * kMiB, kNever);
   Client sender(*pool);
   for (const uint32_t b : sender.refill(0)) (void)sender.transfer(0, b);
-  sender.detach(Departure::death);
+  sender.detach(Departure::abandoned);
   pool->age();  // too early
   CHECK_SOUND(*pool);
 }
@@ -229,8 +229,8 @@ TEST(next_thread_takes_over_index_warm_depot_and_counters) {
   Client first(*pool);
   Client living(*pool);
   const Blocks warm = first.refill(0);
-  const uint16_t index = first.thread->index;
-  const Heap* heap = first.thread->heap;
+  const uint16_t index = first.member->index;
+  const Heap* heap = first.member->heap;
   fill(*pool, 0, warm, 'w');
   CHECK_EQ(first.flush(0, warm), Status::ok);
   const Blocks lost = first.refill(0);
@@ -239,15 +239,15 @@ TEST(next_thread_takes_over_index_warm_depot_and_counters) {
   first.detach();
 
   Client next(*pool);
-  CHECK_EQ(next.thread->index, index);
-  CHECK(next.thread->heap == heap);
+  CHECK_EQ(next.member->index, index);
+  CHECK(next.member->heap == heap);
   CHECK(sorted(next.refill(0)) == sorted({lost[0], lost[1]}));
   CHECK(all_bytes_are(pool->address(lost[0]), 4096, 'w'));
   const ClassStats after = pool->stats(0);
   CHECK_EQ(after.refills[static_cast<size_t>(Step::depot)], before.refills[static_cast<size_t>(Step::depot)] + 1);
-  CHECK_EQ(after.out, before.out - lost.size() + 4);
-  CHECK_EQ(after.resting, lost.size() - 2);
-  CHECK_EQ(next.flush(0, {lost[2]}), Status::not_held);  // the dead thread's, though the index is the same
+  CHECK_EQ(after.held, before.held - lost.size() + 4);
+  CHECK_EQ(after.quarantined, lost.size() - 2);
+  CHECK_EQ(next.flush(0, {lost[2]}), Status::not_held);  // the abandoned member's, though the index is the same
   CHECK_SOUND(*pool);
 }
 
@@ -257,7 +257,7 @@ TEST(thousand_threads_that_die_with_blocks_do_not_grow_the_pool) {
   uint64_t resident[3] = {}, carved[3] = {};
   for (int cycle = 0; cycle < 1000; ++cycle) {
     Client mortal(*pool);
-    CHECK_EQ(mortal.thread->index, 1);
+    CHECK_EQ(mortal.member->index, 1);
     for (uint32_t c = 0; c < 3; ++c) {
       Blocks blocks = mortal.refill(c);
       mortal.refill(c, blocks);
@@ -277,7 +277,7 @@ TEST(thousand_threads_that_die_with_blocks_do_not_grow_the_pool) {
     Blocks back[3];
     for (uint32_t b = 0; b < 1u << 12; ++b) {
       for (uint32_t c = 0; c < 3; ++c) {
-        if (pool->holds(*living.thread, c, b)) back[c].push_back(b);
+        if (pool->holds(*living.member, c, b)) back[c].push_back(b);
       }
     }
     for (uint32_t c = 0; c < 3; ++c) CHECK_EQ(living.flush(c, back[c]), Status::ok);
@@ -285,13 +285,13 @@ TEST(thousand_threads_that_die_with_blocks_do_not_grow_the_pool) {
   for (uint32_t c = 0; c < 3; ++c) {
     CHECK_EQ(pool->stats(c).resident, resident[c]);
     CHECK_EQ(pool->stats(c).carved, carved[c]);
-    CHECK_EQ(pool->stats(c).out, uint64_t{0});
+    CHECK_EQ(pool->stats(c).held, uint64_t{0});
   }
   CHECK_SOUND(*pool);
 }
 
-// Looking at what rests is a step of this thread's own: it is not to wait for itself, or look again because of it.
-TEST(refill_is_refused_at_once_while_a_dead_threads_blocks_rest) {
+// Looking at the quarantine is in this thread's own hand: it is not to wait for itself, or look again because of that.
+TEST(refill_is_refused_at_once_while_abandoned_blocks_are_in_quarantine) {
   const auto pool = make_pool({4096, 65'536}, 256 * kKiB, kNever);
   Client mortal(*pool);
   (void)mortal.refill_all(1);
@@ -299,7 +299,7 @@ TEST(refill_is_refused_at_once_while_a_dead_threads_blocks_rest) {
   Client client(*pool);
   Blocks none;
   for (const uint32_t c : {0u, 1u}) CHECK_EQ(client.refill(c, none), Status::exhausted);
-  CHECK_EQ(pool->stats(1).resting, uint64_t{4});
+  CHECK_EQ(pool->stats(1).quarantined, uint64_t{4});
   CHECK_SOUND(*pool);
 }
 
@@ -309,23 +309,23 @@ TEST(detach_of_a_thread_that_holds_nothing_leaves_no_trace) {
   const Blocks blocks = client.refill(0);
   CHECK_EQ(client.flush(0, blocks), Status::ok);
   client.detach();
-  CHECK_EQ(pool->stats(0).resting, uint64_t{0});
+  CHECK_EQ(pool->stats(0).quarantined, uint64_t{0});
   CHECK_EQ(pool->age(), uint64_t{0});
   CHECK_EQ(pool->age(), pool->size_class(0).stride * blocks.size());
   CHECK_SOUND(*pool);
 }
 
-TEST(walker_notices_a_block_out_with_a_thread_that_is_gone) {
+TEST(walker_notices_a_block_held_by_a_member_that_is_gone) {
   const auto pool = make_pool({4096}, 8 * kMiB, kNever);
   Client living(*pool);
   Client sender(*pool);
   const uint32_t b = sender.refill(0)[0];
   const uint32_t ticket = sender.transfer(0, b);
-  Attachment* gone = sender.thread;
+  Member* gone = sender.member;
   sender.detach();
   CHECK_EQ(pool->adopt(*gone, b, ticket), Status::ok);  // which nobody may do
   const char* found = pool->check_invariants();
-  CHECK(found != nullptr && std::strcmp(found, "a block is out with a thread that is gone") == 0);
+  CHECK(found != nullptr && std::strcmp(found, "a block is held by a member that is gone") == 0);
 }
 
 }  // namespace

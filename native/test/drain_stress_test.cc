@@ -1,4 +1,5 @@
-// Threads that take, hand over and give back while one of them begins to drain the pool: the end is announced once nobody has anything.
+// Threads that take, hand over and give back while one of them begins to drain the pool: the end is announced once
+// nobody has anything.
 #include <thread>
 
 #include "client.h"
@@ -20,15 +21,15 @@ TEST(pool_is_drained_when_the_last_of_eight_threads_has_given_everything_back) {
     std::vector<Ticket> tickets;
     const auto work = [&](uint32_t seed) {
       Client client(*pool);
-      pool->set_bell(*client.thread, {[](void*) {}, nullptr});
+      pool->set_waker(*client.member, {[](void*) {}, nullptr});
       Random random(round * kThreads + seed);
       Blocks held;
       bool drains = false;
       const auto leave = random.below(8) == 0 ? 20 + random.below(200) : UINT32_MAX;
       for (uint32_t i = 0; i < leave && !pool->drained(); ++i) {
         if (seed == 0 && i == 50) pool->drain();
-        // A summons is looked for now and then, as an event loop does.
-        if (random.below(8) == 0 && pool->take_summons(*client.thread) == Summons::drain) drains = true;
+        // A flush request is looked for now and then, as an event loop does.
+        if (random.below(8) == 0 && pool->take_flush_request(*client.member) == FlushRequest::drain) drains = true;
         const uint32_t choice = random.below(4);
         if (choice == 0 && !drains) {
           const size_t before = held.size();
@@ -38,7 +39,7 @@ TEST(pool_is_drained_when_the_last_of_eight_threads_has_given_everything_back) {
         } else if (choice == 1 && !held.empty()) {
           Ticket ticket{held.back(), 0};
           held.pop_back();
-          CHECK_EQ(pool->transfer(*client.thread, 0, ticket.block, Carrier::channel, ticket.generation), Status::ok);
+          CHECK_EQ(pool->transfer(*client.member, 0, ticket.block, Carrier::channel, ticket.generation), Status::ok);
           const std::lock_guard guard(lock);
           tickets.push_back(ticket);
         } else if (choice == 2) {
@@ -61,12 +62,12 @@ TEST(pool_is_drained_when_the_last_of_eight_threads_has_given_everything_back) {
       }
       CHECK_EQ(client.flush(0, held), Status::ok);
       if (seed == 0) pool->drain();
-      client.detach(Departure::farewell);
+      client.detach(Departure::clean_exit);
     };
     std::vector<std::thread> threads;
     for (uint32_t t = 0; t < kThreads; ++t) threads.emplace_back(work, t);
     for (std::thread& thread : threads) thread.join();
-    // What is left is in transit, if all have gone.
+    // What is left is in flight, if all have gone.
     for (const Ticket& ticket : tickets) pool->recall(ticket.block, ticket.generation);
     CHECK(pool->drained());
     CHECK_SOUND(*pool);

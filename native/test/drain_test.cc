@@ -1,5 +1,5 @@
 // Draining: nothing is given out any more, and everyone is told when the last block is back.
-#include "rung.h"
+#include "wakeable.h"
 
 namespace slabpool::test {
 namespace {
@@ -8,16 +8,16 @@ constexpr uint32_t kBlock = 65'536;
 
 struct Drained {
   std::unique_ptr<Pool> pool = make_pool({kBlock, 4 * kBlock}, 8 * kBlock);
-  Rung first{*pool};
-  Rung second{*pool};
+  Wakeable first{*pool};
+  Wakeable second{*pool};
 
   // As threads do that have nothing in magazines.
   void all_obey() {
-    for (Rung* one : {&first, &second}) CHECK_EQ(one->obey(), Summons::drain);
+    for (Wakeable* one : {&first, &second}) CHECK_EQ(one->obey(), FlushRequest::drain);
   }
   void check_told() {
     CHECK(pool->drained());
-    for (Rung* one : {&first, &second}) CHECK_EQ(one->obey(), Summons::drain);
+    for (Wakeable* one : {&first, &second}) CHECK_EQ(one->obey(), FlushRequest::drain);
     CHECK_SOUND(*pool);
   }
 };
@@ -26,12 +26,12 @@ TEST(empty_pool_is_drained_when_all_threads_know) {
   Drained d;
   d.pool->drain();
   CHECK(d.pool->draining());
-  CHECK_EQ(d.first.rung(), 1u);
-  CHECK_EQ(d.first.obey(), Summons::drain);
+  CHECK_EQ(d.first.woken(), 1u);
+  CHECK_EQ(d.first.obey(), FlushRequest::drain);
   CHECK(!d.pool->drained());
-  CHECK_EQ(d.second.obey(), Summons::drain);
-  CHECK_EQ(d.first.rung(), 1u);
-  CHECK_EQ(d.second.rung(), 2u);
+  CHECK_EQ(d.second.obey(), FlushRequest::drain);
+  CHECK_EQ(d.first.woken(), 1u);
+  CHECK_EQ(d.second.woken(), 2u);
   d.check_told();
 }
 
@@ -42,10 +42,10 @@ TEST(draining_pool_gives_out_nothing) {
   d.pool->drain();
   Blocks none;
   uint64_t number;
-  for (Rung* one : {&d.first, &d.second}) {
+  for (Wakeable* one : {&d.first, &d.second}) {
     for (uint32_t c = 0; c < 2; ++c) {
       CHECK_EQ(one->refill(c, none), Status::draining);
-      CHECK_EQ(d.pool->wait(*one->thread, c, 100, number), Status::draining);
+      CHECK_EQ(d.pool->wait(*one->member, c, 100, number), Status::draining);
     }
   }
   CHECK_SOUND(*d.pool);
@@ -61,23 +61,23 @@ TEST(pool_is_drained_by_whatever_ends_the_last_block) {
     CHECK_EQ(d.first.flush(0, held), Status::ok);
     d.all_obey();
     CHECK(!d.pool->drained());
-    (void)d.first.rung();
+    (void)d.first.woken();
     end(d, last);
-    if (d.first.thread == nullptr) {
+    if (d.first.member == nullptr) {
       CHECK(d.pool->drained());
-      CHECK_EQ(d.second.obey(), Summons::drain);
+      CHECK_EQ(d.second.obey(), FlushRequest::drain);
       CHECK_SOUND(*d.pool);
       return;
     }
-    CHECK_EQ(d.first.rung(), 1u);
+    CHECK_EQ(d.first.woken(), 1u);
     d.check_told();
   };
   drained_by([](Drained& d, uint32_t last) { CHECK_EQ(d.first.flush(0, {last}), Status::ok); });
-  drained_by([](Drained& d, uint32_t last) { CHECK_EQ(d.pool->retire(*d.first.thread, 0, last), Status::ok); });
+  drained_by([](Drained& d, uint32_t last) { CHECK_EQ(d.pool->retire(*d.first.member, 0, last), Status::ok); });
   drained_by([](Drained& d, uint32_t) { d.first.detach(); });
   drained_by([](Drained& d, uint32_t last) {
     uint32_t generation;
-    CHECK_EQ(d.pool->transfer(*d.first.thread, 0, last, Carrier::ticket, generation), Status::ok);
+    CHECK_EQ(d.pool->transfer(*d.first.member, 0, last, Carrier::ticket, generation), Status::ok);
     CHECK(!d.pool->drained());
     CHECK_EQ(d.second.adopt(last, generation), Status::ok);
     CHECK(!d.pool->drained());
@@ -85,12 +85,12 @@ TEST(pool_is_drained_by_whatever_ends_the_last_block) {
   });
   drained_by([](Drained& d, uint32_t last) {
     uint32_t generation;
-    CHECK_EQ(d.pool->transfer(*d.first.thread, 0, last, Carrier::channel, generation), Status::ok);
+    CHECK_EQ(d.pool->transfer(*d.first.member, 0, last, Carrier::channel, generation), Status::ok);
     d.pool->recall(last, generation);
   });
 }
 
-TEST(thread_without_a_bell_is_not_waited_for_and_its_blocks_are) {
+TEST(thread_without_a_waker_is_not_waited_for_and_its_blocks_are) {
   Drained d;
   Client deaf(*d.pool);
   const Blocks held = deaf.refill(0);
@@ -106,8 +106,8 @@ TEST(thread_that_comes_while_the_pool_drains_is_told) {
   d.pool->drain();
   d.all_obey();
   CHECK(d.pool->drained());
-  Rung late(*d.pool);
-  CHECK_EQ(late.obey(), Summons::drain);
+  Wakeable late(*d.pool);
+  CHECK_EQ(late.obey(), FlushRequest::drain);
   Blocks none;
   CHECK_EQ(late.refill(0, none), Status::draining);
 }

@@ -5,7 +5,7 @@
 #include <fstream>
 #include <string>
 
-#include "../core/memory.h"
+#include "core/memory/pressure.h"
 #include "test.h"
 
 namespace slabpool::test {

@@ -32,10 +32,10 @@ class Input {
 
 // What the pool's promises add up to, kept the plainest way.
 struct ModelBlock {
-  enum { cached, out, transit, resting, retired } state;
+  enum { cached, held, in_flight, quarantined, retired } state;
   uint32_t size_class;
-  size_t holder;        // client, while out
-  uint32_t generation;  // of its ticket, while in transit
+  size_t holder;        // client, while held
+  uint32_t generation;  // of its ticket, while in flight
   char* address;
 };
 
@@ -45,9 +45,9 @@ class Fuzzer {
     static const std::vector<uint32_t> kTiers[] = {{100, 1000}, {1000, 4096, 20'000}, {4096, 8192}, {64, 65'536}};
     static constexpr uint64_t kBudgets[] = {4 * kKiB, 40 * kKiB, 300'000, 2 * kMiB};
     const std::vector<uint32_t>& tiers = kTiers[input_.below(4)];
-    // Rest for ever or not at all: time is not the input's to spell.
-    rests_for_ever_ = input_.below(2) != 0;
-    pool_ = make_pool(tiers, kBudgets[input_.below(4)], rests_for_ever_ ? UINT32_MAX : 0);
+    // Quarantine is for ever or not at all: time is not the input's to spell.
+    quarantines_for_ever_ = input_.below(2) != 0;
+    pool_ = make_pool(tiers, kBudgets[input_.below(4)], quarantines_for_ever_ ? UINT32_MAX : 0);
     EXPECT(pool_ != nullptr);
     counts_.resize(tiers.size());
     clients_.emplace_back(*pool_);
@@ -91,9 +91,9 @@ class Fuzzer {
 
  private:
   struct Counts {
-    uint64_t out = 0;
-    uint64_t transit = 0;
-    uint64_t resting = 0;  // only where they rest for ever: else the pool may wake them at any time
+    uint64_t held = 0;
+    uint64_t in_flight = 0;
+    uint64_t quarantined = 0;  // only where that is for ever: else the pool may free them at any time
     uint64_t retired = 0;
   };
 
@@ -107,7 +107,7 @@ class Fuzzer {
 
   bool holds(size_t client, uint32_t c, uint32_t block) const {
     const auto found = blocks_.find(block);
-    return found != blocks_.end() && found->second.state == ModelBlock::out && found->second.holder == client &&
+    return found != blocks_.end() && found->second.state == ModelBlock::held && found->second.holder == client &&
            found->second.size_class == c;
   }
 
@@ -126,8 +126,8 @@ class Fuzzer {
   void refill(size_t client, uint32_t c) {
     const SizeClass& k = pool_->size_class(c);
     const ClassStats before = pool_->stats(c);
-    // What rests is as good as cached where it rests for no time.
-    const bool cached = before.resident != before.out + before.transit + counts_[c].resting + before.retired;
+    // What is in quarantine is as good as cached where that takes no time.
+    const bool cached = before.resident != before.held + before.in_flight + counts_[c].quarantined + before.retired;
     const uint64_t room = pool_->budget().max() - held_pages().size() * os::page_size();
     Blocks got;
     const Status status = clients_[client].refill(c, got);
@@ -145,12 +145,12 @@ class Fuzzer {
       EXPECT(block.state == ModelBlock::cached);
       EXPECT(block.size_class == c && block.address == address);
       EXPECT(!fresh || address[0] == 0);
-      block.state = ModelBlock::out;
+      block.state = ModelBlock::held;
       block.holder = client;
       mark(b, block);
       highest_ = std::max(highest_, b);
     }
-    counts_[c].out += got.size();
+    counts_[c].held += got.size();
   }
 
   void flush(size_t client, uint32_t c) {
@@ -167,7 +167,7 @@ class Fuzzer {
       if (holds(client, c, b)) {
         check_mark(b);
         blocks_[b].state = ModelBlock::cached;
-        --counts_[c].out;
+        --counts_[c].held;
       } else {
         expected = Status::not_held;
       }
@@ -178,10 +178,10 @@ class Fuzzer {
   void retire(size_t client, uint32_t c) {
     const uint32_t b = any_block();
     const bool held = holds(client, c, b);
-    EXPECT(pool_->retire(*clients_[client].thread, c, b) == (held ? Status::ok : Status::not_held));
+    EXPECT(pool_->retire(*clients_[client].member, c, b) == (held ? Status::ok : Status::not_held));
     if (!held) return;
     blocks_[b].state = ModelBlock::retired;
-    --counts_[c].out;
+    --counts_[c].held;
     ++counts_[c].retired;
   }
 
@@ -189,15 +189,15 @@ class Fuzzer {
     const uint32_t b = any_block();
     const bool held = holds(client, c, b);
     uint32_t generation = 0;
-    EXPECT(pool_->transfer(*clients_[client].thread, c, b, Carrier::ticket, generation) ==
+    EXPECT(pool_->transfer(*clients_[client].member, c, b, Carrier::ticket, generation) ==
            (held ? Status::ok : Status::not_held));
     if (!held) return;
     check_mark(b);
-    blocks_[b].state = ModelBlock::transit;
+    blocks_[b].state = ModelBlock::in_flight;
     blocks_[b].generation = generation;
     tickets_.push_back({b, generation});
-    --counts_[c].out;
-    ++counts_[c].transit;
+    --counts_[c].held;
+    ++counts_[c].in_flight;
   }
 
   // By a ticket that was given out, which may have been used, or by one that is made up.
@@ -206,41 +206,42 @@ class Fuzzer {
     if (!tickets_.empty() && input_.below(4) != 0) ticket = tickets_[input_.byte() % tickets_.size()];
     const auto [b, generation] = ticket;
     const auto found = blocks_.find(b);
-    const bool good =
-        found != blocks_.end() && found->second.state == ModelBlock::transit && found->second.generation == generation;
+    const bool good = found != blocks_.end() && found->second.state == ModelBlock::in_flight &&
+                      found->second.generation == generation;
     EXPECT(clients_[client].adopt(b, generation) == (good ? Status::ok : Status::stale));
     if (!good) return;
     ModelBlock& block = found->second;
     check_mark(b);
-    block.state = ModelBlock::out;
+    block.state = ModelBlock::held;
     block.holder = client;
-    --counts_[block.size_class].transit;
-    ++counts_[block.size_class].out;
+    --counts_[block.size_class].in_flight;
+    ++counts_[block.size_class].held;
   }
 
   // The thread ends, and another takes its place.
   void detach(size_t client) {
-    // When tickets of the dead are recalled is not the model's to say: transfer_test.cc and detach_test.cc have that.
+    // When abandoned tickets are recalled is not the model's to say: transfer_test.cc and detach_test.cc have that.
     bool sent = false;
-    for (const auto& [b, block] : blocks_) sent |= block.state == ModelBlock::transit && block.holder == client;
+    for (const auto& [b, block] : blocks_) sent |= block.state == ModelBlock::in_flight && block.holder == client;
     for (auto& [b, block] : blocks_) {
-      if (block.state != ModelBlock::out || block.holder != client) continue;
+      if (block.state != ModelBlock::held || block.holder != client) continue;
       check_mark(b);
-      block.state = rests_for_ever_ ? ModelBlock::resting : ModelBlock::cached;
-      --counts_[block.size_class].out;
-      if (rests_for_ever_) ++counts_[block.size_class].resting;
+      block.state = quarantines_for_ever_ ? ModelBlock::quarantined : ModelBlock::cached;
+      --counts_[block.size_class].held;
+      if (quarantines_for_ever_) ++counts_[block.size_class].quarantined;
     }
-    const uint16_t index = clients_[client].thread->index;
-    clients_[client].detach(sent ? Departure::farewell : Departure::death);
-    clients_[client].thread = pool_->attach();
-    EXPECT(clients_[client].thread != nullptr && clients_[client].thread->index == index);
+    const uint16_t index = clients_[client].member->index;
+    clients_[client].detach(sent ? Departure::clean_exit : Departure::abandoned);
+    clients_[client].member = pool_->attach();
+    EXPECT(clients_[client].member != nullptr && clients_[client].member->index == index);
   }
 
   void age() {
     const uint64_t used = pool_->budget().used();
     EXPECT(pool_->age() == used - pool_->budget().used());
     for (const auto& [b, block] : blocks_) {
-      if (block.state == ModelBlock::out || block.state == ModelBlock::transit || block.state == ModelBlock::resting) {
+      if (block.state == ModelBlock::held || block.state == ModelBlock::in_flight ||
+          block.state == ModelBlock::quarantined) {
         check_mark(b);
       }
     }
@@ -250,9 +251,10 @@ class Fuzzer {
     EXPECT(pool_->budget().used() <= pool_->budget().max());
     for (uint32_t c = 0; c < pool_->class_count(); ++c) {
       const ClassStats stats = pool_->stats(c);
-      EXPECT(stats.out == counts_[c].out && stats.retired == counts_[c].retired);
-      EXPECT(stats.transit == counts_[c].transit && (!rests_for_ever_ || stats.resting == counts_[c].resting));
-      EXPECT(stats.resident >= stats.out + stats.transit + stats.resting + stats.retired);
+      EXPECT(stats.held == counts_[c].held && stats.retired == counts_[c].retired);
+      EXPECT(stats.in_flight == counts_[c].in_flight &&
+             (!quarantines_for_ever_ || stats.quarantined == counts_[c].quarantined));
+      EXPECT(stats.resident >= stats.held + stats.in_flight + stats.quarantined + stats.retired);
       EXPECT(stats.carved >= stats.resident);
       EXPECT(stats.resident_bytes == stats.resident * pool_->size_class(c).stride + stats.pinned_bytes);
     }
@@ -274,7 +276,7 @@ class Fuzzer {
   std::map<uint32_t, ModelBlock> blocks_;  // all that were ever handed out
   std::vector<Counts> counts_;
   std::vector<std::pair<uint32_t, uint32_t>> tickets_;  // {block, generation}: all that were given out
-  bool rests_for_ever_ = false;
+  bool quarantines_for_ever_ = false;
   uint32_t highest_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// Blocks handed from thread to thread by bare tickets, while threads die and others are born in their place, and
+// Blocks handed from thread to thread by bare tickets, while members are abandoned and others take their place, and
 // another ages the pool without pause.
 #include <mutex>
 #include <thread>
@@ -17,9 +17,9 @@ struct Ticket {
 };
 
 // As postMessage: each ticket to whoever asks first, with all that its sender did before.
-class Mailbox {
+class Post {
  public:
-  void post(const Ticket& ticket) {
+  void put(const Ticket& ticket) {
     const std::lock_guard lock(mutex_);
     tickets_.push_back(ticket);
   }
@@ -64,8 +64,8 @@ class HandOver {
         pool_->age();
         for (uint32_t c = 0; c < pool_->class_count(); ++c) {
           const ClassStats s = pool_->stats(c);
-          CHECK(s.out <= UINT32_MAX && s.transit <= UINT32_MAX);  // behind the times, but never below zero
-          CHECK(s.resting <= UINT32_MAX);
+          CHECK(s.held <= UINT32_MAX && s.in_flight <= UINT32_MAX);  // behind the times, but never below zero
+          CHECK(s.quarantined <= UINT32_MAX);
         }
       }
     });
@@ -100,7 +100,7 @@ class HandOver {
           break;
         default: {
           Ticket ticket{};
-          if (!mail_.receive(ticket, random)) break;
+          if (!post_.receive(ticket, random)) break;
           if (!adopt(client, ticket)) break;
           CHECK_EQ(client.adopt(used.block, used.generation), Status::stale);
           used = ticket;
@@ -114,10 +114,10 @@ class HandOver {
     client.detach(load_.departure);
   }
 
-  // False: its sender has died, and an epoch has passed.
+  // False: its sender was abandoned, and an epoch has passed.
   bool adopt(Client& client, const Ticket& ticket) {
     const Status status = client.adopt(ticket.block, ticket.generation);
-    CHECK(status == Status::ok || (status == Status::stale && load_.departure == Departure::death));
+    CHECK(status == Status::ok || (status == Status::stale && load_.departure == Departure::abandoned));
     return status == Status::ok;
   }
 
@@ -147,7 +147,7 @@ class HandOver {
       held.pop_back();
       CHECK(has_payload(pool_->address(h.block), pool_->size_class(c).capacity, h.seed));
       write_payload(pool_->address(h.block), pool_->size_class(c).capacity, h.seed + 1);
-      mail_.post({h.block, client.transfer(c, h.block), c, h.seed + 1});
+      post_.put({h.block, client.transfer(c, h.block), c, h.seed + 1});
     }
   }
 
@@ -155,7 +155,7 @@ class HandOver {
     CHECK_SOUND(*pool_);
     Client heir(*pool_);
     Random random(0);
-    for (Ticket ticket{}; mail_.receive(ticket, random);) {
+    for (Ticket ticket{}; post_.receive(ticket, random);) {
       if (!adopt(heir, ticket)) continue;
       CHECK(has_payload(pool_->address(ticket.block), pool_->size_class(ticket.size_class).capacity, ticket.seed));
       CHECK_EQ(heir.flush(ticket.size_class, {ticket.block}), Status::ok);
@@ -166,28 +166,29 @@ class HandOver {
     CHECK_SOUND(*pool_);
     for (uint32_t c = 0; c < pool_->class_count(); ++c) {
       const ClassStats s = pool_->stats(c);
-      CHECK_EQ(s.out + s.transit + s.resting + s.resident, uint64_t{0});
+      CHECK_EQ(s.held + s.in_flight + s.quarantined + s.resident, uint64_t{0});
     }
     CHECK_EQ(pool_->budget().used(), uint64_t{0});
   }
 
   const Load load_;
   const std::unique_ptr<Pool> pool_;
-  Mailbox mail_;
+  Post post_;
   std::atomic<bool> done_{false};
 };
 
-TEST(tickets_between_four_threads_on_a_roomy_budget) { HandOver({4, 64 * kMiB, 0, 1, Departure::farewell}).run(); }
+TEST(tickets_between_four_threads_on_a_roomy_budget) { HandOver({4, 64 * kMiB, 0, 1, Departure::clean_exit}).run(); }
 
 TEST(tickets_between_eight_threads_that_die_on_a_tight_budget) {
-  HandOver({8, 4 * kMiB, 0, 40, Departure::death}).run();
+  HandOver({8, 4 * kMiB, 0, 40, Departure::abandoned}).run();
 }
 
 TEST(tickets_between_four_threads_that_leave_blocks_behind_for_5_ms) {
-  HandOver({4, 16 * kMiB, 5, 40, Departure::farewell}).run();
+  HandOver({4, 16 * kMiB, 5, 40, Departure::clean_exit}).run();
 }
 
-// The ticket itself carries no order here, so that ThreadSanitizer sees whether the life word publishes the bytes.
+// The ticket itself carries no order here, so that ThreadSanitizer sees whether the state of a block publishes the
+// bytes.
 TEST(bytes_come_with_the_ticket_even_if_nothing_else_orders_them) {
   const auto pool = make_pool({4096}, 8 * kMiB);
   constexpr uint32_t kRounds = kSanitized ? 10'000 : 50'000;
@@ -219,7 +220,7 @@ TEST(bytes_come_with_the_ticket_even_if_nothing_else_orders_them) {
   }
   sender.join();
   CHECK_SOUND(*pool);
-  CHECK_EQ(pool->stats(0).out + pool->stats(0).transit, uint64_t{0});
+  CHECK_EQ(pool->stats(0).held + pool->stats(0).in_flight, uint64_t{0});
 }
 
 }  // namespace

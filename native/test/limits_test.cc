@@ -14,16 +14,16 @@ TEST(thread_257_shares_the_stacks_of_the_first) {
   for (uint32_t i = 0; i < kMaxHeaps + 2; ++i) clients.emplace_back(*pool);
   Client& first = clients[0];
   Client& sharing = clients[kMaxHeaps];
-  CHECK_EQ(sharing.thread->index, kMaxHeaps);
-  CHECK(sharing.thread->heap == first.thread->heap);
-  CHECK(clients[kMaxHeaps + 1].thread->heap == clients[1].thread->heap);
+  CHECK_EQ(sharing.member->index, kMaxHeaps);
+  CHECK(sharing.member->heap == first.member->heap);
+  CHECK(clients[kMaxHeaps + 1].member->heap == clients[1].member->heap);
 
   // It carves for the heap that it shares ...
   const Blocks carved = sharing.refill(0);
   CHECK_EQ(pool->stats(0).refills[static_cast<size_t>(Step::slab)], uint64_t{1});
   for (const uint32_t b : carved) {
-    CHECK(pool->holds(*sharing.thread, 0, b));
-    CHECK(!pool->holds(*first.thread, 0, b));
+    CHECK(pool->holds(*sharing.member, 0, b));
+    CHECK(!pool->holds(*first.member, 0, b));
   }
   CHECK_EQ(first.flush(0, carved), Status::not_held);
   CHECK_EQ(sharing.flush(0, carved), Status::ok);
@@ -36,7 +36,7 @@ TEST(thread_257_shares_the_stacks_of_the_first) {
   CHECK_EQ(clients[2].refill(0).size(), carved.size());
   CHECK_EQ(pool->stats(0).refills[static_cast<size_t>(Step::steal)], uint64_t{1});
   CHECK_EQ(clients[2].flush(0, carved), Status::ok);
-  CHECK(!first.thread->heap->classes[0].depot.looks_empty());
+  CHECK(!first.member->heap->classes[0].depot.looks_empty());
   for (Client& client : clients) CHECK_EQ(client.flush(1, client.refill(1)), Status::ok);
   CHECK_SOUND(*pool);
 }
@@ -49,10 +49,10 @@ TEST(thread_4097_is_refused_until_one_leaves) {
   CHECK(pool->attach(&full) == nullptr);
   CHECK(full);
   for (Client& client : clients) CHECK_EQ(client.flush(0, client.refill(0)), Status::ok);
-  const uint16_t index = clients[1234].thread->index;
+  const uint16_t index = clients[1234].member->index;
   clients[1234].detach();
   Client next(*pool);
-  CHECK_EQ(next.thread->index, index);
+  CHECK_EQ(next.member->index, index);
   CHECK(pool->attach() == nullptr);
   CHECK_EQ(next.flush(0, next.refill(0)), Status::ok);
   CHECK_SOUND(*pool);

@@ -37,8 +37,8 @@ inline bool has_zeros(const char* block, size_t from, size_t to) {
   return true;
 }
 
-// As has_payload(), but pages may have been given back in between. Without a seed nobody has written yet. The block starts at a
-// multiple of 8.
+// As has_payload(), but pages may have been given back in between. Without a seed nobody has written yet. The block
+// starts at a multiple of 8.
 inline bool has_payload_or_zeros(const char* block, size_t bytes, uint64_t seed, size_t page) {
   size_t to;
   for (size_t from = 0; from < bytes; from = to) {

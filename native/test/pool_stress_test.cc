@@ -52,21 +52,21 @@ class Stress {
       } else if (choice < 994) {
         give(client, c, held[c], random);
       } else if (choice < 996) {
-        const WarmResult warmed = pool_->warm(*client.thread, c, random.below(64));
+        const WarmResult warmed = pool_->warm(*client.member, c, random.below(64));
         CHECK(warmed.status == Status::ok || warmed.status == Status::exhausted);
       } else if (choice < 998) {
         uint32_t free[kMaxBatch];
-        const uint32_t count = pool_->take_free(*client.thread, c, 1 + random.below(pool_->size_class(c).batch), free);
+        const uint32_t count = pool_->take_free(*client.member, c, 1 + random.below(pool_->size_class(c).batch), free);
         keep(c, held[c], free, count, random.next() | 1);
       } else if (choice == 998) {
         pool_->age();  // beside the janitor
       } else if (retirements != 0 && !held[c].empty()) {
         --retirements;
-        CHECK_EQ(pool_->retire(*client.thread, c, held[c].back()), Status::ok);
+        CHECK_EQ(pool_->retire(*client.member, c, held[c].back()), Status::ok);
         held[c].pop_back();
       }
       CHECK(pool_->budget().used() <= pool_->budget().max());
-      CHECK(pool_->stats(c).out <= UINT32_MAX);  // behind the times, but never below zero
+      CHECK(pool_->stats(c).held <= UINT32_MAX);  // behind the times, but never below zero
     }
     for (uint32_t c = 0; c < pool_->class_count(); ++c) {
       for (const uint32_t b : held[c]) check_kept(c, b);
@@ -130,7 +130,7 @@ class Stress {
     for (uint32_t c = 0; c < pool_->class_count(); ++c) {
       const SizeClass& k = pool_->size_class(c);
       const ClassStats stats = pool_->stats(c);
-      CHECK_EQ(stats.out, uint64_t{0});
+      CHECK_EQ(stats.held, uint64_t{0});
       // Only retired blocks keep pages: those that they touch.
       CHECK_EQ(stats.resident, stats.retired);
       CHECK(stats.resident_bytes <= stats.retired * (k.least_bytes() + os::page_size()));

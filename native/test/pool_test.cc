@@ -20,7 +20,7 @@ TEST(refill_hands_out_distinct_aligned_blocks_of_every_class) {
     const Blocks blocks = client.refill(c);
     CHECK_EQ(blocks.size(), size_t{pool->size_class(c).batch});
     for (const uint32_t b : blocks) {
-      CHECK(pool->holds(*client.thread, c, b));
+      CHECK(pool->holds(*client.member, c, b));
       const auto address = reinterpret_cast<uintptr_t>(pool->address(b));
       CHECK_EQ(address % kBlockAlignment, uintptr_t{0});
       ranges.emplace_back(address, pool->size_class(c).capacity);
@@ -99,9 +99,9 @@ TEST(flush_leaves_alone_what_the_caller_does_not_hold) {
   const Blocks foreign = other.refill(0);
 
   const auto check_refused = [&](uint32_t c, const Blocks& blocks, uint64_t taken) {
-    const uint64_t out = pool->stats(c).out;
+    const uint64_t out = pool->stats(c).held;
     CHECK_EQ(client.flush(c, blocks), Status::not_held);
-    CHECK_EQ(out - pool->stats(c).out, taken);
+    CHECK_EQ(out - pool->stats(c).held, taken);
     CHECK_SOUND(*pool);
   };
   check_refused(0, {mine[0], mine[0]}, 1);              // twice in one call
@@ -114,8 +114,8 @@ TEST(flush_leaves_alone_what_the_caller_does_not_hold) {
 
   CHECK(other.flush(0, foreign) == Status::ok);
   CHECK(client.flush(1, wider) == Status::ok);
-  CHECK_EQ(client.flush(0, mine), Status::not_held);  // the few that are still out
-  for (uint32_t c : {0, 1}) CHECK_EQ(pool->stats(c).out, uint64_t{0});
+  CHECK_EQ(client.flush(0, mine), Status::not_held);  // the few that are still held
+  for (uint32_t c : {0, 1}) CHECK_EQ(pool->stats(c).held, uint64_t{0});
   CHECK_SOUND(*pool);
 }
 
@@ -123,9 +123,9 @@ TEST(retired_block_is_never_handed_out_again_and_stays_charged) {
   const auto pool = make_pool({65'536}, kMiB);
   Client client(*pool);
   const Blocks all = client.refill_all(0);
-  CHECK_EQ(pool->retire(*client.thread, 0, all[3]), Status::ok);
-  CHECK_EQ(pool->retire(*client.thread, 0, all[3]), Status::not_held);
-  CHECK_EQ(pool->retire(*client.thread, 0, kNoIndex), Status::not_held);
+  CHECK_EQ(pool->retire(*client.member, 0, all[3]), Status::ok);
+  CHECK_EQ(pool->retire(*client.member, 0, all[3]), Status::not_held);
+  CHECK_EQ(pool->retire(*client.member, 0, kNoIndex), Status::not_held);
   CHECK_EQ(client.flush(0, all), Status::not_held);
 
   for (int epoch = 0; epoch < 4; ++epoch) {
@@ -152,12 +152,12 @@ TEST(stolen_blocks_go_back_to_their_home_heap) {
   CHECK(sorted(stolen) == sorted(carved));
   CHECK_EQ(pool->stats(0).refills[static_cast<size_t>(Step::steal)], uint64_t{1});
   for (const uint32_t b : stolen) CHECK(all_bytes_are(pool->address(b), 4096, 'p'));
-  CHECK(!pool->holds(*producer.thread, 0, stolen[0]));
+  CHECK(!pool->holds(*producer.member, 0, stolen[0]));
   CHECK_EQ(producer.flush(0, stolen), Status::not_held);
 
   CHECK_EQ(consumer.flush(0, stolen), Status::ok);
-  CHECK(consumer.thread->heap->classes[0].depot.looks_empty());
-  CHECK(!producer.thread->heap->classes[0].depot.looks_empty());
+  CHECK(consumer.member->heap->classes[0].depot.looks_empty());
+  CHECK(!producer.member->heap->classes[0].depot.looks_empty());
   CHECK_SOUND(*pool);
 }
 
@@ -179,8 +179,8 @@ TEST(flush_of_blocks_from_two_homes_feeds_both) {
     alternating.push_back(both[of_a.size() + i]);
   }
   CHECK_EQ(a.flush(0, alternating), Status::ok);
-  CHECK(!a.thread->heap->classes[0].depot.looks_empty());
-  CHECK(!b.thread->heap->classes[0].depot.looks_empty());
+  CHECK(!a.member->heap->classes[0].depot.looks_empty());
+  CHECK(!b.member->heap->classes[0].depot.looks_empty());
   CHECK_SOUND(*pool);
 }
 

@@ -1,5 +1,5 @@
 // Registry: who finds what by which handle, and when it ends. The last tests are for several threads.
-#include "../core/registry.h"
+#include "core/registry.h"
 
 #include <thread>
 

@@ -2,7 +2,7 @@
 #include <memory>
 #include <thread>
 
-#include "../core/ring.h"
+#include "core/sync/ring.h"
 #include "test.h"
 
 namespace slabpool::test {

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <thread>
 
-#include "../core/channel.h"
+#include "core/channel.h"
 #include "full_pool.h"
 
 namespace slabpool::test {
@@ -35,7 +35,7 @@ TEST(idle_blocks_of_other_classes_give_way) {
   CHECK_SOUND(*pool);
 }
 
-TEST(rest_of_a_dead_thread_that_takes_no_time_serves_at_once) {
+TEST(quarantine_that_takes_no_time_serves_at_once) {
   Full f(0);
   const Numbers numbers{f.first.wait(2), f.second.wait(0)};
   f.holder.detach();
@@ -46,13 +46,13 @@ TEST(rest_of_a_dead_thread_that_takes_no_time_serves_at_once) {
   CHECK_SOUND(*f.pool);
 }
 
-// Whatever comes by when the rest is over, and without the janitor.
-TEST(rest_that_is_over_serves_with_the_next_age_trim_flush_or_recall) {
+// Whatever comes by when the quarantine is over, and without the janitor.
+TEST(quarantine_that_is_over_serves_with_the_next_age_trim_flush_or_recall) {
   const auto age = [](Full& f) { (void)f.pool->age(); };
   const auto trim = [](Full& f) { (void)f.pool->trim(); };
-  const auto flush = [](Full& f) { CHECK_EQ(f.pool->flush(*f.second.thread, 0, nullptr, 0), Status::ok); };
+  const auto flush = [](Full& f) { CHECK_EQ(f.pool->flush(*f.second.member, 0, nullptr, 0), Status::ok); };
   const auto recall = [](Full& f) { f.pool->recall(f.held[0], 0); };
-  const auto retire = [](Full& f) { CHECK_EQ(f.pool->retire(*f.second.thread, 0, f.held[0]), Status::not_held); };
+  const auto retire = [](Full& f) { CHECK_EQ(f.pool->retire(*f.second.member, 0, f.held[0]), Status::not_held); };
   struct Case {
     void (*poke)(Full&);
     bool serves;
@@ -71,7 +71,7 @@ TEST(rest_that_is_over_serves_with_the_next_age_trim_flush_or_recall) {
   }
 }
 
-TEST(rest_that_is_over_serves_by_the_janitor_alone) {
+TEST(quarantine_that_is_over_serves_by_the_janitor_alone) {
   Full f(10, Full::Janitor::ages_it);
   const Numbers numbers{f.first.wait(0), f.first.wait(2)};
   // One lot held, one sent by tickets.
@@ -100,7 +100,7 @@ TEST(channel_that_ends_serves_with_what_was_in_it) {
   (void)channel->join();
   uint32_t to_wake;
   for (const uint32_t b : f.held) {
-    CHECK(channel->try_send(*f.holder.thread, 0, 0, {b, 0, {}}, to_wake) == Channel::Result::ok);
+    CHECK(channel->try_send(*f.holder.member, 0, 0, {b, 0, {}}, to_wake) == Channel::Result::ok);
   }
   const uint64_t number = f.first.wait(2);
   CHECK(f.first.collect().empty());
@@ -112,7 +112,7 @@ TEST(channel_that_ends_serves_with_what_was_in_it) {
 TEST(retired_block_serves_nobody) {
   Full f;
   (void)f.first.wait(0);
-  CHECK_EQ(f.pool->retire(*f.holder.thread, 0, f.held[0]), Status::ok);
+  CHECK_EQ(f.pool->retire(*f.holder.member, 0, f.held[0]), Status::ok);
   CHECK(f.first.collect().empty());
   f.held.erase(f.held.begin());
   f.release();
@@ -120,7 +120,8 @@ TEST(retired_block_serves_nobody) {
   CHECK_SOUND(*f.pool);
 }
 
-// A budget of 64 pages, on each eighth of which one block of four is out; the other pages lack one for the large request.
+// A budget of 64 pages, on each eighth of which one block of four is held; the other pages lack one for the large
+// request.
 struct Pinned {
   std::unique_ptr<Pool> pool = make_pool({1024, 2048, 4 * kBlock}, 4 * kBlock, kNever);
   Client holder{*pool};
@@ -145,7 +146,7 @@ struct Pinned {
   Blocks take_past() {
     Blocks past;
     uint32_t batch[kMaxBatch];
-    for (RefillResult result; (result = pool->refill(*small.thread, 0, batch)).status == Status::ok;) {
+    for (RefillResult result; (result = pool->refill(*small.member, 0, batch)).status == Status::ok;) {
       CHECK_EQ(result.count, 1u);
       past.push_back(batch[0]);
     }

@@ -1,5 +1,5 @@
 // The geometry of every tier there can be.
-#include "../core/size_class.h"
+#include "core/block/size_class.h"
 
 #include "test.h"
 

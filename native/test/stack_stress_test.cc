@@ -2,7 +2,7 @@
 #include <memory>
 #include <thread>
 
-#include "../core/tagged_stack.h"
+#include "core/sync/tagged_stack.h"
 #include "test.h"
 
 namespace slabpool::test {

@@ -1,25 +1,6 @@
 // The figures that a pool tells: of threads, of victims, of what was dropped and why, and counters that have come far.
 #include "client.h"
-
-namespace slabpool {
-
-// Started high, as nobody can wait for 2^32 of anything.
-struct PoolInsides {
-  static void start_high(Pool& pool, uint64_t from) {
-    pool.queue_.last_number_ = from;
-    pool.waits_ = from;
-    pool.refused_ = from;
-    for (auto& bytes : pool.dropped_bytes_) bytes = from;
-    for (uint32_t c = 0; c < pool.class_count(); ++c) {
-      // What was sent by nobody was recalled.
-      pool.totals_[c].recalled = from;
-      pool.attachments_[0].load()->classes[c].sent.add(from);
-      pool.attachments_[0].load()->classes[c].taken.add(from);
-    }
-  }
-};
-
-}  // namespace slabpool
+#include "insides.h"
 
 namespace slabpool::test {
 namespace {
@@ -38,14 +19,14 @@ TEST(each_thread_is_told_of_by_its_index_until_it_leaves) {
   ThreadStats s{};
   CHECK(pool->stats(0, s));
   CHECK_EQ(s.index, 0u);
-  CHECK_EQ(s.out, uint64_t{small.size() - 1});
-  CHECK_EQ(s.out_bytes, uint64_t{(small.size() - 1) * 4096});
+  CHECK_EQ(s.held, uint64_t{small.size() - 1});
+  CHECK_EQ(s.held_bytes, uint64_t{(small.size() - 1) * 4096});
   CHECK_EQ(s.refills[static_cast<size_t>(Step::slab)], uint64_t{1});
   CHECK(pool->stats(1, s));
-  CHECK_EQ(s.out, uint64_t{large.size() + 1});
-  CHECK_EQ(s.out_bytes, uint64_t{large.size() * kBlock + 4096});
+  CHECK_EQ(s.held, uint64_t{large.size() + 1});
+  CHECK_EQ(s.held_bytes, uint64_t{large.size() * kBlock + 4096});
 
-  CHECK(!pool->stats(pool->attachment_count(), s));
+  CHECK(!pool->stats(pool->member_count(), s));
   second.detach();
   CHECK(!pool->stats(1, s));
   CHECK_SOUND(*pool);
@@ -56,14 +37,14 @@ TEST(counts_of_a_thread_go_on_where_those_of_the_one_that_had_its_index_before_e
   for (uint64_t life = 1; life <= 3; ++life) {
     Client mortal(*pool);
     const Blocks held = mortal.refill(1);
-    Pool::report(*mortal.thread, 1, 5, 0);
+    mortal.member->classes[1].publish(5, 0);
     ThreadStats s{};
     CHECK(pool->stats(0, s));
     CHECK_EQ(s.acquires, 5 * life);
     uint64_t refills = 0;
     for (const uint64_t n : s.refills) refills += n;
     CHECK_EQ(refills, life);
-    CHECK_EQ(s.out, uint64_t{held.size()});
+    CHECK_EQ(s.held, uint64_t{held.size()});
     mortal.detach();
     CHECK_SOUND(*pool);
   }
@@ -73,7 +54,7 @@ TEST(queues_own_thread_is_none_of_those_that_are_told_of) {
   const auto pool = make_pool({kBlock}, 4 * kBlock);
   Client client(*pool);
   (void)client.wait(0);
-  CHECK_EQ(pool->attachment_count(), 2u);
+  CHECK_EQ(pool->member_count(), 2u);
   ThreadStats s{};
   CHECK(pool->stats(0, s));
   CHECK(!pool->stats(1, s));
@@ -86,17 +67,17 @@ TEST(reports_add_up_leases_and_replace_what_is_cached) {
   Client client(*pool);
   const Blocks small = client.refill(0);
   const Blocks large = client.refill(1);
-  Pool::report(*client.thread, 0, 5, 7);
-  Pool::report(*client.thread, 0, 3, 2);
-  Pool::report(*client.thread, 1, 1, UINT32_MAX);  // which is more than it has
+  client.member->classes[0].publish(5, 7);
+  client.member->classes[0].publish(3, 2);
+  client.member->classes[1].publish(1, UINT32_MAX);  // which is more than it has
   CHECK_EQ(pool->stats(0).acquires, uint64_t{8});
   CHECK_EQ(pool->stats(0).cached, uint64_t{2});
   ThreadStats s{};
-  CHECK(pool->stats(client.thread->index, s));
+  CHECK(pool->stats(client.member->index, s));
   CHECK_EQ(s.acquires, uint64_t{9});
   CHECK_EQ(s.cached, uint64_t{2 + large.size()});
   CHECK_EQ(s.cached_bytes, uint64_t{2 * 4096 + large.size() * kBlock});
-  CHECK_EQ(s.out, uint64_t{small.size() + large.size()});
+  CHECK_EQ(s.held, uint64_t{small.size() + large.size()});
   client.detach();
   CHECK_EQ(pool->stats(0).cached, uint64_t{0});
   CHECK_EQ(pool->stats(0).acquires, uint64_t{8});
@@ -188,16 +169,16 @@ TEST(counters_go_on_beyond_32_and_53_bits) {
     const auto pool = make_pool({kBlock, 4 * kBlock}, 4 * kBlock);
     Client client(*pool);
     PoolInsides::start_high(*pool, from);
-    Pool::report(*client.thread, 0, from, 0);
-    Pool::report(*client.thread, 0, 5, 0);
+    client.member->classes[0].publish(from, 0);
+    client.member->classes[0].publish(5, 0);
     CHECK_EQ(pool->stats(0).acquires, from + 5);
     Blocks held = client.refill_all(0);
-    CHECK_EQ(pool->stats(0).out, uint64_t{4});
+    CHECK_EQ(pool->stats(0).held, uint64_t{4});
     std::vector<uint64_t> numbers;
     for (int i = 0; i < 4; ++i) numbers.push_back(client.wait(0));
     CHECK_EQ(numbers.back(), from + 4);
     CHECK_EQ(client.flush(0, held), Status::ok);
-    CHECK_EQ(pool->stats(0).transit, uint64_t{4});
+    CHECK_EQ(pool->stats(0).in_flight, uint64_t{4});
     CHECK_SOUND(*pool);
     held.clear();
     CHECK(client.collect(held) == numbers);
@@ -213,7 +194,7 @@ TEST(counters_go_on_beyond_32_and_53_bits) {
       const uint32_t b = client.refill(0)[0];
       pool->recall(b, client.transfer(0, b));
     }
-    CHECK_EQ(pool->stats(0).transit, uint64_t{0});
+    CHECK_EQ(pool->stats(0).in_flight, uint64_t{0});
     CHECK_SOUND(*pool);
   }
 }

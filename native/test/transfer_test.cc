@@ -7,7 +7,7 @@ namespace {
 // At quiescence. `cached` is the only term that stats() has no figure for: the test says how many there are.
 void check_identity(const Pool& pool, uint32_t c, uint64_t cached) {
   const ClassStats s = pool.stats(c);
-  CHECK_EQ(s.resident, s.out + s.transit + cached + s.resting + s.retired);
+  CHECK_EQ(s.resident, s.held + s.in_flight + cached + s.quarantined + s.retired);
   CHECK_SOUND(pool);
 }
 
@@ -20,17 +20,17 @@ TEST(block_and_its_bytes_go_from_thread_to_thread_and_back) {
     const uint32_t b = blocks[0];
     fill(*pool, c, blocks, 's');
     const uint32_t there = sender.transfer(c, b);
-    CHECK(!pool->holds(*sender.thread, c, b));
-    CHECK(!pool->holds(*adopter.thread, c, b));
-    CHECK_EQ(pool->stats(c).transit, uint64_t{1});
-    CHECK_EQ(pool->stats(c).out, blocks.size() - 1);
+    CHECK(!pool->holds(*sender.member, c, b));
+    CHECK(!pool->holds(*adopter.member, c, b));
+    CHECK_EQ(pool->stats(c).in_flight, uint64_t{1});
+    CHECK_EQ(pool->stats(c).held, blocks.size() - 1);
     check_identity(*pool, c, 0);
 
     CHECK_EQ(adopter.adopt(b, there), Status::ok);
-    CHECK(pool->holds(*adopter.thread, c, b));
-    CHECK(!pool->holds(*sender.thread, c, b));
-    CHECK_EQ(pool->stats(c).transit, uint64_t{0});
-    CHECK_EQ(pool->stats(c).out, uint64_t{blocks.size()});
+    CHECK(pool->holds(*adopter.member, c, b));
+    CHECK(!pool->holds(*sender.member, c, b));
+    CHECK_EQ(pool->stats(c).in_flight, uint64_t{0});
+    CHECK_EQ(pool->stats(c).held, uint64_t{blocks.size()});
     CHECK(all_bytes_are(pool->address(b), pool->size_class(c).capacity, 's'));
 
     fill(*pool, c, {b}, 'a');
@@ -65,7 +65,7 @@ TEST(sender_may_adopt_its_own_ticket) {
   Client client(*pool);
   const Blocks blocks = client.refill(0);
   for (const uint32_t b : blocks) CHECK_EQ(client.adopt(b, client.transfer(0, b)), Status::ok);
-  CHECK_EQ(pool->stats(0).out, uint64_t{blocks.size()});
+  CHECK_EQ(pool->stats(0).held, uint64_t{blocks.size()});
   CHECK_EQ(client.flush(0, blocks), Status::ok);
   check_identity(*pool, 0, blocks.size());
 }
@@ -77,7 +77,7 @@ TEST(adopted_block_goes_back_to_its_home_heap) {
   const Blocks blocks = producer.refill(0);
   for (const uint32_t b : blocks) CHECK_EQ(consumer.adopt(b, producer.transfer(0, b)), Status::ok);
   CHECK_EQ(consumer.flush(0, blocks), Status::ok);
-  CHECK(consumer.thread->heap->classes[0].depot.looks_empty());
+  CHECK(consumer.member->heap->classes[0].depot.looks_empty());
   CHECK_EQ(producer.refill(0).size(), blocks.size());
   CHECK_EQ(pool->stats(0).refills[static_cast<size_t>(Step::depot)], uint64_t{1});
   CHECK_SOUND(*pool);
@@ -95,19 +95,19 @@ TEST(ticket_is_good_once_whatever_became_of_the_block) {
   };
   CHECK_EQ(adopter.adopt(b, ticket), Status::ok);
   check_stale();                                   // used
-  const uint32_t second = adopter.transfer(0, b);  // in transit by another ticket
+  const uint32_t second = adopter.transfer(0, b);  // in flight by another ticket
   check_stale();
-  CHECK_EQ(sender.adopt(b, second), Status::ok);  // out again
+  CHECK_EQ(sender.adopt(b, second), Status::ok);  // held again
   check_stale();
   CHECK_EQ(sender.flush(0, {b}), Status::ok);  // free
   check_stale();
   CHECK(adopter.refill(0) == Blocks{b});  // handed out again
   check_stale();
-  CHECK(pool->holds(*adopter.thread, 0, b));
+  CHECK(pool->holds(*adopter.member, 0, b));
   const uint32_t third = adopter.transfer(0, b);  // and under way
   check_stale();
   CHECK_EQ(sender.adopt(b, third), Status::ok);
-  CHECK_EQ(pool->retire(*sender.thread, 0, b), Status::ok);
+  CHECK_EQ(pool->retire(*sender.member, 0, b), Status::ok);
   check_stale();
   CHECK_EQ(sender.adopt(b, third), Status::stale);
   check_identity(*pool, 0, 0);
@@ -132,7 +132,7 @@ TEST(forged_tickets_are_stale) {
   Client client(*pool);
   const Blocks blocks = client.refill(0);
   const uint32_t b = blocks[0];
-  CHECK_EQ(client.adopt(b, 0), Status::stale);  // out, and its generation is not even wrong
+  CHECK_EQ(client.adopt(b, 0), Status::stale);  // held, and its generation is not even wrong
   CHECK_EQ(client.adopt(b, 1), Status::stale);
   const uint32_t ticket = client.transfer(0, b);
   for (uint32_t bit = 0; bit < kGenerationBits; ++bit) {
@@ -141,13 +141,14 @@ TEST(forged_tickets_are_stale) {
   for (const uint32_t index : {b + 1, uint32_t{511}, uint32_t{512}, uint32_t{1} << 20, kMaxBlocks, kNoIndex}) {
     CHECK_EQ(client.adopt(index, ticket), Status::stale);  // held, cold, no blocks
   }
-  CHECK_EQ(pool->stats(0).transit, uint64_t{1});
+  CHECK_EQ(pool->stats(0).in_flight, uint64_t{1});
   check_identity(*pool, 0, 0);
   CHECK_EQ(client.adopt(b, ticket), Status::ok);
   check_identity(*pool, 0, 0);
 }
 
-// B9: so the number of a ticket comes again after 2^32 hand-overs of its block (2^28 beyond block 2^20), and no earlier.
+// B9: so the number of a ticket comes again after 2^32 hand-overs of its block (2^28 beyond block 2^20), and no
+// earlier.
 TEST(generation_moves_once_a_hand_over) {
   const auto pool = make_pool({4096}, 8 * kMiB);
   Client client(*pool);
@@ -167,14 +168,14 @@ TEST(generation_moves_once_a_hand_over) {
 }
 
 TEST(generation_that_has_come_to_its_end_begins_again) {
-  BasicLifeWord<> life;
-  life.begin(UINT32_MAX);
-  life.hand_out(1);
-  CHECK_EQ(life.transfer(1), 0u);
-  CHECK(!life.adopt(UINT32_MAX, 2));
-  CHECK(life.adopt(0, 2));
-  CHECK(life.held_by(2));
-  CHECK_EQ(life.transfer(2), 1u);
+  AtomicBlockState<> state;
+  state.begin(UINT32_MAX);
+  state.hand_out(1);
+  CHECK_EQ(state.transfer(1), 0u);
+  CHECK(!state.adopt(UINT32_MAX, 2));
+  CHECK(state.adopt(0, 2));
+  CHECK(state.held_by(2));
+  CHECK_EQ(state.transfer(2), 1u);
 }
 
 TEST(ticket_tells_its_block_and_all_it_can_of_the_generation) {
@@ -215,32 +216,33 @@ TEST(tickets_of_other_pools_are_stale) {
     const uint64_t ticket = Ticket::number(b, client.transfer(0, b));
     const uint64_t other = Ticket::number(b, stranger.transfer(0, b));
     CHECK(ticket != other);
-    CHECK_EQ(pool->adopt_ticket(*client.thread, other, block), Status::stale);
-    CHECK_EQ(twin->adopt_ticket(*stranger.thread, ticket, block), Status::stale);
-    CHECK_EQ(pool->adopt_ticket(*client.thread, ticket, block), Status::ok);
+    CHECK_EQ(pool->adopt_ticket(*client.member, other, block), Status::stale);
+    CHECK_EQ(twin->adopt_ticket(*stranger.member, ticket, block), Status::stale);
+    CHECK_EQ(pool->adopt_ticket(*client.member, ticket, block), Status::ok);
     CHECK_EQ(block, b);
-    CHECK_EQ(pool->adopt_ticket(*client.thread, ticket, block), Status::stale);
+    CHECK_EQ(pool->adopt_ticket(*client.member, ticket, block), Status::stale);
   }
   CHECK_SOUND(*pool);
   CHECK_SOUND(*twin);
 }
 
-// B9: orphans are recalled by all 32 bits. The ticket's low 21 have come again here, on a block that is on its way to somebody else.
-TEST(orphan_whose_low_bits_came_again_is_not_recalled) {
+// B9: abandoned tickets are recalled by all 32 bits. The ticket's low 21 have come again here, on a block that is on
+// its way to somebody else.
+TEST(abandoned_ticket_whose_low_bits_came_again_is_not_recalled) {
   const auto pool = make_pool({4096}, 8 * kMiB);
   Client sender(*pool);
   Client adopter(*pool);
   const uint32_t b = sender.refill(0)[0];
-  const uint32_t orphaned = sender.transfer(0, b);
+  const uint32_t abandoned = sender.transfer(0, b);
   sender.detach();
-  CHECK_EQ(adopter.adopt(b, orphaned), Status::ok);
-  uint32_t generation = orphaned;
+  CHECK_EQ(adopter.adopt(b, abandoned), Status::ok);
+  uint32_t generation = abandoned;
   for (uint32_t i = 0; i < 1u << 21; ++i) {
     generation = adopter.transfer(0, b);
     if (i + 1 < 1u << 21) CHECK_EQ(adopter.adopt(b, generation), Status::ok);
   }
-  (void)pool->age();  // orphans are recalled now
-  CHECK_EQ(pool->stats(0).transit, uint64_t{1});
+  (void)pool->age();  // abandoned tickets are recalled now
+  CHECK_EQ(pool->stats(0).in_flight, uint64_t{1});
   CHECK_EQ(adopter.adopt(b, generation), Status::ok);
   CHECK_SOUND(*pool);
 }
@@ -253,9 +255,9 @@ TEST(transfer_of_what_is_not_held_is_refused_and_changes_nothing) {
   const Blocks foreign = other.refill(0);
   uint32_t generation = 77;
   const auto check_refused = [&](uint32_t c, uint32_t b) {
-    CHECK_EQ(pool->transfer(*client.thread, c, b, Carrier::ticket, generation), Status::not_held);
+    CHECK_EQ(pool->transfer(*client.member, c, b, Carrier::ticket, generation), Status::not_held);
     CHECK_EQ(generation, 77u);
-    CHECK_EQ(pool->stats(0).transit + pool->stats(1).transit, uint64_t{0});
+    CHECK_EQ(pool->stats(0).in_flight + pool->stats(1).in_flight, uint64_t{0});
     CHECK_SOUND(*pool);
   };
   check_refused(0, foreign[0]);
@@ -265,21 +267,21 @@ TEST(transfer_of_what_is_not_held_is_refused_and_changes_nothing) {
   CHECK_EQ(client.flush(0, {mine[0]}), Status::ok);
   check_refused(0, mine[0]);
   const uint32_t ticket = client.transfer(0, mine[1]);
-  CHECK_EQ(pool->transfer(*client.thread, 0, mine[1], Carrier::ticket, generation), Status::not_held);  // twice
-  CHECK_EQ(pool->retire(*client.thread, 0, mine[1]), Status::not_held);
+  CHECK_EQ(pool->transfer(*client.member, 0, mine[1], Carrier::ticket, generation), Status::not_held);  // twice
+  CHECK_EQ(pool->retire(*client.member, 0, mine[1]), Status::not_held);
   CHECK_EQ(client.flush(0, {mine[1], mine[2]}), Status::not_held);
   CHECK_EQ(client.adopt(mine[1], ticket), Status::ok);
   CHECK_SOUND(*pool);
 }
 
-TEST(blocks_in_transit_count_against_the_budget) {
+TEST(blocks_in_flight_count_against_the_budget) {
   const auto pool = make_pool({65'536}, kMiB);
   Client client(*pool);
   const Blocks all = client.refill_all(0);
   std::vector<uint32_t> tickets;
   for (const uint32_t b : all) tickets.push_back(client.transfer(0, b));
-  CHECK_EQ(pool->stats(0).transit, uint64_t{all.size()});
-  CHECK_EQ(pool->stats(0).out, uint64_t{0});
+  CHECK_EQ(pool->stats(0).in_flight, uint64_t{all.size()});
+  CHECK_EQ(pool->stats(0).held, uint64_t{0});
   Blocks none;
   CHECK_EQ(client.refill(0, none), Status::exhausted);
   pool->age();

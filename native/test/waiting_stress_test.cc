@@ -14,24 +14,24 @@ constexpr uint32_t kBlock = 65'536;
 constexpr uint32_t kBlocks = 64;
 constexpr uint32_t kEpochMs = 1;
 
-// A thread that waits for blocks, and sleeps meanwhile as an event loop does: a ring without a sleeper is kept.
+// A thread that waits for blocks, and sleeps meanwhile as an event loop does: a wake-up without a sleeper is kept.
 class Sleeper {
  public:
-  explicit Sleeper(Pool& pool) : client_(pool) { pool.set_bell(*client_.thread, {&ring, this}); }
+  explicit Sleeper(Pool& pool) : client_(pool) { pool.set_waker(*client_.member, {&wake, this}); }
 
   void ask(uint32_t c) {
     const uint64_t number = client_.wait(c);
     CHECK(number > last_asked_);
     last_asked_ = number;
     ++pending_;
-    flush_hoard();  // who waits is not summoned itself
+    flush_hoard();  // who waits is not asked itself
   }
 
   // Sleeps until something was granted, uses it and gives it back. False: the watchdog barked.
   bool serve_one_round() {
     std::unique_lock lock(mutex_);
-    if (!condition_.wait_for(lock, kWatchdog, [this] { return rung_; })) return false;
-    rung_ = false;
+    if (!condition_.wait_for(lock, kWatchdog, [this] { return woken_; })) return false;
+    woken_ = false;
     lock.unlock();
     obey();
     collect();
@@ -44,35 +44,35 @@ class Sleeper {
   }
 
   // With what it still waits for, what it was granted and has not looked at, and a block in its hands.
-  void die(uint32_t c) {
+  void leave_abandoned(uint32_t c) {
     Blocks held;
     Grant grant{};
-    if (client_.pool.collect(*client_.thread, grant)) {
+    if (client_.pool.collect(*client_.member, grant)) {
       write_payload(client_.pool.address(grant.block), 64, grant.number);
     } else {
       (void)client_.refill(c, held);
     }
-    client_.detach(c % 2 == 0 ? Departure::death : Departure::farewell);
+    client_.detach(c % 2 == 0 ? Departure::abandoned : Departure::clean_exit);
   }
 
-  // Keeps blocks of the class to itself, as a magazine does, until it is summoned.
+  // Keeps blocks of the class to itself, as a magazine does, until it is asked to flush.
   void hoard(uint32_t c) { (void)client_.refill(c, hoard_[c]); }
   void obey() {
-    if (client_.thread->mailbox.summons.exchange(Summons::none) != Summons::none) flush_hoard();
+    if (client_.member->notifications.flush_request.exchange(FlushRequest::none) != FlushRequest::none) flush_hoard();
   }
 
   [[nodiscard]] uint64_t pending() const { return pending_; }
   [[nodiscard]] uint64_t served() const { return served_; }
   void leave() {
     flush_hoard();
-    client_.detach(Departure::farewell);
+    client_.detach(Departure::clean_exit);
   }
 
  private:
-  static void ring(void* self) {
+  static void wake(void* self) {
     auto& sleeper = *static_cast<Sleeper*>(self);
     const std::lock_guard lock(sleeper.mutex_);
-    sleeper.rung_ = true;
+    sleeper.woken_ = true;
     sleeper.condition_.notify_one();
   }
 
@@ -83,7 +83,7 @@ class Sleeper {
   }
 
   void collect() {
-    for (Grant grant{}; client_.pool.collect(*client_.thread, grant);) {
+    for (Grant grant{}; client_.pool.collect(*client_.member, grant);) {
       // Of other classes, later ones may be served with what is of no use to the first.
       CHECK(grant.number > last_served_[grant.size_class]);
       last_served_[grant.size_class] = grant.number;
@@ -102,7 +102,7 @@ class Sleeper {
   Client client_;
   std::mutex mutex_;
   std::condition_variable condition_;
-  bool rung_ = false;
+  bool woken_ = false;
   uint64_t last_asked_ = 0, pending_ = 0, served_ = 0;
   uint64_t last_served_[4] = {};  // by class
   Blocks hoard_[4];
@@ -149,9 +149,9 @@ TEST(all_who_wait_are_served_while_others_die_and_the_pool_ages) {
       Sleeper mortal(*pool);
       for (uint32_t i = random.below(8); i != 0; --i) mortal.ask(random.below(4));
       for (uint32_t i = random.below(3); i != 0; --i) std::this_thread::yield();
-      mortal.die(random.below(4));
+      mortal.leave_abandoned(random.below(4));
       std::this_thread::sleep_for(
-          std::chrono::microseconds(100));  // a death looks through the whole queue, under its lock
+          std::chrono::microseconds(100));  // a detach looks through the whole queue, under its lock
     }
   });
   while (asked.load() < kThreads) std::this_thread::yield();

@@ -74,41 +74,41 @@ TEST(cancelled_head_lets_the_next_be_served) {
   CHECK_SOUND(*f.pool);
 }
 
-TEST(grant_is_in_transit_until_it_is_collected) {
+TEST(grant_is_in_flight_until_it_is_collected) {
   Full f;
   const uint64_t number = f.first.wait(0);
   f.release();
-  CHECK_EQ(f.pool->stats(0).transit, uint64_t{1});
-  CHECK_EQ(f.pool->stats(0).out, uint64_t{3});
+  CHECK_EQ(f.pool->stats(0).in_flight, uint64_t{1});
+  CHECK_EQ(f.pool->stats(0).held, uint64_t{3});
   CHECK_EQ(f.pool->stats(0).acquires, uint64_t{1});
   CHECK_SOUND(*f.pool);
   CHECK(!f.pool->cancel(number));
   CHECK(f.second.collect().empty());
   CHECK(f.first.collect() == Numbers{number});
   CHECK(f.first.collect().empty());
-  CHECK_EQ(f.pool->stats(0).transit, uint64_t{0});
-  CHECK_EQ(f.pool->stats(0).out, uint64_t{4});
+  CHECK_EQ(f.pool->stats(0).in_flight, uint64_t{0});
+  CHECK_EQ(f.pool->stats(0).held, uint64_t{4});
   CHECK_SOUND(*f.pool);
 }
 
 TEST(thread_that_leaves_gives_up_its_requests_and_what_it_was_granted) {
-  for (const Departure departure : {Departure::farewell, Departure::death}) {
+  for (const Departure departure : {Departure::clean_exit, Departure::abandoned}) {
     Full f;
     (void)f.first.wait(0);
     (void)f.first.wait(2);  // which would never be served
     const Numbers of_second{f.second.wait(0), f.second.wait(0)};
     f.release();
     CHECK(f.second.collect().empty());
-    const uint16_t index = f.first.thread->index;
+    const uint16_t index = f.first.member->index;
     f.first.detach(departure);
     CHECK(f.second.collect() == Numbers{of_second[0]});
     CHECK_EQ(f.waiting(), uint64_t{1});
     Client next(*f.pool);
-    CHECK_EQ(next.thread->index, index);
+    CHECK_EQ(next.member->index, index);
     f.release();
     CHECK(next.collect().empty());
     CHECK(f.second.collect() == Numbers{of_second[1]});
-    CHECK_EQ(f.pool->stats(0).transit, uint64_t{0});
+    CHECK_EQ(f.pool->stats(0).in_flight, uint64_t{0});
     CHECK_SOUND(*f.pool);
   }
 }
@@ -117,7 +117,7 @@ TEST(request_whose_grant_was_stolen_waits_again_in_its_old_place) {
   Full f;
   const Numbers numbers{f.first.wait(0), f.second.wait(0)};
   f.release();
-  const Grant grant = *f.first.thread->mailbox.grants.first();
+  const Grant grant = *f.first.member->notifications.grants.first();
   Client thief(*f.pool);
   CHECK_EQ(thief.adopt(grant.block, grant.generation), Status::ok);
   CHECK(f.first.collect().empty());
@@ -139,7 +139,7 @@ TEST(request_that_comes_back_to_the_head_is_served_with_what_is_free) {
   f.release();
   (void)f.second.wait(2);
   f.release();
-  const Grant grant = *f.first.thread->mailbox.grants.first();
+  const Grant grant = *f.first.member->notifications.grants.first();
   Client thief(*f.pool);
   CHECK_EQ(thief.adopt(grant.block, grant.generation), Status::ok);
   CHECK(f.first.collect() == Numbers{small});
@@ -166,16 +166,16 @@ TEST(queue_is_bounded_and_has_room_again_for_who_gave_up_or_was_served) {
   const uint64_t first = f.first.wait(0);
   const uint64_t second = f.second.wait(1);
   uint64_t number = 0;
-  CHECK_EQ(f.pool->wait(*f.first.thread, 2, 2, number), Status::queue_full);
+  CHECK_EQ(f.pool->wait(*f.first.member, 2, 2, number), Status::queue_full);
   CHECK_EQ(number, uint64_t{0});
   CHECK_EQ(f.pool->stats().waits, uint64_t{2});
   CHECK(f.pool->cancel(second));
-  CHECK_EQ(f.pool->wait(*f.first.thread, 2, 2, number), Status::ok);
+  CHECK_EQ(f.pool->wait(*f.first.member, 2, 2, number), Status::ok);
   CHECK(number > second);
   f.release();
   CHECK(f.first.collect() == Numbers{first});
-  CHECK_EQ(f.pool->wait(*f.second.thread, 0, 2, number), Status::ok);
-  CHECK_EQ(f.pool->wait(*f.second.thread, 0, 2, number), Status::queue_full);
+  CHECK_EQ(f.pool->wait(*f.second.member, 0, 2, number), Status::ok);
+  CHECK_EQ(f.pool->wait(*f.second.member, 0, 2, number), Status::queue_full);
   CHECK_SOUND(*f.pool);
 }
 
@@ -208,9 +208,9 @@ void wait_without_address_space() {
   (void)take_rest_of_arenas();
   f.release(2);
   Grant grant{};
-  CHECK(f.pool->collect(*f.first.thread, grant));
+  CHECK(f.pool->collect(*f.first.member, grant));
   CHECK(grant.number == numbers[0] && grant.block == kNoIndex);
-  CHECK(!f.pool->collect(*f.first.thread, grant));
+  CHECK(!f.pool->collect(*f.first.member, grant));
   CHECK(f.second.collect() == Numbers{numbers[1]});  // of a slab that there is
   CHECK_SOUND(*f.pool);
 }

@@ -1,5 +1,5 @@
 // Budget under the model checker: the cap holds at every instant, whoever claims and gives back meanwhile.
-#include "../../core/budget.h"
+#include "core/pool/budget.h"
 #include "model.h"
 
 namespace slabpool::test {

@@ -1,5 +1,5 @@
 // Ring under the model checker: two cells, so that both are overwritten within a few messages.
-#include "../../core/ring.h"
+#include "core/sync/ring.h"
 #include "model.h"
 
 namespace slabpool::test {
@@ -166,8 +166,8 @@ TEST(mutant_ring_that_is_closed_while_a_claimed_cell_is_not_filled_is_caught) {
   check_caught<Closing<RelacySync<>, EndFlaw::told_by_the_mark_alone>>(kExecutions);
 }
 
-// Peers that send and leave, the last of which leaves the receiver alone, and one that comes back: `alone` tells that what those
-// had sent has been received.
+// Peers that send and leave, the last of which leaves the receiver alone, and one that comes back: `alone` tells that
+// what those had sent has been received.
 template <class Sync>
 struct Leaving : rl::test_suite<Leaving<Sync>, 3> {
   typename Ring<Letter, Sync>::Cell cells[2];
@@ -199,7 +199,8 @@ TEST(ring_that_says_its_consumer_is_alone_has_given_everything) {
   check_holds_with_preemptions<Leaving<RelacySync<>>>(2);
 }
 
-// The closer marks and then looks for a sleeper, who says that it sleeps and then looks at the ring: one sees the other.
+// The closer marks and then looks for a sleeper, who says that it sleeps and then looks at the ring: one sees the
+// other.
 template <class Sync>
 struct Asleep : rl::test_suite<Asleep<Sync>, 2> {
   typename Ring<Letter, Sync>::Cell cells[2];

@@ -2,7 +2,7 @@
 //
 // A tag of two bits comes back after four pushes. No scenario has more than three pushes besides those of the thread
 // whose pop they could fool, so that a wrap-around is not possible, and every failure is a real one.
-#include "../../core/tagged_stack.h"
+#include "core/sync/tagged_stack.h"
 #include "model.h"
 
 namespace slabpool::test {

@@ -1,5 +1,6 @@
-// Tickets under the model checker: the life word alone publishes a block's bytes and says who adopted it.
-#include "../../core/life.h"
+// Tickets under the model checker: the word of AtomicBlockState alone publishes a block's bytes and says who adopted
+// it.
+#include "core/block/block_state.h"
 #include "model.h"
 
 namespace slabpool::test {
@@ -11,7 +12,7 @@ constexpr unsigned kSender = 0;
 // Threads 1 and 2 race with one ticket; the one that gets the block writes to it and sends it on.
 template <class Sync = RelacySync<>, uint32_t bits = kGenerationBits>
 struct TwoAdopters : rl::test_suite<TwoAdopters<Sync, bits>, 3> {
-  BasicLifeWord<Sync> life;
+  AtomicBlockState<Sync> state;
   rl::var<int> bytes;  // not atomic: touched by the owner only
   // Plain: Relacy switches threads at atomics only.
   unsigned adopted = 0;
@@ -19,37 +20,37 @@ struct TwoAdopters : rl::test_suite<TwoAdopters<Sync, bits>, 3> {
 
   void before() {
     bytes(RL_INFO) = 0;
-    life.lay_down(BlockState::free);
-    life.hand_out(kSender);
+    state.release_as(BlockState::free);
+    state.hand_out(kSender);
   }
   void thread(unsigned index) {
     if (index == kSender) {
       bytes(RL_INFO) = 1;
-      RL_ASSERT(life.transfer(kSender) == kTicket);
-      life.disown(kSender);  // it says goodbye at once
+      RL_ASSERT(state.transfer(kSender) == kTicket);
+      state.disown(kSender);  // it makes a clean exit at once
       return;
     }
     // A ticket that overtakes its block looks stale at first: nothing but the word orders the threads here.
     for (int tries = 0; tries < 3; ++tries) {
-      if (life.adopt(kTicket, static_cast<uint16_t>(index), bits)) own(static_cast<uint16_t>(index));
+      if (state.adopt(kTicket, static_cast<uint16_t>(index), bits)) own(static_cast<uint16_t>(index));
     }
   }
   void own(uint16_t index) {
-    RL_ASSERT(life.held_by(index));
+    RL_ASSERT(state.held_by(index));
     RL_ASSERT(++adopted == 1);
     RL_ASSERT(int{bytes(RL_INFO)} == 1);
     bytes(RL_INFO) = 2;
-    second_ticket = life.transfer(kSender);
+    second_ticket = state.transfer(kSender);
     RL_ASSERT(second_ticket == kTicket + 1);
   }
   void after() {
     if (adopted == 0) {
-      RL_ASSERT(life.adopt(kTicket, 1, bits));
+      RL_ASSERT(state.adopt(kTicket, 1, bits));
       own(1);
     }
-    RL_ASSERT(!life.adopt(kTicket, 1, bits));
-    RL_ASSERT(life.adopt(second_ticket, 1, bits));
-    RL_ASSERT(!life.adopt(second_ticket, 2, bits));
+    RL_ASSERT(!state.adopt(kTicket, 1, bits));
+    RL_ASSERT(state.adopt(second_ticket, 1, bits));
+    RL_ASSERT(!state.adopt(second_ticket, 2, bits));
     RL_ASSERT(int{bytes(RL_INFO)} == 2);
   }
 };

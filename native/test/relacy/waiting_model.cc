@@ -1,15 +1,16 @@
-// The handshake of wait_queue.h under the model checker: WaitQueue, Pool::serve_requests() and aging as steps on the core's
-// own stacks and budget. A request that is left waiting beside something free has lost its wake-up.
+// The handshake of wait_queue.h under the model checker: WaitQueue, BudgetQueue::serve_requests() and aging as steps on
+// the core's own stacks and budget. A request that is left waiting beside something free has lost its wake-up.
 //
-// The budget of two is full. Whoever waits asks for blocks of one class; the ways in which something becomes free for it:
+// The budget of two is full. Whoever waits asks for blocks of one class; the ways in which something becomes free for
+// it:
 //   block    block 0, of its class, comes back to the depot of its heap
 //   stolen   the same, to another heap's depot
 //   other    block 1, of another class, comes back, and has to lose its memory first
 //   newcomer the same, to the depot of a heap that is new
 //   bytes    a thread gives back budget alone, as a refill that has claimed too much
 //   epoch    block 1 is idle, and in the hands of the janitor when the waiting begins
-#include "../../core/budget.h"
-#include "../../core/tagged_stack.h"
+#include "core/pool/budget.h"
+#include "core/sync/tagged_stack.h"
 #include "model.h"
 
 namespace slabpool::test {
@@ -87,7 +88,7 @@ struct WaitingPool {
     }
     return budget.claim(1, 1) != 0;
   }
-  // As Pool::attachment_for().
+  // As BlockStore::heap_for().
   void attach() { heap_count.fetch_add(1, std::memory_order_seq_cst); }
   uint64_t heap_slots() { return heap_count.load(std::memory_order_seq_cst); }
 

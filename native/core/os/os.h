@@ -1,0 +1,60 @@
+// The only door to the operating system: memory, files, a clock, and a thread (for waits see steady_condition.h).
+// Implementations: os_posix.cc, os_windows.cc.
+//
+// A range goes through: reserve (address space only) -> commit (readable and writable, zero-filled, a page is allocated
+// on its first touch) -> decommit (pages go back to the OS, the range stays readable and writable and reads zeros).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace slabpool::os {
+
+// Bytes in a page; a power of two.
+[[nodiscard]] size_t page_size();
+// Of the system, whatever set_page_size() says.
+[[nodiscard]] size_t system_page_size();
+
+// For tests, before the first pool: pages count as larger than they are. False: not a power of two, at most 64 KiB, and
+// at least what the system has.
+[[nodiscard]] bool set_page_size(size_t bytes);
+
+// `bytes` of address space that starts at a multiple of `alignment` (a power of two, at least a page), or nullptr.
+[[nodiscard]] void* reserve(size_t bytes, size_t alignment);
+
+// False when the OS refuses. Committing a committed range again is harmless, also from two threads at once.
+[[nodiscard]] bool commit(void* address, size_t bytes);
+
+// Page-aligned `address` and `bytes`. False when the OS keeps the pages (locked memory).
+[[nodiscard]] bool decommit(void* address, size_t bytes);
+
+// Where the OS would back the range with pages larger than page_size() by itself, it is not to: it would allocate more
+// than is touched. Page-aligned.
+void keep_pages_small(void* address, size_t bytes);
+
+// Ends a reservation. For allocator metadata only: memory that JavaScript has seen is never released.
+void release(void* address, size_t bytes);
+
+// The beginning of a file, up to `room` bytes; how many. 0 where there is none, or it cannot be read.
+[[nodiscard]] size_t read_file(const char* path, char* into, size_t room);
+
+// Bytes of the machine that are in use, without what can be had at once, and that it has. False where files say it
+// (Linux).
+[[nodiscard]] bool physical_memory(uint64_t& used, uint64_t& total);
+
+// A clock for intervals, in milliseconds; wraps after 49 days. It never jumps.
+[[nodiscard]] uint32_t now_ms();
+// As now_ms(), some milliseconds behind, for a fraction of its price.
+[[nodiscard]] uint32_t coarse_now_ms();
+
+// The code stays loaded to the end of the process, whoever closes the library: threads and memory outlive those who
+// loaded it.
+void stay_loaded();
+
+using Thread = uintptr_t;
+
+// False when the OS refuses. The thread gets no signals.
+[[nodiscard]] bool start_thread(Thread& thread, void (*run)(void*), void* argument);
+void join_thread(Thread thread);
+
+}  // namespace slabpool::os
