@@ -110,10 +110,10 @@ describe('the binding', () => {
       () => pool.transfer(0, 0, 0),
       () => pool.stats(new Float64Array(100)),
       () => pool.trim(0),
-      () => pool.report(0),
+      () => pool.publishCounters(0),
       () => pool.wait(0, 1),
       () => pool.areCold(0),
-      () => pool.summonOthers(0),
+      () => pool.requestFlush(0),
     ]) {
       expect(call).toThrow(/the pool is closed|an open pool/);
     }

@@ -99,7 +99,7 @@ export class Transport {
     exchange[at] = index;
     exchange[CLASSES + at] = magazine.sizeClass;
     exchange[SIZES + at] = length;
-    this.#tags[2 * at] = tag;
+    this.#tags[at] = tag;
   }
 
   /** Undefined when there is none now, null when there never will be. */
@@ -113,7 +113,7 @@ export class Transport {
 
   #arrived(at: number): ReceivedLease {
     const length = this.#exchange[SIZES + at] as number;
-    return new ReceivedLease(this.#heap.transfers.received(at), length, this.#tags[2 * at] as number);
+    return new ReceivedLease(this.#heap.transfers.received(at), length, this.#tags[at] as number);
   }
 
   /** Up to `most` that are there now. Null when there never will be any more. */

@@ -22,11 +22,11 @@ export interface Addon {
     /** Joins a channel. */
     new (pool: NativePool, onWake: () => void, slot: number, serial: number): CoreChannel;
   };
-  /** The two numbers of each message that is sent or was received last. Absent like `exchange`. */
-  meta?: Float64Array;
+  /** The tag of each message that is sent or was received last. Absent like `exchange`. */
+  tags?: Float64Array;
   detach(buffer: ArrayBuffer): void;
   /** This thread comes to its end by itself: what it has sent is good for ever, in all its pools. */
-  sayFarewell(): void;
+  declareCleanExit(): void;
   /**
    * For tests: what says how short memory is (`/proc/meminfo`, cgroups) is read below this folder from now on, in the whole
    * process; `''` is the root.
@@ -43,19 +43,9 @@ export interface Addon {
 }
 
 /** An addon on a runtime that allows external buffers. */
-export type LoadedAddon = Addon & { exchange: Uint32Array; meta: Float64Array };
+export type LoadedAddon = Addon & { exchange: Uint32Array; tags: Float64Array };
 
-type Adapted =
-  | 'stats'
-  | 'totals'
-  | 'threads'
-  | 'inFlight'
-  | 'map'
-  | 'listen'
-  | 'trim'
-  | 'takeFlushRequest'
-  | 'requestFlush'
-  | 'publishCounters';
+type Adapted = 'stats' | 'totals' | 'threads' | 'inFlight' | 'map' | 'listen' | 'trim' | 'requestFlush';
 type Told = 'exchange' | 'address' | 'channels' | 'stableAddresses' | 'agesItself' | 'detach' | 'disown';
 /** This thread's membership in a pool (native/binding/pool_binding.h). */
 export interface NativePool extends Omit<Core, Told | Adapted> {
@@ -70,10 +60,8 @@ export interface NativePool extends Omit<Core, Told | Adapted> {
   stats(into: Float64Array): void;
   totals(): Float64Array;
   threads(): Float64Array[];
-  inTransit(): Float64Array[];
-  takeSummons(): number;
-  summonOthers(what: number): void;
-  report(sizeClass: number): void;
+  inFlight(): Float64Array[];
+  requestFlush(what: number): void;
 }
 
 /** What the addon's constructors fail with, by the code of their error. */

@@ -114,14 +114,14 @@ export function loadBinary(): Binary | NoBinary {
       failures.push({ name, path, message });
       continue;
     }
-    const { Pool, sourceHash, exchange, meta } = module.exports;
+    const { Pool, sourceHash, exchange, tags } = module.exports;
     if (typeof Pool !== 'function' || typeof sourceHash !== 'string') {
       throw broken(`the file that should be the native addon is something else: ${path}`, built ? REBUILD : REINSTALL);
     }
-    if (exchange === undefined || meta === undefined) {
+    if (exchange === undefined || tags === undefined) {
       return NO_EXTERNAL_BUFFERS;
     }
-    return { addon: { ...module.exports, exchange, meta }, path, built: built !== null };
+    return { addon: { ...module.exports, exchange, tags }, path, built: built !== null };
   }
   return none(failures, manifest);
 }

@@ -22,7 +22,7 @@ let loaded: Binary | NoBinary | undefined;
 export function load(): Binary | NoBinary {
   if (loaded !== undefined) return loaded;
   loaded = loadBinary();
-  if ('addon' in loaded) onCleanExit(loaded.addon.sayFarewell);
+  if ('addon' in loaded) onCleanExit(loaded.addon.declareCleanExit);
   return loaded;
 }
 

@@ -45,7 +45,7 @@ export class NativeCore implements Core, Channels {
     this.#pool = pool;
     this.#classes = classes;
     this.exchange = addon.exchange;
-    this.tags = addon.meta;
+    this.tags = addon.tags;
     this.address = { copyId: addon.copyId, slot: pool.slot, serial: pool.serial };
   }
 
@@ -145,7 +145,7 @@ export class NativeCore implements Core, Channels {
   }
 
   publishCounters(sizeClass: number): void {
-    this.#pool.report(sizeClass);
+    this.#pool.publishCounters(sizeClass);
   }
 
   listen(listener: WeakRef<Notifiable>): void {
@@ -169,11 +169,11 @@ export class NativeCore implements Core, Channels {
   }
 
   takeFlushRequest(): number {
-    return this.#pool.takeSummons();
+    return this.#pool.takeFlushRequest();
   }
 
   requestFlush(what: FlushRequest): void {
-    this.#pool.summonOthers(FLUSH_REQUESTS[what]);
+    this.#pool.requestFlush(FLUSH_REQUESTS[what]);
   }
 
   drain(): void {
@@ -255,7 +255,7 @@ export class NativeCore implements Core, Channels {
   }
 
   inFlight(): CoreInFlight[] {
-    return this.#pool.inTransit().map((row) => {
+    return this.#pool.inFlight().map((row) => {
       const [sender, count, oldestMs, here] = row;
       return { sender, count, oldestMs, here: here === 1 } as CoreInFlight;
     });

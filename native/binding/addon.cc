@@ -24,10 +24,10 @@ void add_exchanges(Napi::Env env, Napi::Object exports, Environment& environment
           napi_ok) {
     exports.Set("exchange", exchange);
   }
-  if (napi_create_external_arraybuffer(env, environment.meta, sizeof environment.meta, do_nothing, nullptr, &memory) ==
+  if (napi_create_external_arraybuffer(env, environment.tags, sizeof environment.tags, do_nothing, nullptr, &memory) ==
           napi_ok &&
-      napi_create_typedarray(env, napi_float64_array, std::size(environment.meta), memory, 0, &exchange) == napi_ok) {
-    exports.Set("meta", exchange);
+      napi_create_typedarray(env, napi_float64_array, std::size(environment.tags), memory, 0, &exchange) == napi_ok) {
+    exports.Set("tags", exchange);
   }
 }
 
@@ -46,7 +46,7 @@ Napi::Value detach(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// sayFarewell(): this environment makes a clean exit: it comes to its end by itself, and is not killed.
+// declareCleanExit(): this environment makes a clean exit: it comes to its end by itself, and is not killed.
 Napi::Value declare_clean_exit(const Napi::CallbackInfo& info) {
   info.Env().GetInstanceData<Environment>()->departure = Departure::clean_exit;
   return info.Env().Undefined();
@@ -81,7 +81,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Pool", PoolBinding::define(env));
   exports.Set("Channel", ChannelBinding::define(env));
   exports.Set("detach", Napi::Function::New<detach>(env));
-  exports.Set("sayFarewell", Napi::Function::New<declare_clean_exit>(env));
+  exports.Set("declareCleanExit", Napi::Function::New<declare_clean_exit>(env));
   exports.Set("setMemoryRoot", Napi::Function::New<set_memory_root>(env));
   exports.Set("pageSize", Napi::Function::New<page_size>(env));
   exports.Set("setPageSize", Napi::Function::New<set_page_size>(env));

@@ -119,8 +119,7 @@ bool ChannelBinding::usable(napi_env env) {
 
 Channel::Result ChannelBinding::give(uint32_t i, uint32_t& blocked) {
   const uint32_t* const exchange = environment_->exchange;
-  const double* const meta = environment_->meta + size_t{2} * i;
-  const Message message{exchange[i], 0, {meta[0], meta[1]}};
+  const Message message{exchange[i], 0, environment_->tags[i]};
   uint32_t sleeper;
   const auto result = (*shared_)->try_send(pool_->membership().member(), exchange[kClasses + i], exchange[kSizes + i],
                                            message, sleeper);
@@ -140,8 +139,7 @@ Channel::Result ChannelBinding::take(uint32_t i) {
     environment_->exchange[i] = message.block;
     environment_->exchange[kClasses + i] = pool_->membership()->class_of(message.block);
     environment_->exchange[kSizes + i] = pool_->membership()->size_of(message.block);
-    environment_->meta[2 * i] = message.meta[0];
-    environment_->meta[2 * i + 1] = message.meta[1];
+    environment_->tags[i] = message.tag;
   }
   return result;
 }

@@ -35,18 +35,18 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
   // True when the endpoint and its pool are open; otherwise an error is pending.
   bool usable(napi_env env);
 
-  // The message that number `i` of `exchange` and `meta` describes.
+  // The message that number `i` of `exchange` and `tags` describes.
   Channel::Result give(uint32_t i, uint32_t& blocked);
   // A message into the places of number `i`.
   Channel::Result take(uint32_t i);
 
-  // trySend(): the first of `exchange`, with its class, size and metas: whom to wake.
+  // trySend(): the first of `exchange`, with its class, size and tag: whom to wake.
   napi_value try_send(const HotCall& call);
   // trySendMany(count): the first `count`: how many were sent, each with whom to wake in the place of its class.
   napi_value try_send_many(const HotCall& call);
-  // tryReceive(): 0, with the block, its class, size and metas in `exchange` and `meta`.
+  // tryReceive(): 0, with the block, its class, size and tag in `exchange` and `tags`.
   napi_value try_receive(const HotCall& call);
-  // tryReceiveMany(most): how many there are in `exchange` and `meta`.
+  // tryReceiveMany(most): how many there are in `exchange` and `tags`.
   napi_value try_receive_many(const HotCall& call);
 
   // armReceiver(blocking: boolean)

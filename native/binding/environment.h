@@ -1,6 +1,6 @@
 // Environment: what the addon keeps for one main thread or worker.
 //
-// What        Batches and messages cross in `exchange` and `meta`, one of each per environment, so that a call carries
+// What        Batches and messages cross in `exchange` and `tags`, one of each per environment, so that a call carries
 //             one integer each way.
 // Callers     The environment's thread.
 #pragma once
@@ -31,7 +31,7 @@ struct Environment {
   // Blocks first.
   uint32_t exchange[kReclaimed + 1] = {};
   // Two for each message.
-  double meta[2 * kMaxBatch] = {};
+  double tags[kMaxBatch] = {};
   // Of pools that were garbage-collected without close(), and that other threads have: somebody may still have views of
   // the blocks that this one held, so that they are the others' only when the environment ends.
   std::vector<Membership> left_open;

@@ -68,7 +68,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // for budget. 2: the thread has a flush request. 3: both.
   napi_value flush(const HotCall& call);
 
-  // report(sizeClass): of a magazine, in `exchange`: leases since the last report (low and high word), and blocks in it
+  // publishCounters(sizeClass): of a magazine, in `exchange`: leases since the last time (low and high word), and blocks in it
   // now.
   Napi::Value publish_counters(const Napi::CallbackInfo& info);
 
@@ -85,10 +85,10 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // Requests that wait, of all threads.
   Napi::Value waiting(const Napi::CallbackInfo& info);
 
-  // takeSummons(): the flush request of this thread, once.
+  // takeFlushRequest(): the flush request of this thread, once.
   Napi::Value take_flush_request(const Napi::CallbackInfo& info);
 
-  // summonOthers(what): all other threads of the pool are asked to.
+  // requestFlush(what): all other threads of the pool are asked to.
   Napi::Value request_flush(const Napi::CallbackInfo& info);
 
   // drain(), draining and drained: see Pool.
@@ -141,7 +141,7 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
   // threads(): a Float64Array for each thread, in the order of ThreadStats, and whether it is this one.
   Napi::Value threads(const Napi::CallbackInfo& info);
 
-  // inTransit(): a Float64Array for each sender: its index (-1: channels), how many, the milliseconds of the oldest, 1:
+  // inFlight(): a Float64Array for each sender: its index (-1: channels), how many, the milliseconds of the oldest, 1:
   // this thread.
   Napi::Value in_flight(const Napi::CallbackInfo& info);
 

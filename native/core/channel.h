@@ -25,7 +25,7 @@ namespace slabpool {
 struct Message {
   uint32_t block;
   uint32_t generation;
-  double meta[2];
+  double tag;
 };
 
 class Channel {

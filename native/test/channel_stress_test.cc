@@ -148,9 +148,7 @@ class Relay {
  private:
   static constexpr size_t kBytes = 4096;
 
-  static uint64_t seed(const double* meta) {
-    return static_cast<uint64_t>(meta[0]) << 32 | static_cast<uint64_t>(meta[1]);
-  }
+  static uint64_t seed(double tag) { return static_cast<uint64_t>(tag) << 16; }
 
   void produce(uint32_t producer) {
     Client client(*pool_);
@@ -159,8 +157,8 @@ class Relay {
       Blocks blocks;
       for (uint32_t number = 0; number < kMessages; ++number) {
         if (blocks.empty()) blocks = client.refill(0);
-        const Message m{blocks.back(), 0, {static_cast<double>(producer), static_cast<double>(number)}};
-        write_payload(pool_->address(m.block), kBytes, seed(m.meta));
+        const Message m{blocks.back(), 0, static_cast<double>(producer * kMessages + number)};
+        write_payload(pool_->address(m.block), kBytes, seed(m.tag));
         if (out.send(0, number, m) != Channel::Result::ok) break;
         blocks.pop_back();
       }
@@ -177,8 +175,8 @@ class Relay {
       Endpoint out(second_, client);
       for (Message m{}; in.receive(m) == Channel::Result::ok;) {
         char* const block = pool_->address(m.block);
-        CHECK(has_payload(block, kBytes, seed(m.meta)));
-        write_payload(block, kBytes, ~seed(m.meta));
+        CHECK(has_payload(block, kBytes, seed(m.tag)));
+        write_payload(block, kBytes, ~seed(m.tag));
         if (out.send(0, pool_->size_of(m.block), m) != Channel::Result::ok) break;
       }
       if (--relaying_ == 0) second_.close();
@@ -196,9 +194,10 @@ class Relay {
         for (uint32_t n = 0; consumer != 0 || n < 100; ++n) {
           open = in.receive(m) == Channel::Result::ok;
           if (!open) break;
-          CHECK(has_payload(pool_->address(m.block), kBytes, ~seed(m.meta)));
-          CHECK_EQ(pool_->size_of(m.block), std::min<uint32_t>(static_cast<uint32_t>(m.meta[1]), kBytes));
-          arrived_[static_cast<size_t>(m.meta[0]) * kMessages + static_cast<size_t>(m.meta[1])]++;
+          CHECK(has_payload(pool_->address(m.block), kBytes, ~seed(m.tag)));
+          const auto id = static_cast<uint32_t>(m.tag);
+          CHECK_EQ(pool_->size_of(m.block), std::min<uint32_t>(id % kMessages, kBytes));
+          arrived_[id]++;
           CHECK_EQ(client.flush(0, {m.block}), Status::ok);
         }
       }

@@ -81,20 +81,20 @@ struct Link {
   Blocks blocks = sender.refill(0);
   uint32_t to_wake = 0;
 
-  Channel::Result send(uint32_t block, double a = 0, double b = 0) {
-    return channel->try_send(*sender.member, 0, block + 100, {block, 0, {a, b}}, to_wake);
+  Channel::Result send(uint32_t block, double tag = 0) {
+    return channel->try_send(*sender.member, 0, block + 100, {block, 0, tag}, to_wake);
   }
   Channel::Result receive(Message& message) { return channel->try_receive(*receiver.member, message, to_wake); }
 };
 
-TEST(channel_delivers_blocks_bytes_and_meta_in_order) {
+TEST(channel_delivers_blocks_bytes_and_tags_in_order) {
   Link link;
   Message message{};
   CHECK_EQ(link.receive(message), Channel::Result::would_block);
   for (int round = 0; round < 3; ++round) {
     for (uint32_t i = 0; i < 3; ++i) {
       fill(*link.pool, 0, {link.blocks[i]}, static_cast<char>('a' + i));
-      CHECK_EQ(link.send(link.blocks[i], i, -0.5 * i), Channel::Result::ok);
+      CHECK_EQ(link.send(link.blocks[i], -0.5 * i), Channel::Result::ok);
       CHECK_EQ(link.to_wake, kNobody);
     }
     CHECK_EQ(link.channel->size(), uint64_t{3});
@@ -103,7 +103,7 @@ TEST(channel_delivers_blocks_bytes_and_meta_in_order) {
     for (uint32_t i = 0; i < 3; ++i) {
       CHECK_EQ(link.receive(message), Channel::Result::ok);
       CHECK_EQ(message.block, link.blocks[i]);
-      CHECK(message.meta[0] == i && message.meta[1] == -0.5 * i);
+      CHECK(message.tag == -0.5 * i);
       CHECK_EQ(link.pool->size_of(message.block), message.block + 100);
       CHECK(link.pool->holds(*link.receiver.member, 0, message.block));
       CHECK(all_bytes_are(link.pool->address(message.block), 4096, static_cast<char>('a' + i)));
