@@ -6,13 +6,13 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_INVALID_ARG'
   /** A method of a lease was called on something else: it was passed as a callback, or the lease is behind a Proxy. */
   | 'ERR_SLABPOOL_INVALID_THIS'
-  /** The byte budget (`maxBytes`) is full, with all that is free given up. */
+  /** The byte budget (`maxBytes`) is full, with all that is free given up; or others wait for it, and come first. */
   | 'ERR_SLABPOOL_EXHAUSTED'
   /** As many requests wait as may (`maxWaiting`). */
   | 'ERR_SLABPOOL_QUEUE_FULL'
-  /** `acquireAsync()`, or a wait at a channel, has lasted as long as it should. */
+  /** `acquireAsync()`, `borrowAsync()`, `drain()` or a wait at a channel has lasted as long as it may. */
   | 'ERR_SLABPOOL_TIMEOUT'
-  /** A request above `maxPooledSize` does not fit below `maxOversizeBytes`. */
+  /** A request above `maxPooledSize` does not fit below `maxOversizeBytes`; or a lease of such a request is to be handed over. */
   | 'ERR_SLABPOOL_OVERSIZE'
   /** The operating system or the runtime has no memory to give. */
   | 'ERR_SLABPOOL_OUT_OF_MEMORY'
@@ -32,26 +32,29 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_CHANNEL_CLOSED'
   /** Every other thread that had the channel is gone. */
   | 'ERR_SLABPOOL_PEER_GONE'
-  /** `assertNoLeaks()` found leases that are out. */
+  /** `assertNoLeaks()` found leases that are out, or tickets that nobody has adopted. */
   | 'ERR_SLABPOOL_LEAK'
-  /** There are as many pools, channels or threads at one of them as there can be. */
+  /** There are as many as there can be: 4096 pools or channels in a process, 4095 threads at a pool, 64 endpoints at a channel. */
   | 'ERR_SLABPOOL_LIMIT'
-  /** The pool was closed. */
+  /** The pool was closed, or is being drained. */
   | 'ERR_SLABPOOL_CLOSED'
   /** The core's books contradict this thread's: a bug in slabpool. `details` is the evidence; please report it. */
   | 'ERR_SLABPOOL_INTERNAL'
   /** The native addon was asked for, or is there, but cannot be used. */
   | 'ERR_SLABPOOL_BACKEND';
 
+/** Figures and texts of an error, by name. Those of each code: docs/reference.md. */
 export type ErrorDetails = Readonly<Record<string, number | string>>;
 
 /** The one error class of this package: a stable `code`, the pool's name, and the figures that explain it. */
 export class SlabPoolError extends Error {
+  /** `'SlabPoolError'` */
   override readonly name = 'SlabPoolError';
+  /** What went wrong, for programs. */
   readonly code: SlabPoolErrorCode;
   /** Name of the pool, where one is concerned. */
   readonly pool: string | undefined;
-  /** Figures that explain it, for programs; byte counts end in `Bytes`. And stacks, of leases that were tracked. */
+  /** Figures that explain the error, for programs; byte counts end in `Bytes`, milliseconds in `Ms`. And stacks of tracked leases. */
   declare readonly details: ErrorDetails;
 
   constructor(

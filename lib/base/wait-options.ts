@@ -6,11 +6,12 @@ import { checkOptions } from './check-options.js';
 /** What `setTimeout` takes, in milliseconds. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
+/** Limits of a call that waits. */
 export interface WaitOptions {
-  /** Ends the waiting; the promise rejects with `signal.reason`. */
+  /** Ends the waiting; the promise rejects with `signal.reason`. Default: none. */
   signal?: AbortSignal;
   /**
-   * Milliseconds, at most 2^31 - 1; then the promise rejects with `ERR_SLABPOOL_TIMEOUT`. 0: does not wait at all. Default: `Infinity`.
+   * Milliseconds from 0 to 2^31 - 1, or `Infinity`; then the promise rejects with `ERR_SLABPOOL_TIMEOUT`. 0: does not wait at all. Default: `Infinity`.
    */
   timeout?: number;
 }

@@ -43,9 +43,10 @@ export const FLUSH_REQUESTED = 2;
 export const FLUSH_REQUESTS = { flush: 1, trim: 2, pressure: 3, drain: 4 } as const;
 export type FlushRequest = keyof typeof FLUSH_REQUESTS;
 
-/** Why memory was given back, in the order of the native core's `Cause`. */
-export const CAUSES = ['decay', 'trim', 'exhausted', 'pressure'] as const;
-export type Cause = (typeof CAUSES)[number];
+/** Why memory was given back: unused for two epochs, `trim()`, room in the budget for another tier, or memory that is short. */
+export type Cause = 'decay' | 'trim' | 'exhausted' | 'pressure';
+/** All causes, in the order of the native core's `Cause`. */
+export const CAUSES: readonly Cause[] = ['decay', 'trim', 'exhausted', 'pressure'];
 
 /** What one class occupies in all threads, in blocks, and what they did. */
 export interface CoreClassStats {
@@ -119,9 +120,13 @@ export interface CoreInFlight {
   here: boolean;
 }
 
-/** Where a refill found its batch, nearest first (the steps of Go's `sync.Pool` behind its `private`). */
-export const STEPS = ['depot', 'steal', 'victim', 'cold', 'slab'] as const;
-export type Step = (typeof STEPS)[number];
+/**
+ * Where a refill found its batch: in a depot, in one of other threads, among blocks unused for an epoch, among blocks without memory, or
+ * in a new slab.
+ */
+export type Step = 'depot' | 'steal' | 'victim' | 'cold' | 'slab';
+/** All steps, nearest first (those of Go's `sync.Pool` behind its `private`). */
+export const STEPS: readonly Step[] = ['depot', 'steal', 'victim', 'cold', 'slab'];
 /** The places of `cold` and `slab` in {@link STEPS}. */
 export const COLD = 3;
 export const SLAB = 4;

@@ -12,7 +12,9 @@ export type Backend = 'native' | 'js';
 
 /** Which core a pool runs on, and why it is that one. */
 export interface BackendInfo {
+  /** The core. */
   readonly kind: Backend;
+  /** As a sentence; where the addon does not load, with what to do about that. */
   readonly reason: string;
 }
 

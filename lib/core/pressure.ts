@@ -7,9 +7,11 @@ export type PressureLevel = 'none' | 'high' | 'critical';
 export interface Pressure {
   /** Where the figures are from; `'none'` before the first look, and where nobody may look. */
   readonly source: 'cgroup-v2' | 'cgroup-v1' | 'system' | 'runtime' | 'none';
+  /** How much of the limit is in use. */
   readonly level: PressureLevel;
-  /** In use, without what the kernel can drop at once. */
+  /** Bytes in use, without what the kernel can drop at once. */
   readonly usedBytes: number;
+  /** Bytes of the limit: the container's, or the memory of the machine. */
   readonly limitBytes: number;
 }
 

@@ -5,7 +5,7 @@ import { type Metric, POOL_METRICS, TIER_METRICS } from './catalogue.js';
 
 /** One value of one series. */
 export interface Sample {
-  /** Its name. */
+  /** Name of the pool. */
   readonly pool: string;
   readonly value: number;
   /** Values of the metric's labels, in their order. */

@@ -12,6 +12,7 @@ import type { BufferPool } from '../pool.js';
 import { type Metric, POOL_METRICS, TIER_METRICS } from './catalogue.js';
 import { Collection, type MetricsOptions, metricsOf, type Sample, type Samples } from './collection.js';
 
+/** Options of {@link observePoolMetrics}. */
 export interface OpenTelemetryOptions extends MetricsOptions {
   /** Whose instruments they are. Default: `metrics.getMeter('slabpool')` of the global MeterProvider, which has to be set before. */
   meter?: Meter;

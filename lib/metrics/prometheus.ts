@@ -5,6 +5,7 @@ import type { BufferPool } from '../pool.js';
 import { type Metric, prometheusName } from './catalogue.js';
 import { Collection, type MetricsOptions, metricsOf, type Sample, type Samples } from './collection.js';
 
+/** Options of {@link collectPoolMetrics}. */
 export interface PrometheusOptions extends MetricsOptions {
   /** Where the metrics are registered. Default: prom-client's global registry. */
   register?: Registry;

@@ -43,8 +43,9 @@ export function isTrackingProxy({ magazine }: Block): boolean {
   return magazine.sizeClass === TRACKED;
 }
 
+/** Options of `trackedLeases()`. */
 export interface TrackedLeasesOptions {
-  /** Only those that are out for as long: milliseconds from 0. Default: 0. */
+  /** Only leases that are out for as long: milliseconds from 0. Default: 0. */
   olderThanMs?: number;
 }
 
@@ -56,6 +57,7 @@ export interface TrackedLease {
   readonly stack: string;
   /** Bytes that were asked for. */
   readonly size: number;
+  /** Bytes of the tier. */
   readonly capacity: number;
   /** Milliseconds since it was acquired. */
   readonly ageMs: number;
