@@ -58,7 +58,7 @@ export interface BufferPoolOptions {
   maxWaiting?: number;
   /**
    * Of which leases it is recorded where they were acquired, for reports of leaks (`slabpool:leak` on `node:diagnostics_channel`),
-   * {@link BufferPool.trackedLeases} and errors: none, one in {@link leakSampleRate}, or all (some 12 µs each; 25 where
+   * {@link BufferPool.trackedLeases} and errors: none, one in {@link leakSampleRate}, or all (some 12 µs each; 30 where
    * the lease outlives the turn of the event loop that it began in). Default: `'sampled'`.
    */
   leakDetection?: 'off' | 'sampled' | 'full';

@@ -13,7 +13,7 @@ export function ownMethods(...classes: readonly { prototype: object }[]): void {
 }
 
 /**
- * Who called us. Takes 2 to 5 µs, and as much again for the text, so that is made when it is asked for. Until then V8 keeps
+ * A stack says who called us. Capturing takes 2 to 5 µs, and the text as much again, so that is made when it is asked for. Until then V8 keeps
  * the functions of the frames and their `this` alive.
  */
 export class Stack {
