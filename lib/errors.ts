@@ -69,7 +69,7 @@ export class SlabPoolError extends Error {
     const { details = {} } = context;
     let read = typeof details === 'function' ? undefined : Object.freeze({ ...details });
     Object.defineProperty(this, 'details', {
-      // Those that take long to find out are found out when somebody wants to know.
+      // Figures that take long to find out are found out when somebody wants to know.
       get: () => {
         read ??= Object.freeze((details as () => ErrorDetails)());
         return read;
@@ -79,7 +79,7 @@ export class SlabPoolError extends Error {
   }
 }
 
-/** The core has answered what its books rule out. */
+/** An `ERR_SLABPOOL_INTERNAL`: the core has answered what its books rule out. */
 export function internal(call: string, answer: number, evidence: Record<string, number>, pool?: string): SlabPoolError {
   const details = { call, answer, ...evidence };
   return new SlabPoolError(
@@ -91,7 +91,7 @@ export function internal(call: string, answer: number, evidence: Record<string, 
 
 /** An `ERR_SLABPOOL_INVALID_ARG` that says what was expected and what was given. */
 export function invalidArg(what: string, expected: string, given: unknown, pool?: string): SlabPoolError {
-  // Else it would read as if that were what is expected.
+  // Else the message would read as if what was given were what is expected.
   const words = expected.toLowerCase().split(' ');
   const isNamesake = typeof given === 'object' && given !== null && words.includes(className(given).toLowerCase());
   return new SlabPoolError(
@@ -120,7 +120,7 @@ function describe(value: unknown): string {
   }
 }
 
-/** Reading a stranger's properties may run its code, which may throw. */
+/** The name of an object's class. Reading a stranger's properties may run its code, which may throw. */
 function className(value: object): string {
   try {
     return String(value.constructor.name);

@@ -114,8 +114,8 @@ export const events = {
 } as const;
 
 /**
- * What happened in a pool, until its state machine is at rest: only then may subscribers be called, since they may do anything, also
- * close the pool. Emptied at the end of each public call, of each callback of the runtime, and whenever a block is on its way to a lease.
+ * An outbox keeps what happened in a pool until its state machine is at rest: only then may subscribers be called, since they may do
+ * anything, also close the pool. It is emptied at the end of each public call, of each callback of the runtime, and whenever a block is on its way to a lease.
  */
 export class Outbox {
   readonly #queue: [Channel, object][] = [];
@@ -124,7 +124,7 @@ export class Outbox {
     if (to.hasSubscribers) this.#queue.push([to, message]);
   }
 
-  /** Afterwards the pool may be closed. */
+  /** Publishes what is kept. The pool may be closed afterwards. */
   publish(): void {
     // A subscriber that uses the pool comes here, too.
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) next[0].publish(next[1]);

@@ -81,13 +81,13 @@ export interface BufferPoolOptions {
 /** The options of a pool, checked, with the defaults filled in. */
 export type ResolvedOptions = Required<BufferPoolOptions>;
 
-/** What a check may go by: the bytes of a page, what the caller gave, and the options that stand above it in {@link OPTIONS}. */
+/** A context is what a check may go by: the bytes of a page, what the caller gave, and the options that stand above it in {@link OPTIONS}. */
 interface Context extends ResolvedOptions {
   page: number;
   readonly given: Partial<BufferPoolOptions>;
 }
 
-/** The option's value: what was given, checked, or the default. @throws `ERR_SLABPOOL_INVALID_ARG` */
+/** A check returns an option's value: what was given, or the default. @throws `ERR_SLABPOOL_INVALID_ARG` */
 type Check<T> = (value: unknown, key: string, context: Context) => T;
 
 let poolsMade = 0;
@@ -118,7 +118,11 @@ const OPTIONS: { readonly [Key in keyof ResolvedOptions]: Check<ResolvedOptions[
   backend: oneOf('auto', 'native', 'js'),
 };
 
-/** @param pageSize bytes of a page of the core that such a backend is */
+/**
+ * Checks the options that a caller gave, and fills in the defaults.
+ * @param pageSize bytes of a page of the core that such a backend is
+ * @throws `ERR_SLABPOOL_INVALID_ARG`
+ */
 export function resolveOptions(
   options: BufferPoolOptions | undefined,
   pageSize: (backend: 'auto' | Backend) => number,
@@ -134,6 +138,7 @@ export function resolveOptions(
 
 type Bound = number | ((context: Context) => number);
 
+/** A check for an integer within bounds. */
 function integer(unit: string, byDefault: Bound, least: Bound, most: Bound): Check<number> {
   return (value, key, context) => {
     const [fallback, min, max] = [byDefault, least, most].map((bound) =>
@@ -147,7 +152,7 @@ function integer(unit: string, byDefault: Bound, least: Bound, most: Bound): Che
   };
 }
 
-/** The first one is the default. */
+/** A check for one of some values, of which the first one is the default. */
 function oneOf<const T extends string>(...values: readonly [T, ...T[]]): Check<T> {
   return (value, key) => {
     if (value === undefined) return values[0];

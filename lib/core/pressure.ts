@@ -19,7 +19,7 @@ export interface Pressure {
 export const HIGH = 0.7;
 const CRITICAL = 0.9;
 
-/** As the runtime sees it. In a container with a limit, the page cache counts as used. */
+/** The pressure as the runtime sees it. In a container with a limit, the page cache counts as used. */
 export function runtimePressure(): Pressure {
   try {
     const limit = process.constrainedMemory?.();
