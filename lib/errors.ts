@@ -12,7 +12,7 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_QUEUE_FULL'
   /** `acquireAsync()`, `borrowAsync()`, `drain()` or a wait at a channel has lasted as long as it may. */
   | 'ERR_SLABPOOL_TIMEOUT'
-  /** A request above `maxPooledSize` does not fit below `maxOversizeBytes`; or a lease of such a request is to be handed over. */
+  /** A request above `maxPooledSize` does not fit below `maxOversizeBytes`, or its lease is to be handed over. */
   | 'ERR_SLABPOOL_OVERSIZE'
   /** The operating system or the runtime has no memory to give. */
   | 'ERR_SLABPOOL_OUT_OF_MEMORY'
@@ -34,7 +34,7 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_PEER_GONE'
   /** `assertNoLeaks()` found leases that are out, or tickets that nobody has adopted. */
   | 'ERR_SLABPOOL_LEAK'
-  /** There are as many as there can be: 4096 pools or channels in a process, 4095 threads at a pool, 64 endpoints at a channel. */
+  /** The most there can be: 4096 pools or channels in a process, 4095 threads at a pool, 64 endpoints at a channel. */
   | 'ERR_SLABPOOL_LIMIT'
   /** The pool was closed, or is being drained. */
   | 'ERR_SLABPOOL_CLOSED'
@@ -54,7 +54,7 @@ export class SlabPoolError extends Error {
   readonly code: SlabPoolErrorCode;
   /** Name of the pool, where one is concerned. */
   readonly pool: string | undefined;
-  /** Figures that explain the error, for programs; byte counts end in `Bytes`, milliseconds in `Ms`. And stacks of tracked leases. */
+  /** Figures that explain the error: byte counts end in `Bytes`, milliseconds in `Ms`. And stacks of tracked leases. */
   declare readonly details: ErrorDetails;
 
   constructor(

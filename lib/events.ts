@@ -114,8 +114,9 @@ export const events = {
 } as const;
 
 /**
- * An outbox keeps what happened in a pool until its state machine is at rest: only then may subscribers be called, since they may do
- * anything, also close the pool. It is emptied at the end of each public call, of each callback of the runtime, and whenever a block is on its way to a lease.
+ * An outbox keeps what happened in a pool until its state machine is at rest: only then may subscribers be called,
+ * since they may do anything, also close the pool. It is emptied at the end of each public call, of each callback of
+ * the runtime, and whenever a block is on its way to a lease.
  */
 export class Outbox {
   readonly #queue: [Channel, object][] = [];

@@ -4,7 +4,8 @@ import { invalidArg } from './errors.js';
 import { type ResolvedOptions, resolveOptions } from './options.js';
 
 /**
- * What another thread of this process attaches to a pool by: a plain object that travels in `workerData`, `postMessage` or
+ * What another thread of this process attaches to a pool by: a plain object that travels in `workerData`, `postMessage`
+ *      or
  * `setEnvironmentData`. A handle keeps nothing alive.
  */
 export interface PoolHandle {

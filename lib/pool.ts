@@ -37,7 +37,7 @@ export class BufferPool {
   /** Bytes of the largest tier; 0 once closed, so that every acquire takes the slow path. */
   #pooledSize: number;
 
-  /** @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_BACKEND`, `ERR_SLABPOOL_LIMIT` (4096 in a process), `ERR_SLABPOOL_OUT_OF_MEMORY` */
+  /** @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_BACKEND`, `ERR_SLABPOOL_LIMIT`, `ERR_SLABPOOL_OUT_OF_MEMORY` */
   constructor(options?: BufferPoolOptions);
   /** @internal */
   constructor(options: ResolvedOptions, joined: OpenedCore);
@@ -54,7 +54,7 @@ export class BufferPool {
   /**
    * The pool of another thread, with the same budget and the same blocks. Leases stay in the thread that acquired them, unless
    * they are handed over: {@link Lease.transfer}. The cap on oversize leases is each thread's own.
-   * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_BACKEND`, `ERR_SLABPOOL_LIMIT` (4095 threads)
+   * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_BACKEND`, `ERR_SLABPOOL_LIMIT`
    */
   static attach(handle: PoolHandle): BufferPool {
     const { address, options } = readHandle(handle);
@@ -132,8 +132,8 @@ export class BufferPool {
    * As {@link acquire}, but waits while the budget is exhausted. First come, first served, across sizes and across the threads of the
    * pool: a large request is not overtaken by small ones, and while anybody waits, {@link acquire} gets only what its thread
    * still has at hand. (Oversize requests wait for room in `maxOversizeBytes`, each thread for itself.)
-   * @throws `ERR_SLABPOOL_TIMEOUT`, the signal's reason, `ERR_SLABPOOL_QUEUE_FULL`, `ERR_SLABPOOL_CLOSED` also when the pool is closed
-   * meanwhile, and as {@link acquire}
+   * @throws `ERR_SLABPOOL_TIMEOUT`, the signal's reason, `ERR_SLABPOOL_QUEUE_FULL`, `ERR_SLABPOOL_CLOSED` also when the
+   * pool is closed meanwhile, and as {@link acquire}
    */
   async acquireAsync(size: number, options?: WaitOptions): Promise<Lease> {
     return this.#heap.waiters.acquire('acquireAsync(size, options)', size, options, this);
@@ -152,7 +152,7 @@ export class BufferPool {
   /**
    * The lease of a buffer that {@link Lease.transfer} handed over, of the `size` that the sender's lease had. A ticket is good once,
    * in any thread that has the pool.
-   * @throws `ERR_SLABPOOL_STALE_TICKET`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_OUT_OF_MEMORY`
+   * @throws `ERR_SLABPOOL_STALE_TICKET`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`
    */
   adopt(ticket: number): Lease {
     const block = this.#heap.transfers.adopt(ticket);
@@ -218,13 +218,13 @@ export class BufferPool {
   }
 
   /**
-   * Makes `count` buffers of the tier of `size` ready to be acquired in this thread: with memory, ArrayBuffers and page tables. Those
-   * that are free anyway are among them. All or nothing: where the budget has no room for all, nothing changes, and nothing else that
-   * is cached is given up for them. No statistics count it.
+   * Makes `count` buffers of the tier of `size` ready to be acquired in this thread, with memory, ArrayBuffers and page
+   * tables; those that are free anyway count. All or nothing: where the budget has no room for all, nothing changes.
+   * Nothing else that is cached is given up for them. No statistics count it.
    * @param size an integer from 0 to `maxPooledSize`
    * @param count an integer from 0
-   * @throws `ERR_SLABPOOL_EXHAUSTED` with `details.possible`, the number that there is room for, `ERR_SLABPOOL_INVALID_ARG`,
-   * `ERR_SLABPOOL_OUT_OF_MEMORY`, `ERR_SLABPOOL_CLOSED`
+   * @throws `ERR_SLABPOOL_EXHAUSTED` with `details.possible`, the number that there is room for,
+   * `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_OUT_OF_MEMORY`, `ERR_SLABPOOL_CLOSED`
    */
   prewarm(size: number, count: number): void {
     this.#heap.assertOpen();
@@ -237,8 +237,8 @@ export class BufferPool {
   }
 
   /**
-   * Gives everything that is free back to the operating system, but for pages that a block in use lies on as well. What other threads
-   * have in their magazines follows when they have flushed these.
+   * Gives everything that is free back to the operating system, but for pages that a block in use lies on as well. What
+   * other threads have in their magazines follows when they have flushed these.
    * @returns the bytes given back until then
    * @throws `ERR_SLABPOOL_CLOSED`
    */

@@ -1,4 +1,4 @@
-/** Tells an abort signal by its shape, so that signals of other realms and polyfills pass, as they do with Node's own functions. */
+/** Tells an abort signal by its shape: those of other realms and polyfills pass, as with Node's own functions. */
 export function isAbortSignal(value: unknown): value is AbortSignal {
   if (typeof value !== 'object' || value === null) return false;
   const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>;

@@ -11,7 +11,8 @@ export interface WaitOptions {
   /** Ends the waiting; the promise rejects with `signal.reason`. Default: none. */
   signal?: AbortSignal;
   /**
-   * Milliseconds from 0 to 2^31 - 1, or `Infinity`; then the promise rejects with `ERR_SLABPOOL_TIMEOUT`. 0: does not wait at all. Default: `Infinity`.
+   * Milliseconds from 0 to 2^31 - 1, or `Infinity`; then the promise rejects with `ERR_SLABPOOL_TIMEOUT`. 0: does not
+   * wait at all. Default: `Infinity`.
    */
   timeout?: number;
 }

@@ -4,10 +4,13 @@ import { types } from 'node:util';
 export const MAX_ENDPOINTS = 64;
 
 /**
- * Sleepers are the endpoints of a channel that sleep in `receiveSync()`, where no event loop turns that would wake them.
+ * Sleepers are the endpoints of a channel that sleep in `receiveSync()`, where no event loop turns that would wake
+ * them.
  *
- * What       One word for each endpoint, in memory that all threads of the channel share: 1 from {@link prepare} to {@link wake}.
- * Callers    The endpoint prepares, arms itself in the core, looks once more and sleeps; whoever has changed the channel wakes.
+ * What       One word for each endpoint, in memory that all threads of the channel share: 1 from {@link prepare} to
+ *            {@link wake}.
+ * Callers    The endpoint prepares, arms itself in the core, looks once more and sleeps; whoever has changed the
+ *            channel wakes.
  */
 export class Sleepers {
   readonly #asleep: Int32Array<SharedArrayBuffer>;

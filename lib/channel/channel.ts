@@ -94,12 +94,13 @@ export class Channel {
   }
 
   /**
-   * Hands a lease over if there is room: the lease has ended then. What was sent is received, unless everybody leaves the channel.
+   * Hands a lease over if there is room: the lease has ended then. What was sent is received, unless everybody leaves
+   * the channel.
    * @param length bytes of the lease that are used, an integer of 0 to its `capacity`; default: its `size`
    * @param tag any number that is to travel along, such as that of a stream; default: 0
    * @returns true when it is handed over, false when the channel is full; the lease is then still the caller's
-   * @throws `ERR_SLABPOOL_CHANNEL_CLOSED`, `ERR_SLABPOOL_PEER_GONE`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_FOREIGN_LEASE`,
-   * and as {@link Lease.transfer}
+   * @throws `ERR_SLABPOOL_CHANNEL_CLOSED`, `ERR_SLABPOOL_PEER_GONE`, `ERR_SLABPOOL_INVALID_ARG`,
+   * `ERR_SLABPOOL_FOREIGN_LEASE`, and as {@link Lease.transfer}
    */
   trySend(lease: Lease, length?: number, tag = 0): boolean {
     if (typeof tag !== 'number') throw invalidArg('send(lease, length, tag), tag', 'a number', tag, this.#heap.name);
@@ -107,8 +108,8 @@ export class Channel {
   }
 
   /**
-   * Hands over as many of the leases as there is room for, in their order; the others are still the caller's. Takes about half
-   * the time of single ones.
+   * Hands over as many of the leases as there is room for, in their order; the others are still the caller's. Takes
+   * about half the time of single ones.
    * @param lengths for each lease, how many of its bytes are used; default: their sizes
    * @returns how many were handed over
    * @throws as {@link trySend}, and then has handed over none
@@ -118,7 +119,8 @@ export class Channel {
   }
 
   /**
-   * As {@link trySendMany}, but waits until all are handed over; those that are not yet are the caller's if it gives up.
+   * As {@link trySendMany}, but waits until all are handed over; those that are not yet are the caller's if it gives
+   * up.
    * @throws as {@link trySend}, `ERR_SLABPOOL_TIMEOUT`, and the signal's reason
    */
   async sendMany(leases: readonly Lease[], lengths?: readonly number[], options?: WaitOptions): Promise<void> {
@@ -173,8 +175,8 @@ export class Channel {
   }
 
   /**
-   * Up to `most` leases that are there now; takes about half the time of single ones. A thread that takes more than it can
-   * soon deal with keeps them from others.
+   * Up to `most` leases that are there now; takes about half the time of single ones. A thread that takes more than it
+   * can soon deal with keeps them from others.
    * @param most an integer from 1; default: 32
    * @throws as {@link tryReceive}, `ERR_SLABPOOL_INVALID_ARG`
    */

@@ -26,10 +26,13 @@ export type Queue = 'receivers' | 'senders';
 /**
  * An endpoint is this thread's end of a channel: who waits at it, and how it sleeps and is woken.
  *
- * What       Calls are tried at once if nobody is ahead of them, and then again at each wake-up. An endpoint is armed, so that a change
- *            of the channel wakes it, while anybody waits; it tries once more after arming, so that no change falls between.
- * Callers    `Channel`, `Transport` and `Messages`; the core's notifier, in a turn of the event loop of its own; the heap when it closes.
- * Ownership  The core refers to it weakly, but while anybody waits, or it holds the channel open: {@link Notifier.kept}.
+ * What       Calls are tried at once if nobody is ahead of them, and then again at each wake-up. An endpoint is armed,
+ *            so that a change of the channel wakes it, while anybody waits; it tries once more after arming, so that no
+ *            change falls between.
+ * Callers    `Channel`, `Transport` and `Messages`; the core's notifier, in a turn of the event loop of its own; the
+ *            heap when it closes.
+ * Ownership  The core refers to it weakly, but while anybody waits, or it holds the channel open:
+ *            {@link Notifier.kept}.
  * Identity   The core's endpoint keeps the process alive == `ref()` holds and anybody waits.
  */
 export class Endpoint implements Notifiable {
@@ -191,7 +194,7 @@ export class Endpoint implements Notifiable {
     return armed;
   }
 
-  /** Disarms the endpoint for a queue that is empty. If it was notified meanwhile, {@link notified} will be called and pass that on. */
+  /** Disarms the endpoint for a queue that is empty. If it was woken meanwhile, {@link notified} will pass that on. */
   #disarm(queue: Queue): void {
     if (!this.open) return;
     if (queue === 'receivers') this.channel.disarmReceiver();
@@ -248,7 +251,10 @@ export class Endpoint implements Notifiable {
     this.#keep();
   }
 
-  /** Keeps the process alive while anybody waits, unless `unref()` was called; and this endpoint from being collected. */
+  /**
+   * Keeps the process alive while anybody waits, unless `unref()` was called. Keeps this endpoint from being collected
+   * then, and while it holds the channel open.
+   */
   #keep(): void {
     const awaited = this.#queues.receivers.length + this.#queues.senders.length > 0;
     this.#notifier.kept = this.open && (awaited || this.#holdsOpen) ? this : undefined;

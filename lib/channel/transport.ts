@@ -21,8 +21,8 @@ export interface Several {
 /**
  * A transport moves leases from this thread into a channel, and out of it.
  *
- * What       One try each: a message is put together or taken apart in `exchange`, and a full or empty channel is told from one
- *            that is closed or left by all others. Waiting is the endpoint's.
+ * What       One try each: a message is put together or taken apart in `exchange`, and a full or empty channel is told
+ *            from one that is closed or left by all others. Waiting is the endpoint's.
  * Callers    `Channel`. One thread.
  * Ownership  A lease has ended once its block is in the channel; where it does not get there, the lease is as before.
  */

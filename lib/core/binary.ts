@@ -38,7 +38,7 @@ const PREBUILT: Readonly<Record<string, () => Files>> = {
   },
 };
 
-/** The manifest says what each binary was when it was made (scripts/prebuild.js), which tells those that were cut off or replaced. */
+/** The manifest says what each binary was when scripts/prebuild.js made it, to know what was cut off or replaced. */
 type Manifest = Readonly<Record<string, { readonly bytes: number; readonly sha256: string } | undefined>>;
 
 /** The addon, and where it is from. */
@@ -127,7 +127,7 @@ export function loadBinary(): Binary | NoBinary {
   return none(failures, manifest);
 }
 
-/** The addon that was built beside our own sources. A bundle has none: what an application around it has built is not ours. */
+/** The addon that was built beside our own sources. A bundle has none: what its application has built is not ours. */
 function builtHere(): URL | null {
   try {
     const here = import.meta.url;

@@ -43,7 +43,7 @@ export const FLUSH_REQUESTED = 2;
 export const FLUSH_REQUESTS = { flush: 1, trim: 2, pressure: 3, drain: 4 } as const;
 export type FlushRequest = keyof typeof FLUSH_REQUESTS;
 
-/** Why memory was given back: unused for two epochs, `trim()`, room in the budget for another tier, or memory that is short. */
+/** Why memory was given back: unused for two epochs, `trim()`, room for another tier, or memory that is short. */
 export type Cause = 'decay' | 'trim' | 'exhausted' | 'pressure';
 /** All causes, in the order of the native core's `Cause`. */
 export const CAUSES: readonly Cause[] = ['decay', 'trim', 'exhausted', 'pressure'];
@@ -121,8 +121,8 @@ export interface CoreInFlight {
 }
 
 /**
- * Where a refill found its batch: in a depot, in one of other threads, among blocks unused for an epoch, among blocks without memory, or
- * in a new slab.
+ * Where a refill found its batch: in a depot, in one of other threads, among blocks unused for an epoch, among blocks
+ * without memory, or in a new slab.
  */
 export type Step = 'depot' | 'steal' | 'victim' | 'cold' | 'slab';
 /** All steps, nearest first (those of Go's `sync.Pool` behind its `private`). */
@@ -249,7 +249,7 @@ export interface Notifiable {
   notified(): void;
 }
 
-/** A notifier is kept alive by the addon, and keeps nothing alive but what is {@link kept}: a listener that is dropped can be collected. */
+/** A notifier is kept alive by the addon, and keeps only what is {@link kept}: a dropped listener can be collected. */
 export class Notifier {
   listener: WeakRef<Notifiable> | undefined;
   /** The listener while it must not be collected. */
@@ -318,7 +318,7 @@ export interface Figures {
 }
 
 /**
- * A core stands behind the magazines: it hands out batches of blocks and takes them back. A block is a number; a class is the
- * index of its tier. The native addon and a TypeScript implementation are interchangeable.
+ * A core stands behind the magazines: it hands out batches of blocks and takes them back. A block is a number; a class
+ * is the index of its tier. The native addon and a TypeScript implementation are interchangeable.
  */
 export interface Core extends BlockSource, HandOver, BudgetQueue, Reclaim, Figures {}

@@ -72,11 +72,13 @@ export class JsClass {
 }
 
 /**
- * The block store has the blocks of the TypeScript core: where each is, and the figures, which add up as the native core's do.
+ * The block store has the blocks of the TypeScript core: where each is, and the figures, which add up as the native
+ * core's do.
  *
  * Callers   {@link JsCore}, which knows who holds what and who waits.
- * Identity  Per class, resident == held + in flight + depot + victim + retired, and carved == resident + cold. Each free or cold block is
- *           in exactly one list. `residentBytes` == sum of resident * capacity, and <= `maxBytes`.
+ * Identity  Per class, resident == held + in flight + depot + victim + retired, and carved == resident + cold. Each
+ *           free or cold block is in exactly one list. `residentBytes` == sum of resident * capacity, and <=
+ *           `maxBytes`.
  */
 export class JsBlockStore {
   readonly classes: readonly JsClass[];

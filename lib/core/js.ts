@@ -32,10 +32,10 @@ import { move, ownMemory, takeBack } from './runtime-memory.js';
 const KIB = 1024;
 
 /**
- * JsCore is the core without an addon, for one thread: it lends memory from V8, with the native core's books. It cannot align blocks,
- * give pages back while their views stay valid, or show one block to several threads.
+ * JsCore is the core without an addon, for one thread: it lends memory from V8, with the native core's books. It cannot
+ * align blocks, give pages back while their views stay valid, or show one block to several threads.
  *
- * What      Decides who gets blocks and when idle ones are given up; the store does it. Whoever waits is served in the order of arrival.
+ * What      Decides who gets blocks, first come, first served, and when idle ones are given up; the store does it.
  */
 export class JsCore implements Core {
   readonly exchange = new Uint32Array(EXCHANGE_LENGTH);

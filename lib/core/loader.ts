@@ -129,8 +129,8 @@ export function joinCore(address: CoreAddress, { name, tiers, maxBytes }: Loader
 const CALLS = Symbol.for('slabpool.clean-exit');
 
 /**
- * Calls `call` when this worker ends by itself, by `process.exit()` or by an error, but not when it is terminated. There is one
- * listener in a thread, in however many of its realms this module is loaded.
+ * Calls `call` when this worker ends by itself, by `process.exit()` or by an error, but not when it is terminated.
+ * There is one listener in a thread, in however many of its realms this module is loaded.
  */
 function onCleanExit(call: () => void): void {
   if (isMainThread) return;

@@ -28,7 +28,8 @@ const FIELDS = 14 + STEPS.length;
 /**
  * NativeCore is the native core of one pool, as seen from this thread.
  *
- * What       Gives the addon's calls the names and types of {@link Core}: statuses stay numbers, rows of numbers become objects.
+ * What       Gives the addon's calls the names and types of {@link Core}: statuses stay numbers, rows of numbers become
+ *            objects.
  * Callers    The heap and its parts. The pool behind it has other threads, each with a NativeCore of its own.
  * Ownership  The addon keeps the pool while any thread has it; it keeps the notifier alive, and that nothing else.
  */

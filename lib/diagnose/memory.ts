@@ -15,7 +15,7 @@ const HELD_LEAST = 64;
 const TOO_LARGE = 1 / 8;
 /** Milliseconds before which the highest use so far says little. */
 const TOO_LARGE_AFTER_MS = 60_000;
-/** A share of the bytes handed out: memory that was given back costs page faults when it is wanted again, as fresh memory does. */
+/** A share of the bytes handed out: memory that was given back costs page faults when it is wanted again. */
 const GIVEN_BACK = 0.05;
 /** Milliseconds from which on a ticket counts as forgotten: one is on its way for as long as a message takes. */
 const TICKET_OLD_MS = 60_000;

@@ -7,7 +7,7 @@ import { bestTiers, type Histogram, totalWaste, wasteByTier } from './tier-table
 const HEALTHY_HIT_RATE = 0.95;
 /** A hit rate below which most acquires cost what an allocation costs, and the pool's memory and care come on top. */
 const DEBT_HIT_RATE = 0.5;
-/** The number of times that memory is handed out at the least, on the average, before keeping it has gained anything. */
+/** The number of times that memory is handed out, on the average, before keeping it has gained anything. */
 const LEAST_TURNOVER = 2;
 /** Four steps per doubling waste 10 % of evenly spread sizes, and 20 % at the worst (J. Evans, jemalloc, 2006). */
 const TIER_WASTE = 0.15;

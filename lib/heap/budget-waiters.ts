@@ -35,13 +35,17 @@ interface Waiter {
 }
 
 /**
- * Budget waiters are the requests of this thread that wait: for budget in the core's queue, with the other threads', or for room for an
- * oversize buffer, which is each thread's own.
+ * Budget waiters are the requests of this thread that wait: for budget in the core's queue, with the other threads', or
+ * for room for an oversize buffer, which is each thread's own.
  *
- * What       Serves at once whoever can be served without overtaking; puts the others in line, and gives up those whose limit is reached.
- * Callers    `acquireAsync()` and `borrowAsync()`; {@link Requests} when grants have come; the heap when oversize room has come.
- * Ownership  A grant is a block in flight to this thread: {@link collect} makes a lease of it, or puts it back if its request is gone.
- * Identity   `size` == requests of this thread in the core's queue, or served but not collected, + those that wait for oversize room.
+ * What       Serves at once whoever can be served without overtaking; puts the others in line, and gives up those whose
+ *            limit is reached.
+ * Callers    `acquireAsync()` and `borrowAsync()`; {@link Requests} when grants have come; the heap when oversize room
+ *            has come.
+ * Ownership  A grant is a block in flight to this thread: {@link collect} makes a lease of it, or puts it back if its
+ *            request is gone.
+ * Identity   `size` == requests of this thread in the core's queue, or served but not collected, + those that wait for
+ *            oversize room.
  */
 export class BudgetWaiters implements Waiting {
   readonly #heap: WaitersHeap;

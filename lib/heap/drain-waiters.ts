@@ -19,11 +19,14 @@ interface Waiter {
 }
 
 /**
- * Drain waiters are the calls of `drain()` in this thread: they wait until the last lease, ticket and message of the pool is back.
+ * Drain waiters are the calls of `drain()` in this thread: they wait until the last lease, ticket and message of the
+ * pool is back.
  *
- * What       {@link begin} stops the giving out, in all threads; those that still wait are resolved when nothing is out any more.
+ * What       {@link begin} stops the giving out, in all threads; those that still wait are resolved when nothing is out
+ *            any more.
  * Callers    `BufferPool.drain()`; {@link check} by {@link Requests}, and when an oversize buffer was dropped.
- * Ownership  While anybody waits, the pool is kept, and the thread as long as others may bring the rest back: `keepAlive()`.
+ * Ownership  While anybody waits, the pool is kept, and the thread as long as others may bring the rest back:
+ *            `keepAlive()`.
  */
 export class DrainWaiters implements Waiting {
   readonly #heap: DrainedHeap;

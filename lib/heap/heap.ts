@@ -25,12 +25,13 @@ import { SWEPT_AT_ONCE, Ticker } from './ticker.js';
 import { Transfers } from './transfers.js';
 
 /**
- * A heap is this thread's share of a pool: a magazine per tier in front of the core, and the ArrayBuffers of the blocks that came by.
+ * A heap is this thread's share of a pool: a magazine per tier in front of the core, and the ArrayBuffers of the blocks
+ * that came by.
  *
- * What       Makes the parts and passes each call on to the part that serves it; samples acquires, opens and closes by itself.
+ * What       Makes the parts, and passes each call on to the part that serves it; samples acquires, and closes.
  * Callers    One thread. Everything here but the two lookups of {@link magazineFor} is off the hot path.
- * Ownership  Its pool and, by their magazines, its leases keep it alive. The core and the timer refer to its parts weakly.
- * Identity   Leases out == `oversize.count` + the sum over the magazines of `held - count`, once the tracker is drained.
+ * Ownership  The pool and, by their magazines, the leases keep it alive; the core and the timer refer to parts weakly.
+ * Identity   Leases out == `oversize.count` + sum of `held - count` over the magazines, once the tracker is drained.
  */
 export class Heap implements TrackerOwner {
   readonly name: string;
@@ -55,9 +56,10 @@ export class Heap implements TrackerOwner {
   /** Endpoints of channels that are open in this thread. */
   readonly endpoints = new IterableWeakSet<{ leave(): void }>();
   /**
-   * For the acquire that {@link Magazine.untilSample} counts down to: the magazine whose topmost block is to be leased. The call comes
-   * before anything else is read, since V8 has to read all anew behind a call. Where options ask for something at each acquire,
-   * each is sampled. A Proxy, since V8 inlines calls of none: the function would take the place of what has to be inlined.
+   * For the acquire that {@link Magazine.untilSample} counts down to: the magazine whose topmost block is to be leased.
+   * The call comes before anything else is read, since V8 has to read all anew behind a call. Where options ask for
+   * something at each acquire, each is sampled. A Proxy, since V8 inlines calls of none: the function would take the
+   * place of what has to be inlined.
    */
   readonly sampled = new Proxy(this.#sampled, {});
   closed = false;
@@ -127,7 +129,7 @@ export class Heap implements TrackerOwner {
     prewarm(this, magazine, count);
   }
 
-  /** Publishes what has happened. If a subscriber ends the pool, the block on its way to a lease goes back, and there is no lease. */
+  /** Publishes what has happened. If a subscriber ends the pool, the block on its way to a lease goes back. */
   announce(block: Block | null): void {
     this.outbox.publish();
     if (!this.closed && !this.requests.draining) return;
@@ -136,8 +138,8 @@ export class Heap implements TrackerOwner {
   }
 
   /**
-   * Flushes magazines at the end of an epoch: those in which nothing was acquired, or all of them, if memory is short. In the core
-   * their blocks age like all others.
+   * Flushes magazines at the end of an epoch: those in which nothing was acquired, or all of them, if memory is short.
+   * In the core their blocks age like all others.
    */
   flushQuiet(all: boolean): void {
     this.tracker.drain();
@@ -147,7 +149,7 @@ export class Heap implements TrackerOwner {
     }
   }
 
-  /** Ages the TypeScript core (the janitor thread ages the native one), and forgets the ArrayBuffers of blocks that went cold. */
+  /** Ages the TypeScript core (the janitor ages the native one), and forgets ArrayBuffers of blocks that went cold. */
   age(critical: boolean): void {
     this.requests.bypass(this.core.waiting > 0 || this.requests.draining);
     if (this.core.agesItself) {
@@ -189,7 +191,7 @@ export class Heap implements TrackerOwner {
     return this.core.drained && this.oversize.count === 0;
   }
 
-  /** Publishes to the core what only this thread knows: acquires since the last time, and how full the magazines are. */
+  /** Publishes to the core what only this thread knows: acquires since the last time, and what is in the magazines. */
   publishCounters(): void {
     const { exchange } = this.core;
     for (const magazine of this.magazines) {

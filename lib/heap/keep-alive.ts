@@ -20,8 +20,9 @@ let quiet = false;
 let warns = false;
 
 /**
- * Keeps this thread alive for `one`. A thread that has nothing left to do ends, although somebody waits in it. So it takes another turn
- * of the event loop then, as long as such turns bring what was granted meanwhile; and where others may still grant something, it stays.
+ * Keeps this thread alive for `one`. A thread that has nothing left to do ends, although somebody waits in it. So it
+ * takes another turn of the event loop then, as long as such turns bring what was granted meanwhile; and where others
+ * may still grant something, it stays.
  */
 export function keepAlive(one: Waiting): void {
   if (waiting.size === 0) process.on('beforeExit', look);

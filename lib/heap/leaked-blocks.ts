@@ -14,12 +14,14 @@ interface LeakingHeap {
 }
 
 /**
- * Leaked blocks are those of leases that were collected unreleased. Somebody may still have their bytes, or the system may be writing
- * to them: so each is reclaimed when its ArrayBuffer is collected as well, and gets a new one then.
+ * Leaked blocks are those of leases that were collected unreleased. Somebody may still have their bytes, or the system
+ * may be writing to them: so each is reclaimed when its ArrayBuffer is collected as well, and gets a new one then.
  *
  * What       Puts each back where free blocks are when nobody can have its bytes any more.
- * Callers    The tracker, when it hears of a collected lease; this thread's finalization registry; the ticker, once an epoch.
- * Ownership  The block's ArrayBuffer is referred to weakly, and by nobody of this package besides: {@link MappedBlocks.disown}.
+ * Callers    The tracker, when it hears of a collected lease; this thread's finalization registry; the ticker, once an
+ *            epoch.
+ * Ownership  The block's ArrayBuffer is referred to weakly, and by nobody of this package besides:
+ *            {@link MappedBlocks.disown}.
  * Identity   A leaked block counts as held, so as leased, until it is reclaimed or retired.
  */
 export class LeakedBlocks {
@@ -64,7 +66,7 @@ export class LeakedBlocks {
     outbox.publish();
   }
 
-  /** Retires leaked blocks whose holders detached the ArrayBuffers: of an ArrayBuffer that is collected, nobody can tell any more. */
+  /** Retires leaked blocks whose holders detached the ArrayBuffers; nobody can tell that of one that is collected. */
   retireDetached(): void {
     // Where a block loses its address, its memory went with the ArrayBuffer.
     if (!this.#core.stableAddresses) return;

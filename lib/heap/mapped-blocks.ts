@@ -10,11 +10,12 @@ const CHUNK = 2 ** CHUNK_BITS;
 /**
  * Mapped blocks are those of one pool that this thread has an ArrayBuffer over.
  *
- * What      A block is mapped when it first comes here, and kept until it goes cold. They are kept in chunks by their numbers, since
- *           each of the threads that share a pool has scattered numbers only. Blocks leave for the core through here.
+ * What      A block is mapped when it first comes here, and kept until it goes cold. They are kept in chunks by their
+ *           numbers, since each of the threads that share a pool has scattered numbers only. Blocks leave for the core
+ *           through here.
  * Callers   The heap and its parts; all of it is off the hot path.
- * Identity  `magazine.held` of a tier == blocks that the core counts as held by this thread. What is given back or retired here is
- *           taken off it; what is flushed or handed over, by those who do that.
+ * Identity  `magazine.held` of a tier == blocks that the core counts as held by this thread. What is given back or
+ *           retired here is taken off it; what is flushed or handed over, by those who do that.
  */
 export class MappedBlocks {
   readonly #core: Core;
@@ -69,7 +70,7 @@ export class MappedBlocks {
     this.#core.detach(buffer, index);
   }
 
-  /** Leaves the block's ArrayBuffer to somebody unknown who may go on using it; the block gets a new one when it is used next. */
+  /** Leaves the block's ArrayBuffer to whoever may go on using it; the block gets a new one when it is used next. */
   disown({ index }: Block): void {
     this.#forget(index);
     this.#core.disown(index);

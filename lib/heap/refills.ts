@@ -30,9 +30,11 @@ interface RefillingHeap {
 /**
  * Refills bring blocks from the core into empty magazines, or find out why there are none.
  *
- * What      One refill takes one batch. Before the budget counts as exhausted, this thread's other magazines are flushed.
+ * What      One refill takes one batch. Before the budget counts as exhausted, this thread's other magazines are
+ *           flushed.
  * Callers   The heap, by acquires that find their magazine empty, and {@link BudgetWaiters}; off the hot path.
- * Identity  A batch of n adds n to `held` and n - 1 to `count`: one block is in the caller's hands, to be leased or put back.
+ * Identity  A batch of n adds n to `held` and n - 1 to `count`: one block is in the caller's hands, to be leased or put
+ *           back.
  */
 export class Refills {
   readonly #heap: RefillingHeap;
@@ -118,7 +120,7 @@ export class Refills {
     return block;
   }
 
-  /** The share of the budget that this tier's leases have; or that is resident, if there was no block with memory left to give out. */
+  /** The share of the budget that this tier's leases have; or that is resident, if no free block had memory. */
   #shareOut({ held, count, capacity }: Magazine, step: number): number {
     const bytes = step >= COLD ? this.#core.residentBytes : (held - count) * capacity;
     return bytes / this.#maxBytes;

@@ -24,9 +24,9 @@ interface ReleasingHeap {
 /**
  * Releases take care of those released blocks that their magazines do not take by themselves.
  *
- * What      A block is wiped, poisoned or detached as options ask, and goes into its magazine or to the core; an oversize one is
- *           dropped, one whose ArrayBuffer was detached is retired, and a proxy leads to the block behind it. What the core
- *           answers is acted upon: others wait for budget, or this thread has a flush request.
+ * What      A block is wiped, poisoned or detached as options ask, and goes into its magazine or to the core; an
+ *           oversize one is dropped, one whose ArrayBuffer was detached is retired, and a proxy leads to the block
+ *           behind it. What the core answers is acted upon: others wait for budget, or this thread has a flush request.
  * Callers   `Magazine.put()`, by the heap; and whoever has a block that was never leased. One thread.
  */
 export class Releases {
@@ -43,7 +43,10 @@ export class Releases {
     this.#detaches = debug === 'detach';
   }
 
-  /** Takes the block of a lease that has ended, or that was never made. @returns what that lease has to remember, or null */
+  /**
+   * Takes the block of a lease that has ended, or that was never made.
+   * @returns what that lease has to remember, or null
+   */
   put(magazine: Magazine, block: Block): EndedLease | null {
     if (isTrackingProxy(block)) return this.#putTracked(block);
     if (this.#heap.retained.has(block)) {
@@ -94,7 +97,7 @@ export class Releases {
   }
 
   #makeRoom(magazine: Magazine): number {
-    // Free blocks are of no use to a thread that only releases: it keeps one batch at most, and none of it when that is full.
+    // A thread that only releases has no use for free blocks: it keeps one batch at most, and none when that is full.
     return magazine.shrinks()
       ? this.#heap.blocks.flushAll(magazine)
       : this.#heap.blocks.flush(magazine, magazine.batch);

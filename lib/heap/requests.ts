@@ -23,7 +23,8 @@ interface RequestedHeap {
  * Requests are what the other threads of the pool ask of this one; here they are complied with.
  *
  * What       Flush requests are obeyed, grants that have come are handed to those who wait, drains are checked.
- * Callers    The core's notifier, in a turn of the event loop of its own; releases and refills, which learn of requests on their way.
+ * Callers    The core's notifier, in a turn of the event loop of its own; releases and refills, which learn of requests
+ *            on their way.
  * Ownership  The core refers to this object weakly, so that a dropped pool can be collected.
  * Identity   `bypassed` == the `bypassed` of every magazine of this thread.
  */

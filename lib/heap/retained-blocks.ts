@@ -10,9 +10,10 @@ interface Retained {
 /**
  * Retained blocks are those that several leases of this thread have (Netty's `retain()`).
  *
- * What       Each of these is an ordinary lease, over a proxy for the block that they share: so a release is checked as any other, and
- *            leases that nobody retained cost nothing more.
- * Ownership  The leases have the proxy, and the proxy what it stands for: if all leases are forgotten, both are collected.
+ * What       Each of these is an ordinary lease, over a proxy for the block that they share: so a release is checked as
+ *            any other, and leases that nobody retained cost nothing more.
+ * Ownership  The leases have the proxy, and the proxy what it stands for: if all leases are forgotten, both are
+ *            collected.
  * Identity   A block goes back when as many leases have ended as were made of it.
  */
 export class RetainedBlocks {

@@ -29,13 +29,14 @@ interface TickingHeap {
 }
 
 /**
- * A ticker decides when a thread looks after a pool that it has blocks of: at the end of an epoch, and once a second for how short
- * memory is.
+ * A ticker decides when a thread looks after a pool that it has blocks of: at the end of an epoch, and once a second
+ * for how short memory is.
  *
- * What       An epoch is `epochMs`, or a quarter of that while memory is short; when that is critical, each look ends one. With an
- *            `epochMs` of 0 nothing is looked after.
+ * What       An epoch is `epochMs`, or a quarter of that while memory is short; when that is critical, each look ends
+ *            one. With an `epochMs` of 0 nothing is looked after.
  * Callers    Its timer; {@link catchUp} by a thread that blocks, whose timers do not run.
- * Ownership  The timer keeps neither the process nor the pool alive. It runs only while there is something to look after.
+ * Ownership  The timer keeps neither the process nor the pool alive. It runs only while there is something to look
+ *            after.
  */
 export class Ticker {
   readonly #heap: TickingHeap;

@@ -21,12 +21,14 @@ interface TransfersHeap {
 }
 
 /**
- * Transfers are how blocks leave this thread, and come to it: by tickets and channels, and as grants to those who wait for budget.
+ * Transfers are how blocks leave this thread, and come to it: by tickets and channels, and as grants to those who wait
+ * for budget.
  *
- * What       Finds the block behind a lease that is to leave, or refuses it; maps blocks that have come, and has some tracked.
+ * What       Finds the block behind a lease that is to leave, or refuses it; maps blocks that have come, and has some
+ *            tracked.
  * Callers    The heap (tickets), `Transport` (messages), `BudgetWaiters` (grants). One thread.
- * Ownership  A block that the core has accepted is nobody's until it is adopted or received: `left()` takes it off this thread's books
- *            afterwards, and must follow each transfer that succeeds.
+ * Ownership  A block that the core has accepted is nobody's until it is adopted or received: `left()` takes it off this
+ *            thread's books afterwards, and must follow each transfer that succeeds.
  * Identity   `held` of a magazine falls by one with each block that leaves and rises by one with each that comes.
  */
 export class Transfers {

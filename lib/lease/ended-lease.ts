@@ -20,7 +20,7 @@ export interface AcquiredLease {
   readonly acquired: CallStack;
 }
 
-/** An ended lease is what a tracked lease has in the place of its block from its end on: whoever uses that lease is told where it ended. */
+/** An EndedLease is what a tracked lease has in the place of its block once it has ended: it tells where that was. */
 export class EndedLease {
   readonly record: AcquiredLease;
   readonly ended: CallStack;

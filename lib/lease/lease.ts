@@ -49,7 +49,8 @@ export class Lease {
   }
 
   /**
-   * Bytes of the tier, at least `size`: the length of {@link bytes}, not of {@link view}. 0 while its ArrayBuffer is detached.
+   * Bytes of the tier, at least `size`: the length of {@link bytes}, not of {@link view}. 0 while its ArrayBuffer is
+   * detached.
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`
    */
   get capacity(): number {
@@ -80,9 +81,9 @@ export class Lease {
   }
 
   /**
-   * Another lease of the same buffer, for another reader, such as the sockets of a broadcast: the buffer goes back when the last of them is
-   * released. Each is released once, like any lease. While there are several, none can be handed over or reclaimed.
-   * (Netty's `retain()`, with a release that is checked for each.)
+   * Another lease of the same buffer, for another reader, such as the sockets of a broadcast: the buffer goes back when
+   * the last of them is released. Each is released once, like any lease. While there are several, none can be handed
+   * over or reclaimed. (Netty's `retain()`, with a release that is checked for each.)
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_THIS`
    */
   retain(): Lease {
@@ -93,8 +94,8 @@ export class Lease {
   }
 
   /**
-   * Adds to the record of this lease if it is tracked: how far the program came with it, for `trackedLeases()` and the reports of
-   * leaks. The latest 8 are kept. (Netty's `touch()`.)
+   * Adds to the record of this lease if it is tracked: how far the program came with it, for `trackedLeases()` and the
+   * reports of leaks. The latest 8 are kept. (Netty's `touch()`.)
    * @param hint any text; default: `''`
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_INVALID_THIS`
    */
@@ -106,15 +107,16 @@ export class Lease {
   }
 
   /**
-   * For byte streams: `reader.read(lease.bytes)` moves the lease's memory to a new ArrayBuffer, so that `bytes` has a length of 0,
-   * and this takes it back: `lease.reclaim(value)`. The lease then goes on with that ArrayBuffer, and `value` stays what it is.
-   * Where nothing comes back (the stream is cancelled, or fails), the memory is lost to the pool when the lease is released.
+   * For byte streams: `reader.read(lease.bytes)` moves the lease's memory to a new ArrayBuffer, so that `bytes` has a
+   * length of 0, and this takes it back: `lease.reclaim(value)`. The lease then goes on with that ArrayBuffer, and
+   * `value` stays what it is. Where nothing comes back (the stream is cancelled, or fails), the memory is lost to the
+   * pool when the lease is released.
    *
-   * Whether it is the very memory is told by its address on the native core. The TypeScript core, and oversize leases, have its length
-   * alone to go by, and that it was no lease's `buffer` before.
+   * Whether it is the very memory is told by its address on the native core. The TypeScript core, and oversize leases,
+   * have its length alone to go by, and that it was no lease's `buffer` before.
    * @param memory the ArrayBuffer over the lease's memory, or a view of it
-   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_FOREIGN_BUFFER`, `ERR_SLABPOOL_SHARED`,
-   * `ERR_SLABPOOL_INVALID_THIS`
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_FOREIGN_BUFFER`,
+   * `ERR_SLABPOOL_SHARED`, `ERR_SLABPOOL_INVALID_THIS`
    */
   reclaim(memory: ArrayBuffer | ArrayBufferView): void {
     const block = Lease.#of(this, 'reclaim()') ?? released();
@@ -123,8 +125,8 @@ export class Lease {
   }
 
   /**
-   * Hands the buffer over: this lease is released, and whoever calls `pool.adopt(ticket)` first, in any thread, has the next
-   * one, and sees every byte that was written before. The ticket is a number, so it travels in a message, a
+   * Hands the buffer over: this lease is released, and whoever calls `pool.adopt(ticket)` first, in any thread, has the
+   * next one, and sees every byte that was written before. The ticket is a number, so it travels in a message, a
    * SharedArrayBuffer, anywhere; the next lease has the `size` of this one.
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_SHARED`, `ERR_SLABPOOL_OVERSIZE`, `ERR_SLABPOOL_DETACHED`,
    * `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_INVALID_THIS`

@@ -1,7 +1,7 @@
 import type { Bytes } from '../base/runtime.js';
 import type { EndedLease } from './ended-lease.js';
 
-/** The size classes of magazines that are no tier's: of oversize buffers, of tracking proxies, and of proxies that several leases share. */
+/** Size classes of magazines that are no tier's: of oversize buffers, tracking proxies, proxies of retained blocks. */
 export const OVERSIZE = -1;
 export const TRACKED = -2;
 export const RETAINED = -3;
@@ -45,13 +45,16 @@ export interface MagazineOwner {
 }
 
 /**
- * A magazine is this thread's freelist of one class (J. Bonwick, "Magazines and Vmem", USENIX 2001): the only thing that acquire
- * and release touch as long as it is neither empty nor full.
+ * A magazine is this thread's freelist of one class (J. Bonwick, "Magazines and Vmem", USENIX 2001): the only thing
+ * that acquire and release touch as long as it is neither empty nor full.
  *
- * What       Two batches long: a full one flushes its cold half. In a thread that only releases, one batch, and a full one flushes all.
+ * What       Two batches long: a full one flushes its cold half. In a thread that only releases, one batch, and a full
+ *            one flushes all.
  * Callers    One thread: `BufferPool.acquire()` pops, {@link put} pushes; the heap's parts refill and flush.
- * Ownership  The first `count` elements are free blocks. Those above may still refer to blocks that have left the magazine.
- * Identity   `held` (blocks of the class that the core counts as held by this thread) == `count` + blocks that are leased.
+ * Ownership  The first `count` elements are free blocks. Those above may still refer to blocks that have left the
+ *            magazine.
+ * Identity   `held` (blocks of the class that the core counts as held by this thread) == `count` + blocks that are
+ *            leased.
  */
 export class Magazine {
   readonly capacity: number;
@@ -78,7 +81,10 @@ export class Magazine {
   untilSample = 0;
   /** Acquires from the sample before to the next one. */
   interval = 1;
-  /** Acquires up to the next sample. Minus zero is a double: counting on from 2^31 changes no representation then, so deoptimizes nothing. */
+  /**
+   * Acquires up to the next sample. Minus zero is a double: counting on from 2^31 changes no representation then, so
+   * deoptimizes nothing.
+   */
   #acquiresAtSample = -0;
   #acquiresBefore = -0;
   #acquiresAtTick = -0;

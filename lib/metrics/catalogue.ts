@@ -8,12 +8,13 @@ export type Label = 'backend' | 'level' | 'reason' | 'source' | 'state' | 'step'
 export type Point = readonly [value: number, ...labels: (string | number)[]];
 
 /**
- * A metric is what can be exported of a pool; the exporters for Prometheus and OpenTelemetry make their own of it. Nothing is counted
- * for it: each is read from a snapshot.
+ * A metric is what can be exported of a pool; the exporters for Prometheus and OpenTelemetry make their own of it.
+ * Nothing is counted for it: each is read from a snapshot.
  *
- * Names are OpenTelemetry's, below `slabpool.`, and follow its conventions for pools (`db.client.connection.pending_requests`,
- * `.timeouts`) and memory (`system.memory.usage` by state, `.limit`). Prometheus' are made from them by the rules of the
- * specification *Prometheus and OpenMetrics Compatibility*, so that both ways end in the same names: {@link prometheusName}.
+ * Names are OpenTelemetry's, below `slabpool.`, and follow its conventions for pools
+ * (`db.client.connection.pending_requests`, `.timeouts`) and memory (`system.memory.usage` by state, `.limit`).
+ * Prometheus' are made from them by the rules of the specification *Prometheus and OpenMetrics Compatibility*, so that
+ * both ways end in the same names: {@link prometheusName}.
  */
 export interface Metric {
   readonly name: string;

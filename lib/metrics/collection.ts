@@ -32,8 +32,8 @@ export function metricsOf(perTier = false): readonly Metric[] {
 }
 
 /**
- * A collection has the pools that are exported to one place, one of each name. It keeps none of them alive; those that were closed or collected
- * drop out by themselves.
+ * A collection has the pools that are exported to one place, one of each name. It keeps none of them alive; those that
+ * were closed or collected drop out by themselves.
  */
 export class Collection {
   readonly #members = new Map<string, Member>();

@@ -14,7 +14,10 @@ import { Collection, type MetricsOptions, metricsOf, type Sample, type Samples }
 
 /** Options of {@link observePoolMetrics}. */
 export interface OpenTelemetryOptions extends MetricsOptions {
-  /** The meter whose instruments the metrics are. Default: `metrics.getMeter('slabpool')` of the global MeterProvider, which has to be set before. */
+  /**
+   * The meter whose instruments the metrics are. Default: `metrics.getMeter('slabpool')` of the global MeterProvider,
+   * which has to be set before.
+   */
   meter?: Meter;
 }
 

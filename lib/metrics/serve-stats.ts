@@ -9,7 +9,7 @@ import type { PoolStats } from '../stats/stats.js';
 export interface ServeStatsOptions {
   /** TCP port, 0 to 65,535; 0 takes one that is free (`server.address()` tells which). Default: 0. */
   port?: number;
-  /** Address to listen at. Default: `'127.0.0.1'`, which is reached from this machine only; the server asks nobody who it is. */
+  /** Address to listen at. Default: `'127.0.0.1'`, reached from this machine only; the server asks nobody who it is. */
   host?: string;
 }
 

@@ -2,8 +2,8 @@ import { type Core, EXHAUSTED, OUT_OF_MEMORY } from '../core/core.js';
 import { internal, SlabPoolError } from '../errors.js';
 
 /**
- * The error of a pool that refuses a block of `capacity` bytes. Its details are the figures at the time when they are read first; a pool
- * that has ended by then has none.
+ * The error of a pool that refuses a block of `capacity` bytes. Its details are the figures at the time when they are
+ * read first; a pool that has ended by then has none.
  */
 export function refusal(
   core: Core,

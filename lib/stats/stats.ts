@@ -27,7 +27,7 @@ export interface ClassStats {
   readonly quarantinedBytes: number;
   /** Bytes of blocks that are lost: holders detached their ArrayBuffers. */
   readonly retiredBytes: number;
-  /** Free bytes that are of use to this tier only: on pages that cannot go back, since other blocks of the tier are in use on them. */
+  /** Free bytes of use to this tier only: on pages that cannot go back, since other blocks are in use on them. */
   readonly pinnedBytes: number;
   /** Bytes of address space that were carved but have no memory behind them now. */
   readonly coldBytes: number;
@@ -116,7 +116,7 @@ export interface PoolStats {
   readonly quarantinedBytes: number;
   /** Resident bytes of blocks that are lost: holders detached their ArrayBuffers. */
   readonly retiredBytes: number;
-  /** Resident bytes that are free, but of use to their tier only: on pages that cannot go back, since other blocks are in use on them. */
+  /** Free bytes of use to their tier only: on pages that cannot go back, since other blocks are in use on them. */
   readonly pinnedBytes: number;
   /** Bytes of address space that were carved but have no memory behind them now. */
   readonly coldBytes: number;

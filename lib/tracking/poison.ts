@@ -14,9 +14,9 @@ const PAGE = 4096;
 /**
  * Poison finds writes to blocks after their release, for the option `debug`.
  *
- * What      Released blocks are filled with a pattern; a block to be leased must still be full of it, or be zeros: from the system, or
- *           since `zero: 'release'` wipes it. In a pool that threads share, blocks may come back as a thread that died left them: there,
- *           only those are looked at that have not left this thread's magazine.
+ * What      Released blocks are filled with a pattern; a block to be leased must still be full of it, or be zeros: from
+ *           the system, or since `zero: 'release'` wipes it. In a pool that threads share, blocks may come back as a
+ *           thread that died left them: there, only those are looked at that have not left this thread's magazine.
  * Callers   The heap and its parts, at each release and acquire; so with `debug` on, all of these take the slow path.
  */
 export class Poison {

@@ -13,8 +13,8 @@ export function ownMethods(...classes: readonly { prototype: object }[]): void {
 }
 
 /**
- * A stack says who called us. It takes some 5 µs to capture, and its text as much again or more, so that is made when it is asked for.
- * Until then V8 keeps the functions of the frames and their `this` alive.
+ * A stack says who called us. It takes some 5 µs to capture, and its text as much again or more, so that is made when
+ * it is asked for. Until then V8 keeps the functions of the frames and their `this` alive.
  */
 export class Stack {
   #captured: { stack?: unknown } | null = {};
@@ -68,9 +68,9 @@ function textOf(captured: { stack?: unknown }): string {
 }
 
 /**
- * How many of the lines are ours. Lines begin with this file and the one that captures stacks, whatever they say of where these lie: in
- * a room of the package, whose folder is the one above.
- * If that is one file, the program's code is in it as well, bundled: then the frames of our methods are ours, and what is between.
+ * How many of the lines are ours. Lines begin with this file and the one that captures stacks, whatever they say of
+ * where these lie: in a room of the package, whose folder is the one above. If that is one file, the program's code is
+ * in it as well, bundled: then the frames of our methods are ours, and what is between.
  */
 function ownFrames(lines: readonly string[]): number {
   const [here, next] = lines.map(fileOf);

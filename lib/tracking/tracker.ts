@@ -14,14 +14,16 @@ const COUNTED = 64;
 const SHARE = 16;
 const LONGEST_INTERVAL = 4096;
 /**
- * A sampled lease takes some 6 µs, most of it for a stack. One in 4096 is nothing beside what a program does with 4096 buffers; a
- * thread that does nothing else tracks fewer: this many in a burst, and then so many a millisecond, below 1 % of its time.
+ * A sampled lease takes some 6 µs, most of it for a stack. One in 4096 is nothing beside what a program does with 4096
+ * buffers; a thread that does nothing else tracks fewer: this many in a burst, and then so many a millisecond, below 1
+ * % of its time.
  */
 const BURST = 64;
 const PER_MS = 1;
 /**
- * The share of the budget from which on some of each batch that is taken from the core are tracked, the more of them the less is left.
- * Who holds what is out then is what somebody will want to know, and a lease that is forgotten gives its block back if it is tracked.
+ * The share of the budget from which on some of each batch that is taken from the core are tracked, the more of them
+ * the less is left. Who holds what is out then is what somebody will want to know, and a lease that is forgotten gives
+ * its block back if it is tracked.
  */
 const CROWDED = 1 / 4;
 /** One in so many, or fewer, are tracked at the least possible cost: {@link Tracker.magazineOf}. */
@@ -78,12 +80,12 @@ export interface TrackerOwner extends MagazineOwner {
 }
 
 /**
- * A tracker looks at some of this thread's leases: what they asked for, how long they are out, and, for those that it tracks, where
- * they come from. (Netty's `ResourceLeakDetector` has the levels; its hints are `touch()`.)
+ * A tracker looks at some of this thread's leases: what they asked for, how long they are out, and, for those that it
+ * tracks, where they come from. (Netty's `ResourceLeakDetector` has the levels; its hints are `touch()`.)
  *
- * What       A tracked lease is an ordinary one over a tracking proxy for its block. The proxy is told from a block by its magazine, so
- *            that the release of a block costs nothing more. It is registered for finalization once it has outlived a turn of the
- *            event loop; most do not, and so cost no more than their stacks.
+ * What       A tracked lease is an ordinary one over a tracking proxy for its block. The proxy is told from a block by
+ *            its magazine, so that the release of a block costs nothing more. It is registered for finalization once it
+ *            has outlived a turn of the event loop; most do not, and so cost no more than their stacks.
  * Callers    The heap and its parts: at samples, and whenever a tracked lease ends or somebody looks.
  * Ownership  Nothing but its lease refers to a proxy that is registered, so both are collected together.
  */
@@ -227,7 +229,7 @@ export class Tracker {
     }
   }
 
-  /** Watches the leases that are still out from now on. Their stacks turn to text: what a frame refers to may be who has the lease. */
+  /** Watches the leases still out. Their stacks turn to text: what a frame refers to may be who has the lease. */
   #settle(): void {
     this.#settles = false;
     this.drain();
