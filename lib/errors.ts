@@ -1,6 +1,6 @@
 /** Stable codes of {@link SlabPoolError}. */
 export type SlabPoolErrorCode =
-  /** The buffer of a lease that is to be handed over has other leases: `retain()`. */
+  /** The buffer of a lease that is to be handed over or reclaimed has other leases: `retain()`. */
   | 'ERR_SLABPOOL_SHARED'
   /** An argument or option is of the wrong type or out of range. */
   | 'ERR_SLABPOOL_INVALID_ARG'
