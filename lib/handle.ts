@@ -5,8 +5,7 @@ import { type ResolvedOptions, resolveOptions } from './options.js';
 
 /**
  * What another thread of this process attaches to a pool by: a plain object that travels in `workerData`, `postMessage`
- *      or
- * `setEnvironmentData`. A handle keeps nothing alive.
+ * or `setEnvironmentData`. A handle keeps nothing alive.
  */
 export interface PoolHandle {
   /** @internal */

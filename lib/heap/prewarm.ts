@@ -23,8 +23,7 @@ interface WarmableHeap {
 }
 
 /**
- * Makes `count` blocks of the magazine's tier free, with memory, ArrayBuffers and page tables. No statistics count
- * that.
+ * Makes `count` blocks of the magazine's tier free, with memory, ArrayBuffers and page tables; in no statistics.
  * @throws `ERR_SLABPOOL_EXHAUSTED`, `ERR_SLABPOOL_OUT_OF_MEMORY`, `ERR_SLABPOOL_CLOSED`: then nothing has changed
  */
 export function prewarm(heap: WarmableHeap, magazine: Magazine, count: number): void {
