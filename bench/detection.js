@@ -24,17 +24,13 @@ const REMOVED = [
     'lease/lease.js',
     `        const { magazine } = block;
         this.#block = null;
-        const spent = magazine.put(block);
-        if (spent !== null)
-            this.#block = spent;
-    }
-    /**
-     * Adds`,
+        const ended = magazine.put(block);
+        if (ended !== null)
+            this.#block = ended;
+`,
     `        this.#block = null;
         block.magazine.put(block);
-    }
-    /**
-     * Adds`,
+`,
   ],
 ];
 

@@ -1,18 +1,18 @@
 /** Stable codes of {@link SlabPoolError}. */
 export type SlabPoolErrorCode =
-  /** The buffer of a lease that is to be handed over has other leases: `retain()`. */
+  /** The buffer of a lease that is to be handed over or reclaimed has other leases: `retain()`. */
   | 'ERR_SLABPOOL_SHARED'
   /** An argument or option is of the wrong type or out of range. */
   | 'ERR_SLABPOOL_INVALID_ARG'
   /** A method of a lease was called on something else: it was passed as a callback, or the lease is behind a Proxy. */
   | 'ERR_SLABPOOL_INVALID_THIS'
-  /** The byte budget (`maxBytes`) is full, with all that is free given up. */
+  /** The byte budget (`maxBytes`) is full, with all that is free given up; or others wait for it, and come first. */
   | 'ERR_SLABPOOL_EXHAUSTED'
   /** As many requests wait as may (`maxWaiting`). */
   | 'ERR_SLABPOOL_QUEUE_FULL'
-  /** `acquireAsync()`, or a wait at a channel, has lasted as long as it should. */
+  /** `acquireAsync()`, `borrowAsync()`, `drain()` or a wait at a channel has lasted as long as it may. */
   | 'ERR_SLABPOOL_TIMEOUT'
-  /** A request above `maxPooledSize` does not fit below `maxOversizeBytes`. */
+  /** A request above `maxPooledSize` does not fit below `maxOversizeBytes`, or its lease is to be handed over. */
   | 'ERR_SLABPOOL_OVERSIZE'
   /** The operating system or the runtime has no memory to give. */
   | 'ERR_SLABPOOL_OUT_OF_MEMORY'
@@ -32,26 +32,29 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_CHANNEL_CLOSED'
   /** Every other thread that had the channel is gone. */
   | 'ERR_SLABPOOL_PEER_GONE'
-  /** `assertNoLeaks()` found leases that are out. */
+  /** `assertNoLeaks()` found leases that are out, or tickets that nobody has adopted. */
   | 'ERR_SLABPOOL_LEAK'
-  /** There are as many pools, channels or threads at one of them as there can be. */
+  /** The most there can be: 4096 pools or channels in a process, 4095 threads at a pool, 64 endpoints at a channel. */
   | 'ERR_SLABPOOL_LIMIT'
-  /** The pool was closed. */
+  /** The pool was closed, or is being drained. */
   | 'ERR_SLABPOOL_CLOSED'
   /** The core's books contradict this thread's: a bug in slabpool. `details` is the evidence; please report it. */
   | 'ERR_SLABPOOL_INTERNAL'
   /** The native addon was asked for, or is there, but cannot be used. */
   | 'ERR_SLABPOOL_BACKEND';
 
+/** Figures and texts of an error, by name. Those of each code: docs/reference.md. */
 export type ErrorDetails = Readonly<Record<string, number | string>>;
 
 /** The one error class of this package: a stable `code`, the pool's name, and the figures that explain it. */
 export class SlabPoolError extends Error {
+  /** `'SlabPoolError'` */
   override readonly name = 'SlabPoolError';
+  /** What went wrong, for programs. */
   readonly code: SlabPoolErrorCode;
   /** Name of the pool, where one is concerned. */
   readonly pool: string | undefined;
-  /** Figures that explain it, for programs; byte counts end in `Bytes`. And stacks, of leases that were tracked. */
+  /** Figures that explain the error: byte counts end in `Bytes`, milliseconds in `Ms`. And stacks of tracked leases. */
   declare readonly details: ErrorDetails;
 
   constructor(
@@ -66,7 +69,7 @@ export class SlabPoolError extends Error {
     const { details = {} } = context;
     let read = typeof details === 'function' ? undefined : Object.freeze({ ...details });
     Object.defineProperty(this, 'details', {
-      // Those that take long to find out are found out when somebody wants to know.
+      // Figures that take long to find out are found out when somebody wants to know.
       get: () => {
         read ??= Object.freeze((details as () => ErrorDetails)());
         return read;
@@ -76,7 +79,7 @@ export class SlabPoolError extends Error {
   }
 }
 
-/** The core has answered what its books rule out. */
+/** An `ERR_SLABPOOL_INTERNAL`: the core has answered what its books rule out. */
 export function internal(call: string, answer: number, evidence: Record<string, number>, pool?: string): SlabPoolError {
   const details = { call, answer, ...evidence };
   return new SlabPoolError(
@@ -88,7 +91,7 @@ export function internal(call: string, answer: number, evidence: Record<string, 
 
 /** An `ERR_SLABPOOL_INVALID_ARG` that says what was expected and what was given. */
 export function invalidArg(what: string, expected: string, given: unknown, pool?: string): SlabPoolError {
-  // Else it would read as if that were what is expected.
+  // Else the message would read as if what was given were what is expected.
   const words = expected.toLowerCase().split(' ');
   const isNamesake = typeof given === 'object' && given !== null && words.includes(className(given).toLowerCase());
   return new SlabPoolError(
@@ -117,7 +120,7 @@ function describe(value: unknown): string {
   }
 }
 
-/** Reading a stranger's properties may run its code, which may throw. */
+/** The name of an object's class. Reading a stranger's properties may run its code, which may throw. */
 function className(value: object): string {
   try {
     return String(value.constructor.name);

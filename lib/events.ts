@@ -4,6 +4,7 @@ import type { Pressure } from './core/pressure.js';
 
 /** This thread's refill found no block, and carved a slab: new address space, for one tier. */
 export interface SlabCreateEvent {
+  /** Name of the pool. */
   readonly pool: string;
   /** Bytes of the tier. */
   readonly capacity: number;
@@ -11,26 +12,33 @@ export interface SlabCreateEvent {
 
 /** This thread gave memory back to the operating system. (What the janitor does by itself is in `stats().drops`.) */
 export interface TrimEvent {
+  /** Name of the pool. */
   readonly pool: string;
+  /** Why it was given back. */
   readonly cause: Cause;
+  /** Bytes that were given back. */
   readonly bytes: number;
 }
 
 /** The budget had no room: an acquire was refused, or began to wait. */
 export interface ExhaustedEvent {
+  /** Name of the pool. */
   readonly pool: string;
   /** Bytes of the tier. */
   readonly capacity: number;
+  /** Bytes of the budget. */
   readonly maxBytes: number;
-  /** Whether it waits. */
+  /** Whether the request waits. */
   readonly waits: boolean;
 }
 
 /** A request above the largest tier. */
 export interface OversizeEvent {
+  /** Name of the pool. */
   readonly pool: string;
+  /** Bytes that were asked for. */
   readonly size: number;
-  /** Oversize bytes of this thread that are out then. */
+  /** Bytes of this thread's oversize leases, with this one if it was served. */
   readonly leasedBytes: number;
   /** Whether there was room below `maxOversizeBytes`. */
   readonly served: boolean;
@@ -38,12 +46,15 @@ export interface OversizeEvent {
 
 /** Memory is more or less short than when this thread looked before. */
 export interface PressureEvent {
+  /** Name of the pool. */
   readonly pool: string;
+  /** What this look has found. */
   readonly pressure: Pressure;
 }
 
 /** A lease was collected by the garbage collector without having been released. */
 export interface LeakEvent {
+  /** Name of the pool. */
   readonly pool: string;
   /** Where it was acquired: the innermost frame that is not of this package. */
   readonly site: string;
@@ -53,34 +64,41 @@ export interface LeakEvent {
   readonly count: number;
   /** Bytes that were asked for. */
   readonly size: number;
+  /** Bytes of the tier. */
   readonly capacity: number;
   /** Milliseconds from the acquire until the collection was noticed. */
   readonly ageMs: number;
   /** `threadId` of the worker, 0 for the main thread. */
   readonly thread: number;
+  /** The latest calls of `touch()`, at most 8. */
   readonly touches: readonly Touch[];
 }
 
 /** One call of `lease.touch()`. */
 export interface Touch {
+  /** What was passed; `''` by default. */
   readonly hint: string;
   /** Milliseconds since the acquire. */
   readonly atMs: number;
-  /** With `leakDetection: 'full'`. */
+  /** The caller's frames, one a line; with `leakDetection: 'full'` only. */
   readonly stack?: string;
 }
 
 /** With `debug` on: a block was written to after its release. */
 export interface UseAfterReleaseEvent {
+  /** Name of the pool. */
   readonly pool: string;
-  /** Of the first byte that was written. */
+  /** Index of the first byte that was written to. */
   readonly offset: number;
-  /** Bytes from there to the last one that was written. */
+  /** Bytes from there up to the last one that was written to. */
   readonly length: number;
+  /** Bytes of the tier. */
   readonly capacity: number;
-  /** Where the last lease of the block was acquired and released, if that one was tracked in this thread. */
+  /** Where the last lease of the block was acquired, if that lease was tracked in this thread. */
   readonly acquiredAt: string | undefined;
+  /** Where the last lease of the block was released, if that lease was tracked in this thread. */
   readonly releasedAt: string | undefined;
+  /** `threadId` of the worker that noticed, 0 for the main thread. */
   readonly thread: number;
 }
 
@@ -96,8 +114,9 @@ export const events = {
 } as const;
 
 /**
- * What happened in a pool, until its state machine is at rest: only then may subscribers be called, since they may do anything, also
- * close the pool. Emptied at the end of each public call, of each callback of the runtime, and whenever a block is on its way to a lease.
+ * An outbox keeps what happened in a pool until its state machine is at rest: only then may subscribers be called,
+ * since they may do anything, also close the pool. It is emptied at the end of each public call, of each callback of
+ * the runtime, and whenever a block is on its way to a lease.
  */
 export class Outbox {
   readonly #queue: [Channel, object][] = [];
@@ -106,7 +125,7 @@ export class Outbox {
     if (to.hasSubscribers) this.#queue.push([to, message]);
   }
 
-  /** Afterwards the pool may be closed. */
+  /** Publishes what is kept. The pool may be closed afterwards. */
   publish(): void {
     // A subscriber that uses the pool comes here, too.
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) next[0].publish(next[1]);

@@ -4,16 +4,19 @@ import { invalidArg } from './errors.js';
 import { type ResolvedOptions, resolveOptions } from './options.js';
 
 /**
- * What another thread of this process attaches to a pool by: a plain object that travels in `workerData`, `postMessage` or
- * `setEnvironmentData`. It keeps nothing alive.
+ * What another thread of this process attaches to a pool by: a plain object that travels in `workerData`, `postMessage`
+ * or `setEnvironmentData`. A handle keeps nothing alive.
  */
 export interface PoolHandle {
+  /** @internal */
   readonly slabpool: 'pool';
+  /** @internal */
   readonly address: CoreAddress;
+  /** @internal */
   readonly options: ResolvedOptions;
 }
 
-/** Takes a handle apart that may have come from anywhere. */
+/** Takes a handle apart that may have come from anywhere. @throws `ERR_SLABPOOL_INVALID_ARG` */
 export function readHandle(handle: PoolHandle): { address: CoreAddress; options: ResolvedOptions } {
   const { slabpool, address, options } = (handle ?? {}) as Partial<PoolHandle>;
   if (slabpool !== 'pool' || !isAddress(address) || typeof options !== 'object' || options === null) {

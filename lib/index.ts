@@ -8,11 +8,12 @@ import { ownMethods } from './tracking/stack.js';
 export type { WaitOptions } from './base/wait-options.js';
 export type { ChannelOptions } from './channel/channel.js';
 export type { ChannelHandle } from './channel/channel-handle.js';
+export type { Cause, Step } from './core/core.js';
 export type { Backend, BackendInfo } from './core/loader.js';
 export type { Pressure, PressureLevel } from './core/pressure.js';
 export { diagnose } from './diagnose/diagnose.js';
 export type { Diagnosis, Finding, Severity } from './diagnose/diagnosis.js';
-export { SlabPoolError, type SlabPoolErrorCode } from './errors.js';
+export { type ErrorDetails, SlabPoolError, type SlabPoolErrorCode } from './errors.js';
 export type {
   ExhaustedEvent,
   LeakEvent,

@@ -15,26 +15,32 @@ const MAX_TIERS = 128;
 /** How hard to look for who uses a buffer after its release; each level finds what the one before it finds. */
 export type DebugLevel = 'off' | 'poison' | 'detach';
 
+/** Options of a {@link BufferPool}. What is misspelt, ill-typed or out of range is an `ERR_SLABPOOL_INVALID_ARG`. */
 export interface BufferPoolOptions {
-  /** Shown in errors and stats. Default: `'pool-N'`. */
+  /** The pool's name in errors, events and stats; not empty. Default: `'pool-N'`, counted in each thread. */
   name?: string;
-  /** Hard cap on the bytes that the pool keeps resident, leased or cached. At least one page: 4 KiB, or 16 or 64 on some arm64 systems. Default: 256 MiB. */
+  /**
+   * Hard cap on the bytes that the pool keeps resident, leased or cached. From one page (4 KiB; 16 or 64 on some arm64
+   * systems) to 64 TiB. Default: 256 MiB.
+   */
   maxBytes?: number;
   /**
-   * Bytes of the largest request that is pooled, up to 1 GiB; larger ones take the oversize path. Default: 1 MiB, or
-   * the whole pages of `maxBytes` if that is less. Not to be given along with `tiers`.
+   * Bytes of the largest request that is pooled, 1 to 1 GiB, within the whole pages of `maxBytes`; larger requests take
+   * the oversize path. Default: 1 MiB, or the whole pages of `maxBytes` if that is less. Not to be given along with
+   * `tiers`.
    */
   maxPooledSize?: number;
   /**
-   * Capacities in bytes, strictly ascending, at most 128. Default: four steps per doubling from 1 KiB to `maxPooledSize`.
+   * Capacities in bytes: 1 to 128 of them, strictly ascending, each 1 to 1 GiB, within the whole pages of `maxBytes`.
+   * Default: four steps per doubling from 1 KiB to `maxPooledSize`.
    */
   tiers?: readonly number[];
   /**
-   * Bytes that stay resident through idle epochs, once they are: up to `maxBytes`. {@link BufferPool.trim}, tiers that need the room, and
-   * memory that is short take them all the same. Default: 0.
+   * Bytes that stay resident through idle epochs, once they are: 0 to `maxBytes`. {@link BufferPool.trim}, tiers that
+   * need the room, and memory that is short take them all the same. Default: 0.
    */
   minBytes?: number;
-  /** Cap on the bytes of oversize leases that are out at once; 0 refuses them all. Default: 64 MiB. */
+  /** Cap on the bytes of oversize leases out at once, in each thread, from 0; 0 refuses them all. Default: 64 MiB. */
   maxOversizeBytes?: number;
   /**
    * When to fill a block with zeros: `'never'`, on `'acquire'` (nobody's bytes reach you), on `'release'` (your bytes
@@ -42,22 +48,25 @@ export interface BufferPoolOptions {
    */
   zero?: 'never' | 'acquire' | 'release';
   /**
-   * Milliseconds. What nobody used for two epochs gives its memory back to the operating system, sooner when memory is short; 0:
-   * only {@link BufferPool.trim} does that, however short memory is. And for one epoch the blocks of a thread that died rest before
-   * they are used again, since the operating system may still be writing to them. Default: 5000.
+   * Milliseconds, 0 to 2^31. What nobody used for two epochs gives its memory back to the operating system, sooner when
+   * memory is short; 0: only {@link BufferPool.trim} does that, however short memory is. And for one epoch the blocks
+   * of a thread that died are in quarantine before they are used again, since the operating system may still be writing
+   * to them. Default: 5000.
    */
   epochMs?: number;
   /**
-   * How many requests may wait at once for budget, in all threads of the pool, and for room for oversize buffers, in each thread;
-   * more are refused. Up to 2^20; 0: nobody waits. Default: 65,536.
+   * How many requests may wait at once for budget, in all threads of the pool, and for room for oversize buffers, in
+   * each thread; more are refused. 0 to 2^20; 0: nobody waits. Default: 65,536.
    */
   maxWaiting?: number;
   /**
-   * Of which leases it is recorded where they were acquired, for reports of leaks (`slabpool:leak` on `node:diagnostics_channel`),
-   * {@link BufferPool.trackedLeases} and errors: none, one in {@link leakSampleRate}, or all (some 5 µs each). Default: `'sampled'`.
+   * Of which leases it is recorded where they were acquired, for reports of leaks (`slabpool:leak` on
+   * `node:diagnostics_channel`), {@link BufferPool.trackedLeases} and errors: none, one in {@link leakSampleRate}, or
+   * all (some 12 µs each; 30 where the lease outlives the turn of the event loop that it began in). Default:
+   * `'sampled'`.
    */
   leakDetection?: 'off' | 'sampled' | 'full';
-  /** One lease in so many is tracked, up to 2^31; fewer in a thread that does nothing but acquire. Default: 4096. */
+  /** One lease in so many is tracked, 1 to 2^31; fewer in a thread that does nothing but acquire. Default: 4096. */
   leakSampleRate?: number;
   /**
    * How hard to look for who uses a buffer after its release, for tests and staging (docs/debugging.md). `'poison'` fills a block
@@ -68,20 +77,21 @@ export interface BufferPoolOptions {
   debug?: DebugLevel;
   /**
    * `'auto'` takes the native core where it can be had and the TypeScript one elsewhere (`pool.backend` says why);
-   * `'native'` throws where there is none. Default: `'auto'`.
+   * `'native'` throws `ERR_SLABPOOL_BACKEND` where there is none. Default: `'auto'`.
    */
   backend?: 'auto' | Backend;
 }
 
+/** The options of a pool, checked, with the defaults filled in. */
 export type ResolvedOptions = Required<BufferPoolOptions>;
 
-/** What a check may go by: the bytes of a page, what the caller gave, and the options that stand above it in {@link OPTIONS}. */
+/** A context is what a check goes by: bytes of a page, what the caller gave, and options above in {@link OPTIONS}. */
 interface Context extends ResolvedOptions {
   page: number;
   readonly given: Partial<BufferPoolOptions>;
 }
 
-/** The option's value: what was given, checked, or the default. @throws `ERR_SLABPOOL_INVALID_ARG` */
+/** A check returns an option's value: what was given, or the default. @throws `ERR_SLABPOOL_INVALID_ARG` */
 type Check<T> = (value: unknown, key: string, context: Context) => T;
 
 let poolsMade = 0;
@@ -112,7 +122,11 @@ const OPTIONS: { readonly [Key in keyof ResolvedOptions]: Check<ResolvedOptions[
   backend: oneOf('auto', 'native', 'js'),
 };
 
-/** @param pageSize bytes of a page of the core that such a backend is */
+/**
+ * Checks the options that a caller gave, and fills in the defaults.
+ * @param pageSize bytes of a page of the core that such a backend is
+ * @throws `ERR_SLABPOOL_INVALID_ARG`
+ */
 export function resolveOptions(
   options: BufferPoolOptions | undefined,
   pageSize: (backend: 'auto' | Backend) => number,
@@ -128,6 +142,7 @@ export function resolveOptions(
 
 type Bound = number | ((context: Context) => number);
 
+/** A check for an integer within bounds. */
 function integer(unit: string, byDefault: Bound, least: Bound, most: Bound): Check<number> {
   return (value, key, context) => {
     const [fallback, min, max] = [byDefault, least, most].map((bound) =>
@@ -141,7 +156,7 @@ function integer(unit: string, byDefault: Bound, least: Bound, most: Bound): Che
   };
 }
 
-/** The first one is the default. */
+/** A check for one of some values, of which the first one is the default. */
 function oneOf<const T extends string>(...values: readonly [T, ...T[]]): Check<T> {
   return (value, key) => {
     if (value === undefined) return values[0];

@@ -37,7 +37,7 @@ export class BufferPool {
   /** Bytes of the largest tier; 0 once closed, so that every acquire takes the slow path. */
   #pooledSize: number;
 
-  /** @throws `ERR_SLABPOOL_INVALID_ARG` for a misspelt or ill-typed option, `ERR_SLABPOOL_BACKEND` */
+  /** @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_BACKEND`, `ERR_SLABPOOL_LIMIT`, `ERR_SLABPOOL_OUT_OF_MEMORY` */
   constructor(options?: BufferPoolOptions);
   /** @internal */
   constructor(options: ResolvedOptions, joined: OpenedCore);
@@ -54,7 +54,7 @@ export class BufferPool {
   /**
    * The pool of another thread, with the same budget and the same blocks. Leases stay in the thread that acquired them, unless
    * they are handed over: {@link Lease.transfer}. The cap on oversize leases is each thread's own.
-   * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_BACKEND`
+   * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_BACKEND`, `ERR_SLABPOOL_LIMIT`
    */
   static attach(handle: PoolHandle): BufferPool {
     const { address, options } = readHandle(handle);
@@ -79,6 +79,7 @@ export class BufferPool {
     return { slabpool: 'pool', address, options: this.#options };
   }
 
+  /** The option `name`: what errors, events and stats call the pool. */
   get name(): string {
     return this.#options.name;
   }
@@ -93,7 +94,7 @@ export class BufferPool {
     return this.#options.maxPooledSize;
   }
 
-  /** Capacities in bytes. */
+  /** Capacities in bytes, ascending. */
   get tiers(): readonly number[] {
     return this.#options.tiers;
   }
@@ -117,7 +118,7 @@ export class BufferPool {
     return new Lease(block, size);
   }
 
-  /** Size 0, oversize, or nonsense. */
+  /** For a size that is 0, oversize, or nonsense. */
   #acquireOther(size: number): Lease {
     this.#heap.assertGiving();
     if (!Number.isSafeInteger(size) || size < 0) {
@@ -131,8 +132,8 @@ export class BufferPool {
    * As {@link acquire}, but waits while the budget is exhausted. First come, first served, across sizes and across the threads of the
    * pool: a large request is not overtaken by small ones, and while anybody waits, {@link acquire} gets only what its thread
    * still has at hand. (Oversize requests wait for room in `maxOversizeBytes`, each thread for itself.)
-   * @throws `ERR_SLABPOOL_TIMEOUT`, the signal's reason, `ERR_SLABPOOL_CLOSED` when the pool is closed meanwhile, and as
-   * {@link acquire}
+   * @throws `ERR_SLABPOOL_TIMEOUT`, the signal's reason, `ERR_SLABPOOL_QUEUE_FULL`, `ERR_SLABPOOL_CLOSED` also when the
+   * pool is closed meanwhile, and as {@link acquire}
    */
   async acquireAsync(size: number, options?: WaitOptions): Promise<Lease> {
     return this.#heap.waiters.acquire('acquireAsync(size, options)', size, options, this);
@@ -160,6 +161,7 @@ export class BufferPool {
 
   /**
    * `count` leases of `size` bytes, or none at all and the error that prevented it.
+   * @param count an integer from 0
    * @throws as {@link acquire}
    */
   acquireMany(size: number, count: number): Lease[] {
@@ -216,12 +218,13 @@ export class BufferPool {
   }
 
   /**
-   * Makes `count` buffers of the tier of `size` ready to be acquired in this thread: memory, ArrayBuffers and page tables, so that
-   * nothing of that falls on their first use. Those that are free anyway are among them. All or nothing: where the budget has no room
-   * for all, nothing changes, and nothing else that is cached is given up for them. It counts as no acquire, nor as a refused one.
+   * Makes `count` buffers of the tier of `size` ready to be acquired in this thread, with memory, ArrayBuffers and page
+   * tables; those that are free anyway count. All or nothing: where the budget has no room for all, nothing changes.
+   * Nothing else that is cached is given up for them. No statistics count it.
    * @param size an integer from 0 to `maxPooledSize`
-   * @throws `ERR_SLABPOOL_EXHAUSTED` with `details.possible`, the number there is room for, `ERR_SLABPOOL_INVALID_ARG`,
-   * `ERR_SLABPOOL_OUT_OF_MEMORY`, `ERR_SLABPOOL_CLOSED`
+   * @param count an integer from 0
+   * @throws `ERR_SLABPOOL_EXHAUSTED` with `details.possible`, the number that there is room for,
+   * `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_OUT_OF_MEMORY`, `ERR_SLABPOOL_CLOSED`
    */
   prewarm(size: number, count: number): void {
     this.#heap.assertOpen();
@@ -234,15 +237,19 @@ export class BufferPool {
   }
 
   /**
-   * Gives everything that is free back to the OS, but for pages that a block in use lies on as well. What other threads have in their
-   * magazines follows when they have emptied them.
+   * Gives everything that is free back to the operating system, but for pages that a block in use lies on as well. What
+   * other threads have in their magazines follows when they have flushed these.
    * @returns the bytes given back until then
+   * @throws `ERR_SLABPOOL_CLOSED`
    */
   trim(): number {
     return this.#heap.trim();
   }
 
-  /** A snapshot; walks the tiers, so keep it off the hot path. */
+  /**
+   * A snapshot; walks the tiers, so keep it off the hot path.
+   * @throws `ERR_SLABPOOL_CLOSED`
+   */
   stats(): PoolStats {
     this.#heap.assertOpen();
     const stats = takeStats(this.#heap, this.backend.kind, this.#options);
@@ -250,12 +257,18 @@ export class BufferPool {
     return stats;
   }
 
-  /** Whether this pool pays its rent: {@link diagnose} of {@link stats}. `String(pool.diagnose())` is a report. */
+  /**
+   * Whether this pool pays its rent: {@link diagnose} of {@link stats}. `String(pool.diagnose())` is a report.
+   * @throws `ERR_SLABPOOL_CLOSED`
+   */
   diagnose(): Diagnosis {
     return diagnose(this.stats());
   }
 
-  /** The number of leases out. */
+  /**
+   * The number of leases that this thread has out.
+   * @throws `ERR_SLABPOOL_CLOSED`
+   */
   outstanding(): number {
     this.#heap.assertOpen();
     const outstanding = this.#heap.outstanding();
@@ -286,7 +299,7 @@ export class BufferPool {
   /**
    * For the end of a test: throws while leases of this thread are out, or tickets that it sent are not adopted, without asking the
    * garbage collector. Says where those leases that are tracked were acquired.
-   * @throws `ERR_SLABPOOL_LEAK`
+   * @throws `ERR_SLABPOOL_LEAK`, `ERR_SLABPOOL_CLOSED`
    */
   assertNoLeaks(): void {
     this.#heap.assertOpen();

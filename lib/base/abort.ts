@@ -1,4 +1,4 @@
-/** By its shape, so that signals of other realms and polyfills pass, as they do with Node's own functions. */
+/** Tells an abort signal by its shape: those of other realms and polyfills pass, as with Node's own functions. */
 export function isAbortSignal(value: unknown): value is AbortSignal {
   if (typeof value !== 'object' || value === null) return false;
   const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>;
@@ -7,7 +7,7 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
   );
 }
 
-/** Why the signal was aborted. Polyfills may not know. */
+/** The reason why the signal was aborted. Polyfills may not know it. */
 export function abortReason(signal: AbortSignal): unknown {
   return signal.reason ?? new DOMException('This operation was aborted', 'AbortError');
 }
@@ -17,7 +17,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw abortReason(signal);
 }
 
-/** What waits for a signal: one listener for all, since a signal that is shared warns of many. */
+/** A fan has one listener for all that wait for a signal, since a signal that is shared warns of many. */
 class Fan {
   readonly calls = new Set<() => void>();
   readonly listener = () => {

@@ -3,8 +3,8 @@ import { invalidArg, SlabPoolError } from '../errors.js';
 const NONE: object = Object.freeze(Object.create(null));
 
 /**
- * The options that a caller gave, each read once and in an object without a prototype: what stands in `Object.prototype` is no
- * option.
+ * Checks the options that a caller gave, and returns each, read once, in an object without a prototype: what stands in
+ * `Object.prototype` is no option.
  * @param what the public function that was called, as in `acquireAsync(size, options)`
  * @throws `ERR_SLABPOOL_INVALID_ARG` for what is no object, or has an option that there is not
  */

@@ -9,7 +9,7 @@ export function now(): number {
   return Number(hrtime.bigint()) / 1e6;
 }
 
-/** The context of this package, which is made with it, and so is none of its users'. */
+/** The asynchronous context of this package, which is made when it is loaded, and so is none of its users'. */
 const resource = new AsyncResource('slabpool');
 
 /**

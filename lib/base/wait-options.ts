@@ -3,14 +3,16 @@ import { invalidArg } from '../errors.js';
 import { abortReason, isAbortSignal, onAbort } from './abort.js';
 import { checkOptions } from './check-options.js';
 
-/** What `setTimeout` takes, in milliseconds. */
+/** The most that `setTimeout` takes, in milliseconds. */
 const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
+/** Limits of a call that waits. */
 export interface WaitOptions {
-  /** Ends the waiting; the promise rejects with `signal.reason`. */
+  /** Ends the waiting; the promise rejects with `signal.reason`. Default: none. */
   signal?: AbortSignal;
   /**
-   * Milliseconds, at most 2^31 - 1; then the promise rejects with `ERR_SLABPOOL_TIMEOUT`. 0: does not wait at all. Default: `Infinity`.
+   * Milliseconds from 0 to 2^31 - 1, or `Infinity`; then the promise rejects with `ERR_SLABPOOL_TIMEOUT`. 0: does not
+   * wait at all. Default: `Infinity`.
    */
   timeout?: number;
 }
@@ -24,6 +26,7 @@ export interface Limits {
 const FOREVER: Limits = Object.freeze({ signal: undefined, timeout: Infinity });
 
 /**
+ * Checks the limits that a caller gave.
  * @param what the public function that was called
  * @throws `ERR_SLABPOOL_INVALID_ARG`
  */
@@ -43,7 +46,7 @@ export function checkWaitOptions(what: string, given: WaitOptions | undefined, p
 /** The watch over one wait: see {@link watchLimits}. */
 export interface LimitWatch {
   readonly timer: NodeJS.Timeout | undefined;
-  /** The wait is over: nothing is called any more. */
+  /** Ends the watch: nothing is called any more. */
   end(): void;
 }
 

@@ -1,8 +1,17 @@
 import { types } from 'node:util';
 
+/** Endpoints that a channel may have at once, as in the native core. */
 export const MAX_ENDPOINTS = 64;
 
-/** Which endpoints of a channel sleep in `receiveSync()`, in memory that all its threads share: no event loop turns there to wake them. */
+/**
+ * Sleepers are the endpoints of a channel that sleep in `receiveSync()`, where no event loop turns that would wake
+ * them.
+ *
+ * What       One word for each endpoint, in memory that all threads of the channel share: 1 from {@link prepare} to
+ *            {@link wake}.
+ * Callers    The endpoint prepares, arms itself in the core, looks once more and sleeps; whoever has changed the
+ *            channel wakes.
+ */
 export class Sleepers {
   readonly #asleep: Int32Array<SharedArrayBuffer>;
 
@@ -10,7 +19,7 @@ export class Sleepers {
     this.#asleep = new Int32Array(memory);
   }
 
-  /** Whether `value` can be the memory of one, also from another realm. */
+  /** Whether `value` can be the memory of sleepers, also from another realm. */
   static isMemory(value: unknown): value is SharedArrayBuffer {
     return types.isSharedArrayBuffer(value) && value.byteLength === MAX_ENDPOINTS * 4;
   }
@@ -24,7 +33,7 @@ export class Sleepers {
     Atomics.store(this.#asleep, endpoint, 1);
   }
 
-  /** False when the time is up. */
+  /** Blocks the thread until {@link wake}; false when the time is up. */
   sleep(endpoint: number, ms: number): boolean {
     return Atomics.wait(this.#asleep, endpoint, 1, ms) !== 'timed-out';
   }

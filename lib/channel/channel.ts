@@ -16,8 +16,9 @@ import { type Several, Transport } from './transport.js';
 const MAX_CAPACITY = 65_536;
 const DEFAULT_CAPACITY = 256;
 
+/** Options of a {@link Channel}. */
 export interface ChannelOptions {
-  /** Messages that it holds, rounded up to a power of two; 2 to 65,536. Default: 256. */
+  /** Messages that the channel holds, rounded up to a power of two; 2 to 65,536. Default: 256. */
   capacity?: number;
   /**
    * Whether the thread that makes the channel holds it open, until it leaves it or ends: then nobody is told `ERR_SLABPOOL_PEER_GONE`.
@@ -74,7 +75,10 @@ export class Channel {
     return new Channel(pool, undefined, given);
   }
 
-  /** For {@link attach} in other threads; structured-clonable. */
+  /**
+   * For {@link attach} in other threads; structured-clonable.
+   * @throws `ERR_SLABPOOL_CHANNEL_CLOSED` after {@link leave}
+   */
   get handle(): ChannelHandle {
     return this.#endpoint.handle;
   }
@@ -90,11 +94,13 @@ export class Channel {
   }
 
   /**
-   * Hands a lease over if there is room: the lease is released then. What was sent is received, unless everybody leaves the channel.
-   * @param length bytes of it that are used, 0 to its capacity; default: its size
+   * Hands a lease over if there is room: the lease has ended then. What was sent is received, unless everybody leaves
+   * the channel.
+   * @param length bytes of the lease that are used, an integer of 0 to its `capacity`; default: its `size`
    * @param tag any number that is to travel along, such as that of a stream; default: 0
-   * @returns false when the channel is full; the lease is then still the caller's
-   * @throws `ERR_SLABPOOL_CHANNEL_CLOSED`, `ERR_SLABPOOL_PEER_GONE`, and as `lease.transfer()`
+   * @returns true when it is handed over, false when the channel is full; the lease is then still the caller's
+   * @throws `ERR_SLABPOOL_CHANNEL_CLOSED`, `ERR_SLABPOOL_PEER_GONE`, `ERR_SLABPOOL_INVALID_ARG`,
+   * `ERR_SLABPOOL_FOREIGN_LEASE`, and as {@link Lease.transfer}
    */
   trySend(lease: Lease, length?: number, tag = 0): boolean {
     if (typeof tag !== 'number') throw invalidArg('send(lease, length, tag), tag', 'a number', tag, this.#heap.name);
@@ -102,17 +108,21 @@ export class Channel {
   }
 
   /**
-   * Hands over as many of the leases as there is room for, in their order; the others are still the caller's. Takes about half
-   * the time of single ones.
+   * Hands over as many of the leases as there is room for, in their order; the others are still the caller's. Takes
+   * about half the time of single ones.
    * @param lengths for each lease, how many of its bytes are used; default: their sizes
-   * @returns how many
+   * @returns how many were handed over
    * @throws as {@link trySend}, and then has handed over none
    */
   trySendMany(leases: readonly Lease[], lengths?: readonly number[]): number {
     return this.#transport.sendMany(this.#several(leases, lengths), 0);
   }
 
-  /** As {@link trySendMany}, but waits until all are handed over; those that are not yet are the caller's if it gives up. */
+  /**
+   * As {@link trySendMany}, but waits until all are handed over; those that are not yet are the caller's if it gives
+   * up.
+   * @throws as {@link trySend}, `ERR_SLABPOOL_TIMEOUT`, and the signal's reason
+   */
   async sendMany(leases: readonly Lease[], lengths?: readonly number[], options?: WaitOptions): Promise<void> {
     const several = this.#several(leases, lengths);
     let sent = 0;
@@ -135,7 +145,10 @@ export class Channel {
     return several;
   }
 
-  /** As {@link trySend}, but waits while the channel is full. The lease is the caller's until the promise is fulfilled. */
+  /**
+   * As {@link trySend}, but waits while the channel is full. The lease is the caller's until the promise is fulfilled.
+   * @throws as {@link trySend}, `ERR_SLABPOOL_TIMEOUT`, and the signal's reason
+   */
   send(lease: Lease, length?: number, tag?: number, options?: WaitOptions): Promise<void> {
     return this.#wait('send(lease, length, tag, options)', 'senders', options, () =>
       this.trySend(lease, length, tag) ? { value: undefined } : null,
@@ -152,7 +165,7 @@ export class Channel {
 
   /**
    * The next lease; waits for it. Null when the channel is closed and empty.
-   * @throws as {@link tryReceive}, `ERR_SLABPOOL_TIMEOUT`, and the signal's reason
+   * @throws as {@link tryReceive}, `ERR_SLABPOOL_TIMEOUT`, the signal's reason, `ERR_SLABPOOL_INVALID_ARG`
    */
   receive(options?: WaitOptions): Promise<ReceivedLease | null> {
     return this.#wait('receive(options)', 'receivers', options, () => {
@@ -162,16 +175,21 @@ export class Channel {
   }
 
   /**
-   * Up to `most` leases that are there now; takes about half the time of single ones. A thread that takes more than it can
-   * soon deal with keeps them from others.
-   * @throws as {@link tryReceive}
+   * Up to `most` leases that are there now; takes about half the time of single ones. A thread that takes more than it
+   * can soon deal with keeps them from others.
+   * @param most an integer from 1; default: 32
+   * @throws as {@link tryReceive}, `ERR_SLABPOOL_INVALID_ARG`
    */
   tryReceiveMany(most = MAX_BATCH): ReceivedLease[] {
     this.#assertMost(most);
     return this.#transport.receiveMany(most) ?? [];
   }
 
-  /** Up to `most` leases; waits until there is one, as {@link receive} does. None when the channel is closed and empty. */
+  /**
+   * Up to `most` leases; waits until there is one, as {@link receive} does. None when the channel is closed and empty.
+   * @param most an integer from 1; default: 32
+   * @throws as {@link receive}
+   */
   async receiveMany(most = MAX_BATCH, options?: WaitOptions): Promise<ReceivedLease[]> {
     this.#assertMost(most);
     return this.#wait('receiveMany(most, options)', 'receivers', options, () => {
@@ -188,8 +206,9 @@ export class Channel {
 
   /**
    * The next lease; blocks the thread until there is one. For workers that do nothing else.
-   * @param timeoutMs at least 0; default: for ever
+   * @param timeoutMs milliseconds from 0; default: `Infinity`
    * @returns null when the time is up, or the channel is closed and empty
+   * @throws as {@link tryReceive}, `ERR_SLABPOOL_INVALID_ARG`
    */
   receiveSync(timeoutMs = Infinity): ReceivedLease | null {
     if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) {
@@ -222,6 +241,7 @@ export class Channel {
     return new Messages(this.#endpoint, () => this.#transport.receive(), limits);
   }
 
+  /** `for await`: {@link messages}, without a timeout. */
   [Symbol.asyncIterator](): AsyncIterableIterator<ReceivedLease> {
     return this.messages();
   }
@@ -231,7 +251,10 @@ export class Channel {
     return this.#endpoint.channel.closed;
   }
 
-  /** Ends the channel for all threads: sends fail from now on; receivers get what is still in it, and then null. */
+  /**
+   * Ends the channel for all threads: sends fail from now on; receivers get what is still in it, and then null.
+   * @throws `ERR_SLABPOOL_CHANNEL_CLOSED` after {@link leave}
+   */
   close(): void {
     this.#endpoint.close();
   }

@@ -10,7 +10,7 @@ import type { ChannelHandle } from './channel-handle.js';
 /** How long a blocking receiver sleeps before it looks whether its peers are alive: a thread that dies wakes no such sleeper. */
 const LOOK_MS = 1000;
 
-/** One call that waits, for a message or for room. */
+/** A call that waits, for a message or for room. */
 interface Waiter<T = unknown> {
   readonly owner: object | undefined;
   /** Tries once more; null when it still has to wait. */
@@ -20,10 +20,21 @@ interface Waiter<T = unknown> {
   readonly timer: NodeJS.Timeout | undefined;
 }
 
-/** Who waits for what. First come, first served. */
+/** A queue of calls that wait: for messages, or for room. First come, first served. */
 export type Queue = 'receivers' | 'senders';
 
-/** This thread's end of a channel: who waits at it, and how it sleeps and is woken. */
+/**
+ * An endpoint is this thread's end of a channel: who waits at it, and how it sleeps and is woken.
+ *
+ * What       Calls are tried at once if nobody is ahead of them, and then again at each wake-up. An endpoint is armed,
+ *            so that a change of the channel wakes it, while anybody waits; it tries once more after arming, so that no
+ *            change falls between.
+ * Callers    `Channel`, `Transport` and `Messages`; the core's notifier, in a turn of the event loop of its own; the
+ *            heap when it closes.
+ * Ownership  The core refers to it weakly, but while anybody waits, or it holds the channel open:
+ *            {@link Notifier.kept}.
+ * Identity   The core's endpoint keeps the process alive == `ref()` holds and anybody waits.
+ */
 export class Endpoint implements Notifiable {
   readonly channel: CoreChannel;
   open = true;
@@ -66,7 +77,7 @@ export class Endpoint implements Notifiable {
   }
 
   /**
-   * What `attempt` comes to, at once or later.
+   * Waits for what `attempt` comes to, at once or later.
    * @param owner by which the waiting can be ended: {@link end}
    */
   wait<T>(queue: Queue, limits: Limits, attempt: Waiter<T>['attempt'], owner?: object): Promise<T> {
@@ -88,7 +99,7 @@ export class Endpoint implements Notifiable {
     });
   }
 
-  /** The same, but it gives up when its time has come. */
+  /** A waiter that gives up at its limits. */
   #limited<T>(queue: Queue, limits: Limits, { owner, attempt, resolve, reject }: Waiter<T>): Waiter<T> {
     const giveUp = (reason: () => unknown) => {
       if (this.#withdraw(queue, waiter as Waiter)) waiter.reject(reason());
@@ -130,20 +141,20 @@ export class Endpoint implements Notifiable {
     return true;
   }
 
-  /** The channel has changed since this endpoint armed itself. */
+  /** Called when the channel has changed since this endpoint armed itself. */
   notified(): void {
     this.pump();
     this.passOn();
   }
 
-  /** Who was woken wakes another if there is more than it took: one wake-up may stand for two changes. */
+  /** Wakes another endpoint if there is more than this one took: one wake-up may stand for two changes. */
   passOn(): void {
     if (!this.open) return;
     const { receivers, senders } = this.#queues;
     this.wake(this.channel.passOn(receivers.length === 0, senders.length === 0));
   }
 
-  /** By who has changed the channel, with what the core has answered: an endpoint that blocks, + 1, or 0. */
+  /** Wakes an endpoint that blocks, if the core says so to whoever has changed the channel: its number + 1, or 0. */
   wake(blocked: number): void {
     if (blocked > 0) this.#sleepers.wake(blocked - 1);
   }
@@ -183,7 +194,7 @@ export class Endpoint implements Notifiable {
     return armed;
   }
 
-  /** Nobody waits here any more. If it was notified meanwhile, {@link notified} will be called and pass that on. */
+  /** Disarms the endpoint for a queue that is empty. If it was woken meanwhile, {@link notified} will pass that on. */
   #disarm(queue: Queue): void {
     if (!this.open) return;
     if (queue === 'receivers') this.channel.disarmReceiver();
@@ -240,7 +251,10 @@ export class Endpoint implements Notifiable {
     this.#keep();
   }
 
-  /** Whoever waits keeps the process alive. Meanwhile this endpoint is not collected, nor while it holds the channel open. */
+  /**
+   * Keeps the process alive while anybody waits, unless `unref()` was called. Keeps this endpoint from being collected
+   * then, and while it holds the channel open.
+   */
   #keep(): void {
     const awaited = this.#queues.receivers.length + this.#queues.senders.length > 0;
     this.#notifier.kept = this.open && (awaited || this.#holdsOpen) ? this : undefined;

@@ -7,8 +7,8 @@ type Result = IteratorResult<ReceivedLease, undefined>;
 const DONE: Result = Object.freeze({ done: true, value: undefined });
 
 /**
- * The messages of a channel, one after the other. Written by hand since a generator cannot be told to return while it waits: here
- * `return()` and `throw()` end the waiting, and the message that was waited for stays in the channel.
+ * Messages iterates over those of a channel. It is written by hand since a generator cannot be told to return while it
+ * waits: here `return()` and `throw()` end the waiting, and the message that was waited for stays in the channel.
  */
 export class Messages implements AsyncIterableIterator<ReceivedLease, undefined> {
   readonly #endpoint: Endpoint;

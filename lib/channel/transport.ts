@@ -6,23 +6,32 @@ import type { Block } from '../lease/magazine.js';
 import type { Endpoint } from './endpoint.js';
 import { ReceivedLease } from './received-lease.js';
 
-/** The core's `Result`, as -1 - Result. */
+/** The core's answers: -1 - `Result`. */
 const WOULD_BLOCK = -2;
 const CLOSED = -3;
 const ALONE = -4;
 
+/** Leases to be sent, in their order. */
 export interface Several {
   readonly leases: readonly Lease[];
   /** One for each; the lease's size unless given. */
   readonly lengths: readonly number[] | undefined;
 }
 
-/** How leases come from a thread into a channel, and out of it. */
+/**
+ * A transport moves leases from this thread into a channel, and out of it.
+ *
+ * What       One try each: a message is put together or taken apart in `exchange`, and a full or empty channel is told
+ *            from one that is closed or left by all others. Waiting is the endpoint's.
+ * Callers    `Channel`. One thread.
+ * Ownership  A lease has ended once its block is in the channel; where it does not get there, the lease is as before.
+ */
 export class Transport {
   readonly #heap: Heap;
   readonly #endpoint: Endpoint;
-  /** Carry messages to the core and back: blocks with their classes and lengths, and the tag of each. */
+  /** Carries messages to the core and back: blocks with their classes and lengths. */
   readonly #exchange: Uint32Array;
+  /** Carries the tag of each, in every other place. */
   readonly #tags: Float64Array;
 
   constructor(heap: Heap, endpoint: Endpoint) {
@@ -32,7 +41,7 @@ export class Transport {
     this.#tags = (heap.core.channels as Channels).tags;
   }
 
-  /** False when there is no room. */
+  /** Hands a lease over; false when there is no room. */
   send(lease: Lease, length: number | undefined, tag: number): boolean {
     this.#endpoint.assertOpen();
     const block = Lease.blockOf(lease, this.#heap);
@@ -102,7 +111,7 @@ export class Transport {
     this.#tags[at] = tag;
   }
 
-  /** Undefined when there is none now, null when there never will be. */
+  /** The next lease; undefined when there is none now, null when there never will be. */
   receive(): ReceivedLease | null | undefined {
     this.#endpoint.assertOpen();
     const result = this.#endpoint.channel.tryReceive();
@@ -133,7 +142,7 @@ export class Transport {
     return leases;
   }
 
-  /** What a negative answer of the core means. */
+  /** Throws what a negative answer of the core means. */
   #refuse(call: string, answer: number): never {
     if (answer === CLOSED) throw this.#endpoint.closed();
     if (answer !== ALONE) {

@@ -6,9 +6,9 @@ import { printable } from './printable.js';
 /** Milliseconds. */
 const PATIENCE = 5000;
 
-/** Where the stats of a service are read from, again and again. */
+/** A source has the stats of a service, which are read again and again. */
 export interface Source {
-  /** For people. */
+  /** The source's name, for people. */
   readonly name: string;
   /** @throws {@link Failure} when there are none to be had now, or `signal` was aborted */
   read(signal: AbortSignal): Promise<PoolStats[]>;
@@ -103,7 +103,7 @@ function first(looks: (() => string | null)[]): string | null {
 
 const HITS = { magazine: 0, depot: 0, steal: 0, victim: 0, cold: 0, slab: 0 };
 
-/** Of each field one of its type; of arrays the first element. */
+/** A sample of stats: for each field one value of its type, in each array one element. */
 const SAMPLE: PoolStats = {
   name: '',
   backend: 'native',

@@ -132,7 +132,7 @@ function read(path: string): string | null {
   return allowed(() => readFileSync(path, 'utf8'));
 }
 
-/** Null where it cannot be had, or is forbidden: Deno asks for permission even to name the system. */
+/** What `look` returns; null where it is forbidden or fails: Deno asks for permission even to name the system. */
 function allowed<T>(look: () => T): T | null {
   try {
     return look();

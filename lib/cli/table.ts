@@ -30,7 +30,7 @@ export async function loadTableWriter(): Promise<TableWriter> {
 }
 
 const PADDING = 2;
-/** Of the last column, where the terminal has no room for it. */
+/** The width of the last column, where the terminal has no room for all of it. */
 const NARROWEST = 20;
 
 const plain: TableWriter = (rows) => {

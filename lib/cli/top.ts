@@ -45,7 +45,7 @@ export async function top({ source, intervalMs, once }: TopOptions): Promise<voi
   }
 }
 
-/** One after the other, so that there are rates. */
+/** Looks one after the other, so that there are rates. */
 class Looks {
   readonly #source: Source;
   readonly #table: TableWriter;
@@ -71,7 +71,7 @@ class Looks {
   }
 }
 
-/** The alternate screen of a terminal, so that what was there before is there again afterwards. */
+/** A screen is the alternate one of a terminal, so that what was there before is there again afterwards. */
 class Screen {
   constructor() {
     process.stdout.write(ALTERNATE_SCREEN);

@@ -118,7 +118,7 @@ function compare(one: (n: number) => void, other: (n: number) => void): number {
   return ratios.sort((a, b) => a - b)[ROUNDS >> 1] as number;
 }
 
-/** How often, to take about a slice; compiles it as well. */
+/** The `n` for which `run` takes about a slice; V8 compiles `run` meanwhile. */
 function calibrate(run: (n: number) => void): number {
   for (let n = 16; ; n *= 2) {
     const ms = time(run, n);

@@ -25,7 +25,7 @@ export interface Addon {
   /** The tag of each message that is sent or was received last. Absent like `exchange`. */
   tags?: Float64Array;
   detach(buffer: ArrayBuffer): void;
-  /** This thread comes to its end by itself: what it has sent is good for ever, in all its pools. */
+  /** Declares that this thread ends by itself: what it has sent is good for ever, in all its pools. */
   declareCleanExit(): void;
   /**
    * For tests: what says how short memory is (`/proc/meminfo`, cgroups) is read below this folder from now on, in the whole
@@ -85,7 +85,7 @@ const FAILURES: Readonly<Record<string, readonly [SlabPoolErrorCode, string]>> =
   ],
 };
 
-/** Our error for one of the addon's. */
+/** The error of this package for one of the addon's. */
 export function addonError(cause: unknown, pool: string, details?: Record<string, number>): SlabPoolError {
   const context = details === undefined ? { pool, cause } : { pool, cause, details };
   const known = FAILURES[(cause as NodeJS.ErrnoException).code ?? ''];

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { SlabPoolError } from '../errors.js';
 import type { Addon, LoadedAddon } from './addon.js';
 
-/** By name; ncc puts a path in the place of each URL. */
+/** Files by their names; ncc puts a path in the place of each URL. */
 type Files = Readonly<Record<string, URL | string>>;
 
 /**
@@ -38,9 +38,10 @@ const PREBUILT: Readonly<Record<string, () => Files>> = {
   },
 };
 
-/** What each binary was when it was made (scripts/prebuild.js): by it one is told that was cut off or replaced. */
+/** The manifest says what each binary was when scripts/prebuild.js made it, to know what was cut off or replaced. */
 type Manifest = Readonly<Record<string, { readonly bytes: number; readonly sha256: string } | undefined>>;
 
+/** The addon, and where it is from. */
 export interface Binary {
   readonly addon: LoadedAddon;
   readonly path: string;
@@ -48,12 +49,12 @@ export interface Binary {
   readonly built: boolean;
 }
 
-/** Why there is no addon to be had here. */
+/** A reason why there is no addon to be had here. */
 export interface NoBinary {
   readonly reason: string;
   /** What to do about it. */
   readonly remedy: string;
-  /** There is one, but this system cannot load it. */
+  /** Whether there is one, but this system cannot load it. */
   readonly refused: boolean;
 }
 
@@ -77,7 +78,7 @@ const BUILD = "'npx slabpool build' builds one";
 const REBUILD = "Build it again with 'npx slabpool build'";
 const REINSTALL = 'Install slabpool again';
 
-/** The addon. @throws `ERR_SLABPOOL_BACKEND` for a file that has its name, but is cut off or something else */
+/** Loads the addon. @throws `ERR_SLABPOOL_BACKEND` for a file that has its name, but is cut off or something else */
 export function loadBinary(): Binary | NoBinary {
   const built = builtHere();
   const platform = `${process.platform}-${process.arch}`;
@@ -126,7 +127,7 @@ export function loadBinary(): Binary | NoBinary {
   return none(failures, manifest);
 }
 
-/** What was built beside our own sources. A bundle has none: what an application around it has built is not ours. */
+/** The addon that was built beside our own sources. A bundle has none: what its application has built is not ours. */
 function builtHere(): URL | null {
   try {
     const here = import.meta.url;
@@ -137,7 +138,7 @@ function builtHere(): URL | null {
   }
 }
 
-/** Empty where it cannot be read: then nobody can tell what a file should be. */
+/** The manifest; empty where it cannot be read: then nobody can tell what a file should be. */
 function readManifest(): Manifest {
   try {
     return JSON.parse(readFileSync(new URL('../../prebuilds/manifest.json', import.meta.url), 'utf8'));
@@ -146,7 +147,7 @@ function readManifest(): Manifest {
   }
 }
 
-/** Undefined where there is no such file, or nobody may look. */
+/** Bytes of a file; undefined where there is no such file, or nobody may look. */
 function sizeOf(path: string): number | undefined {
   try {
     return statSync(path).size;

@@ -12,7 +12,7 @@ export const DRAINING = -6;
 /** What {@link Core.reclaim} says of bytes that are not the block's. */
 export const OTHER_MEMORY = 1;
 
-/** Blocks that one batch has at the most. */
+/** The most blocks that one batch has. */
 export const MAX_BATCH = 32;
 
 /** Where in {@link Core.exchange} the classes of the blocks before are, and the bytes of them that are used. */
@@ -20,11 +20,11 @@ export const CLASSES = MAX_BATCH;
 export const SIZES = 2 * MAX_BATCH;
 /** Where a refill says which of {@link STEPS} served it. */
 export const STEP = 3 * MAX_BATCH;
-/** And how many KiB of idle blocks gave their memory up for it. */
+/** Where a refill says how many KiB of idle blocks gave their memory up for it. */
 export const RECLAIMED = STEP + 1;
 export const EXCHANGE_LENGTH = RECLAIMED + 1;
 
-/** Of a pool's options, what its core goes by. */
+/** Those options of a pool that its core goes by. */
 export interface CoreOptions {
   readonly tiers: readonly number[];
   readonly maxBytes: number;
@@ -32,7 +32,7 @@ export interface CoreOptions {
   readonly epochMs: number;
 }
 
-/** What a flush answers besides, as bits: somebody waits for budget; this thread has a {@link FLUSH_REQUESTS flush request}. */
+/** Bits of what a flush answers: somebody waits for budget; this thread has a {@link FLUSH_REQUESTS flush request}. */
 export const WAITING = 1;
 export const FLUSH_REQUESTED = 2;
 
@@ -43,19 +43,20 @@ export const FLUSH_REQUESTED = 2;
 export const FLUSH_REQUESTS = { flush: 1, trim: 2, pressure: 3, drain: 4 } as const;
 export type FlushRequest = keyof typeof FLUSH_REQUESTS;
 
-/** Why memory was given back, in the order of the native core's `Cause`. */
-export const CAUSES = ['decay', 'trim', 'exhausted', 'pressure'] as const;
-export type Cause = (typeof CAUSES)[number];
+/** Why memory was given back: unused for two epochs, `trim()`, room for another tier, or memory that is short. */
+export type Cause = 'decay' | 'trim' | 'exhausted' | 'pressure';
+/** All causes, in the order of the native core's `Cause`. */
+export const CAUSES: readonly Cause[] = ['decay', 'trim', 'exhausted', 'pressure'];
 
 /** What one class occupies in all threads, in blocks, and what they did. */
 export interface CoreClassStats {
   /** Blocks that have an address, cold ones included. */
   carved: number;
-  /** Blocks that have memory: out, free or retired. */
+  /** Blocks that have memory: held, in flight, in quarantine, free or retired. */
   resident: number;
-  /** What the budget is charged: whole pages, on the native core. */
+  /** Bytes that the budget is charged: whole pages, on the native core. */
   residentBytes: number;
-  /** Of these, bytes of blocks without memory: their pages are resident because of neighbours. */
+  /** Resident bytes of blocks without memory: their pages are resident because of neighbors. */
   pinnedBytes: number;
   /** Blocks that threads hold: leased or in a magazine. */
   held: number;
@@ -69,9 +70,9 @@ export interface CoreClassStats {
   victim: number;
   /** The most bytes that were resident at once. */
   peakResidentBytes: number;
-  /** Of the blocks held, those in magazines, as far as reported. */
+  /** Held blocks that are in magazines, as far as published. */
   cached: number;
-  /** Leases, as far as reported. */
+  /** Leases, as far as published. */
   acquires: number;
   /** Refills by the step that served them, in the order of {@link STEPS}. */
   refills: number[];
@@ -90,7 +91,7 @@ export interface CoreTotals {
   refused: number;
   /** Bytes given back, in the order of {@link CAUSES}. */
   dropped: number[];
-  /** System calls that this took. */
+  /** System calls that giving back took. */
   dropCalls: number;
 }
 
@@ -99,16 +100,16 @@ export interface CoreThreadStats {
   index: number;
   held: number;
   heldBytes: number;
-  /** Of these, in magazines, as far as reported. */
+  /** Held blocks that are in magazines, as far as published. */
   cached: number;
   cachedBytes: number;
   acquires: number;
   refills: number[];
-  /** Whether it is the one that asks. */
+  /** Whether it is the thread that asks. */
   here: boolean;
 }
 
-/** What one thread has sent, and nobody has adopted; or what is in channels. */
+/** Blocks that one thread has sent and nobody has adopted; or those in channels. */
 export interface CoreInFlight {
   /** The sender's index, or -1: what travels by channels, or was granted to those who wait. */
   sender: number;
@@ -119,14 +120,18 @@ export interface CoreInFlight {
   here: boolean;
 }
 
-/** Where a refill found its batch, nearest first (the steps of Go's `sync.Pool` behind its `private`). */
-export const STEPS = ['depot', 'steal', 'victim', 'cold', 'slab'] as const;
-export type Step = (typeof STEPS)[number];
+/**
+ * Where a refill found its batch: in a depot, in one of other threads, among blocks unused for an epoch, among blocks
+ * without memory, or in a new slab.
+ */
+export type Step = 'depot' | 'steal' | 'victim' | 'cold' | 'slab';
+/** All steps, nearest first (those of Go's `sync.Pool` behind its `private`). */
+export const STEPS: readonly Step[] = ['depot', 'steal', 'victim', 'cold', 'slab'];
 /** The places of `cold` and `slab` in {@link STEPS}. */
 export const COLD = 3;
 export const SLAB = 4;
 
-/** Where a native pool is to be found in this process. */
+/** An address says where a native pool, or a channel, is to be found in this process. */
 export interface CoreAddress {
   /** Which copy of the addon. */
   readonly copyId: string;
@@ -134,11 +139,11 @@ export interface CoreAddress {
   readonly serial: number;
 }
 
-/** Blocks by the batch, out of the budget and back. */
+/** A block source lends blocks by the batch, out of the budget, and takes them back. */
 export interface BlockSource {
-  /** Through which batches cross, in both directions. */
+  /** Memory through which batches cross, in both directions. */
   readonly exchange: Uint32Array;
-  /** A block keeps its address, and so its ArrayBuffer, whether it has memory or not. */
+  /** Whether a block keeps its address, and so its ArrayBuffer, whether it has memory or not. */
   readonly stableAddresses: boolean;
   /** Blocks in a full batch of the class, 1 to {@link MAX_BATCH}. */
   batch(sizeClass: number): number;
@@ -184,7 +189,7 @@ export interface BlockSource {
   close(): void;
 }
 
-/** Blocks that cross from one thread to another. */
+/** A hand-over moves blocks from one thread to another. */
 export interface HandOver {
   /** What another thread joins by, or null where the core serves one thread only. */
   readonly address: CoreAddress | null;
@@ -228,9 +233,10 @@ export interface CoreChannel {
   leave(): void;
 }
 
-/** Where a channel is made (messages that it holds), or found. */
+/** A place says how a channel is made (`capacity` in messages), or where it is found. */
 export type ChannelPlace = { capacity: number; holdOpen: boolean } | { address: CoreAddress };
 
+/** Channels of one pool. */
 export interface Channels {
   /** The tags of the messages that are in `exchange`. */
   readonly tags: Float64Array;
@@ -238,12 +244,12 @@ export interface Channels {
   open(notifier: Notifier, place: ChannelPlace): CoreChannel;
 }
 
-/** Who is told, in a turn of the event loop of its own, that other threads have something for it. */
+/** A notifiable is told, in a turn of the event loop of its own, that other threads have something for it. */
 export interface Notifiable {
   notified(): void;
 }
 
-/** The addon keeps this alive, and this nothing but what is {@link kept}: what is dropped can be collected. */
+/** A notifier is kept alive by the addon, and keeps only what is {@link kept}: a dropped listener can be collected. */
 export class Notifier {
   listener: WeakRef<Notifiable> | undefined;
   /** The listener while it must not be collected. */
@@ -251,7 +257,7 @@ export class Notifier {
   readonly onNotify = () => this.listener?.deref()?.notified();
 }
 
-/** Requests that wait for budget, and what threads ask of each other. */
+/** A budget queue has the requests that wait for budget, and what threads ask of each other. */
 export interface BudgetQueue {
   /** Notifies of grants, and of flush requests. */
   listen(listener: WeakRef<Notifiable>): void;
@@ -279,9 +285,9 @@ export interface BudgetQueue {
   readonly othersMayServe: boolean;
 }
 
-/** Memory that goes back to the operating system. */
+/** Reclaim gives memory back to the operating system. */
 export interface Reclaim {
-  /** Epochs come by themselves, also while no thread of the pool does anything. */
+  /** Whether epochs come by themselves, also while no thread of the pool does anything. */
   readonly agesItself: boolean;
   /** One epoch: what was not used since the last one loses its memory. The bytes given back. */
   age(): number;
@@ -293,7 +299,7 @@ export interface Reclaim {
   areCold(count: number): number;
 }
 
-/** What the core has counted. */
+/** Figures are what the core has counted. */
 export interface Figures {
   /** What the budget is charged: at no moment above it, also while other threads work. */
   readonly residentBytes: number;
@@ -312,7 +318,7 @@ export interface Figures {
 }
 
 /**
- * What stands behind the magazines: hands out batches of blocks and takes them back. A block is a number; a class is the
- * index of its tier. The native addon and a TypeScript implementation are interchangeable.
+ * A core stands behind the magazines: it hands out batches of blocks and takes them back. A block is a number; a class
+ * is the index of its tier. The native addon and a TypeScript implementation are interchangeable.
  */
 export interface Core extends BlockSource, HandOver, BudgetQueue, Reclaim, Figures {}

@@ -24,13 +24,14 @@ export const HAND_OVERS = 2 ** 28;
 const BATCH_BYTES = 128 * KIB;
 const SHORT_BATCH = 4;
 const BUDGET_BATCHES = 16;
-/** Where a block is, as in native/core/block.h. */
+/** The state of a block, by the native core's names. */
 type State = 'cold' | 'free' | 'held' | 'in flight' | 'retired';
 
+/** A block of the TypeScript core. */
 export interface JsBlock {
   readonly sizeClass: number;
   state: State;
-  /** Number of its last hand-over: that ticket is good while the block is in flight. */
+  /** Number of the last hand-over: that ticket is good while the block is in flight. */
   handOver: number;
   /** When the last ticket was made. */
   sentAt: number;
@@ -40,6 +41,7 @@ export interface JsBlock {
   bytes: Bytes | null;
 }
 
+/** A tier of the TypeScript core: where its blocks are, and what they did. */
 export class JsClass {
   readonly batch: number;
   /** Free blocks, in use lately. */
@@ -53,7 +55,7 @@ export class JsClass {
   held = 0;
   inFlight = 0;
   retired = 0;
-  /** As published. */
+  /** Blocks in the magazine, as published. */
   cached = 0;
   acquires = 0;
   peakResidentBytes = 0;
@@ -69,7 +71,15 @@ export class JsClass {
   }
 }
 
-/** The blocks of the TypeScript core: where each is, and the figures, which add up as the native core's do. */
+/**
+ * The block store has the blocks of the TypeScript core: where each is, and the figures, which add up as the native
+ * core's do.
+ *
+ * Callers   {@link JsCore}, which knows who holds what and who waits.
+ * Identity  Per class, resident == held + in flight + depot + victim + retired, and carved == resident + cold. Each
+ *           free or cold block is in exactly one list. `residentBytes` == sum of resident * capacity, and <=
+ *           `maxBytes`.
+ */
 export class JsBlockStore {
   readonly classes: readonly JsClass[];
   readonly blocks: JsBlock[] = [];
@@ -101,12 +111,12 @@ export class JsBlockStore {
     return k;
   }
 
-  /** For how many more blocks the budget has room. */
+  /** How many more blocks of the class the budget has room for. */
   room(k: JsClass): number {
     return Math.floor((this.maxBytes - this.residentBytes) / k.capacity);
   }
 
-  /** So many blocks have memory from now on. */
+  /** Charges the budget for `count` blocks that have memory from now on. */
   charge(k: JsClass, count: number): void {
     this.residentBytes += count * k.capacity;
     k.resident += count;
@@ -193,7 +203,7 @@ export class JsBlockStore {
     return this.#count(k, step, this.handOut(k, k.cold, Math.min(room, most)));
   }
 
-  /** New blocks, without memory. */
+  /** Makes new blocks, without memory. */
   carve(k: JsClass, sizeClass: number, count: number): void {
     for (let i = 0; i < count; i++) {
       const handOver = Math.floor(Math.random() * HAND_OVERS);
@@ -224,7 +234,7 @@ export class JsBlockStore {
     return count;
   }
 
-  /** A refill was served, unless there was no memory. */
+  /** Counts a refill that was served, unless there was no memory. */
   #count(k: JsClass, step: Step, count: number): number {
     if (count <= 0) return count;
     k.refills[step]++;
@@ -232,7 +242,7 @@ export class JsBlockStore {
     return count;
   }
 
-  /** One epoch: victims go cold, what is in the depots becomes victims. The bytes given back. */
+  /** Ages by one epoch: victims go cold, what is in the depots becomes victims. The bytes given back. */
   ageOnce(cause: Cause): number {
     const least = cause === 'decay' ? this.#minBytes : 0;
     let bytes = 0;

@@ -32,8 +32,10 @@ import { move, ownMemory, takeBack } from './runtime-memory.js';
 const KIB = 1024;
 
 /**
- * The core without an addon: one thread, memory from V8, the same books as the native core. What it cannot do is align
- * blocks, give pages back while their views stay valid, or show one block to several threads.
+ * JsCore is the core without an addon, for one thread: it lends memory from V8, with the native core's books. It cannot
+ * align blocks, give pages back while their views stay valid, or show one block to several threads.
+ *
+ * What      Decides who gets blocks, first come, first served, and when idle ones are given up; the store does it.
  */
 export class JsCore implements Core {
   readonly exchange = new Uint32Array(EXCHANGE_LENGTH);
@@ -46,7 +48,7 @@ export class JsCore implements Core {
   /** Classes of the requests that wait, by their numbers, in the order of arrival. */
   readonly #requests = new Map<number, number>();
   #lastNumber = 0;
-  /** Requests that were served, whose blocks are in flight; without a ticket where there was no memory. */
+  /** Requests that were served; with a ticket of -1 where there was no memory. */
   readonly #grants: { number: number; sizeClass: number; ticket: number }[] = [];
   #listener: WeakRef<Notifiable> | undefined;
   draining = false;
@@ -147,7 +149,7 @@ export class JsCore implements Core {
       const { number, sizeClass, ticket } = grant;
       if (ticket < 0) return -number;
       if (this.adopt(ticket) === 0) return number;
-      // Somebody guessed the ticket: it waits again, in its old place.
+      // Somebody guessed the ticket: the request waits again, in its old place.
       const others = [...this.#requests];
       this.#requests.clear();
       for (const [each, its] of [[number, sizeClass] as const, ...others]) this.#requests.set(each, its);
@@ -156,7 +158,6 @@ export class JsCore implements Core {
     return 0;
   }
 
-  /** In the order of arrival, as far as it goes. */
   #serve(): void {
     if (this.draining) {
       if (this.drained || this.#store.classes.some(({ held, inFlight }) => held + inFlight > 0)) return;
@@ -167,8 +168,7 @@ export class JsCore implements Core {
     }
     for (const [number, sizeClass] of this.#requests) {
       const k = this.#store.class(sizeClass);
-      // The caller's blocks may still be in the exchange.
-      const kept = this.exchange[0] as number;
+      const kept = this.exchange[0] as number; // it may be the caller's
       let count = this.#store.refill(k, sizeClass, 1);
       if (count === EXHAUSTED) {
         this.#giveUpIdle('exhausted');

@@ -12,7 +12,9 @@ export type Backend = 'native' | 'js';
 
 /** Which core a pool runs on, and why it is that one. */
 export interface BackendInfo {
+  /** The core. */
   readonly kind: Backend;
+  /** As a sentence; where the addon does not load, with what to do about that. */
   readonly reason: string;
 }
 
@@ -36,7 +38,7 @@ function why({ reason, remedy }: NoBinary): string {
   return `${reason}. ${remedy}`;
 }
 
-/** What the TypeScript core's budget is made of: as fine as on most systems, since V8 does not say. */
+/** Bytes of a page of the TypeScript core: as fine as on most systems, since V8 does not say. */
 const JS_PAGE = 4096;
 
 /** Bytes of a page of the core that such a backend is: the budget of the native core is charged by the system's. */
@@ -47,7 +49,7 @@ export function pageSizeOf(backend: 'auto' | Backend): number {
 
 let warned = false;
 
-/** The TypeScript core is slower, and nobody asked for it. */
+/** Warns of a pool on the TypeScript core, which is slower, and which nobody asked for. */
 function warn({ reason, remedy, refused }: NoBinary): void {
   if (!refused || warned) return;
   warned = true;
@@ -57,12 +59,13 @@ function warn({ reason, remedy, refused }: NoBinary): void {
   });
 }
 
-/** The options that say what core a pool gets. */
+/** Those options that say what core a pool gets. */
 interface LoaderOptions extends CoreOptions {
   readonly name: string;
   readonly backend: 'auto' | Backend;
 }
 
+/** The core of a pool, and why it is that one. */
 export interface OpenedCore {
   readonly core: Core;
   readonly backend: BackendInfo;
@@ -126,8 +129,8 @@ export function joinCore(address: CoreAddress, { name, tiers, maxBytes }: Loader
 const CALLS = Symbol.for('slabpool.clean-exit');
 
 /**
- * Calls it when this worker ends by itself, by `process.exit()` or by an error, but not when it is terminated. One listener a
- * thread, in how many realms of it this module may be loaded.
+ * Calls `call` when this worker ends by itself, by `process.exit()` or by an error, but not when it is terminated.
+ * There is one listener in a thread, in however many of its realms this module is loaded.
  */
 function onCleanExit(call: () => void): void {
   if (isMainThread) return;

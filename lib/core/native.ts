@@ -25,12 +25,19 @@ import type { Pressure } from './pressure.js';
 
 const FIELDS = 14 + STEPS.length;
 
-/** The native core of one pool, as seen from this thread. */
+/**
+ * NativeCore is the native core of one pool, as seen from this thread.
+ *
+ * What       Gives the addon's calls the names and types of {@link Core}: statuses stay numbers, rows of numbers become
+ *            objects.
+ * Callers    The heap and its parts. The pool behind it has other threads, each with a NativeCore of its own.
+ * Ownership  The addon keeps the pool while any thread has it; it keeps the notifier alive, and that nothing else.
+ */
 export class NativeCore implements Core, Channels {
   readonly exchange: Uint32Array;
   readonly address: CoreAddress;
   readonly stableAddresses = true;
-  /** By the janitor thread. */
+  /** The janitor thread does it. */
   readonly agesItself = true;
   readonly channels = this;
   readonly tags: Float64Array;
@@ -55,7 +62,7 @@ export class NativeCore implements Core, Channels {
     return new NativeCore(addon, pool, tiers.length, notifier);
   }
 
-  /** Null when it is another pool than these options describe. */
+  /** The core of a pool that another thread made; null when it is another pool than these options describe. */
   static join(addon: LoadedAddon, { slot, serial }: CoreAddress, capacities: readonly number[], maxBytes: number) {
     const notifier = new Notifier();
     const pool = outside(() => new addon.Pool(notifier.onNotify, slot, serial));

@@ -7,9 +7,11 @@ export type PressureLevel = 'none' | 'high' | 'critical';
 export interface Pressure {
   /** Where the figures are from; `'none'` before the first look, and where nobody may look. */
   readonly source: 'cgroup-v2' | 'cgroup-v1' | 'system' | 'runtime' | 'none';
+  /** How much of the limit is in use. */
   readonly level: PressureLevel;
-  /** In use, without what the kernel can drop at once. */
+  /** Bytes in use, without what the kernel can drop at once. */
   readonly usedBytes: number;
+  /** Bytes of the limit: the container's, or the memory of the machine. */
   readonly limitBytes: number;
 }
 
@@ -17,7 +19,7 @@ export interface Pressure {
 export const HIGH = 0.7;
 const CRITICAL = 0.9;
 
-/** As the runtime sees it. In a container with a limit, the page cache counts as used. */
+/** The pressure as the runtime sees it. In a container with a limit, the page cache counts as used. */
 export function runtimePressure(): Pressure {
   try {
     const limit = process.constrainedMemory?.();

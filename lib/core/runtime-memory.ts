@@ -8,13 +8,13 @@ import { type Bytes, outside } from '../base/runtime.js';
  */
 const known = new WeakSet<ArrayBuffer>();
 
-/** For a block that was made, or moved, here. */
+/** Notes the memory of a block that was made, or moved, here. */
 export function ownMemory(bytes: Bytes): Bytes {
   known.add(bytes.buffer);
   return bytes;
 }
 
-/** Whether these may be the bytes of a block whose ArrayBuffer was transferred. Then they are, from now on. */
+/** Takes `bytes` for those of a block whose ArrayBuffer was transferred, if they can be; whether it has. */
 export function takeBack(bytes: Bytes, capacity: number): boolean {
   if (bytes.length !== capacity || known.has(bytes.buffer)) return false;
   known.add(bytes.buffer);
@@ -23,7 +23,7 @@ export function takeBack(bytes: Bytes, capacity: number): boolean {
 
 let mover: MessageChannel | undefined;
 
-/** The memory under a new ArrayBuffer. Not by `structuredClone()`, which is missing where a browser is simulated. */
+/** Moves memory to a new ArrayBuffer. Not by `structuredClone()`, which is missing where a browser is simulated. */
 export function move(buffer: ArrayBuffer): ArrayBuffer {
   mover ??= outside(() => new MessageChannel());
   mover.port1.postMessage(buffer, [buffer]);

@@ -7,8 +7,8 @@ export const ENOUGH_ACQUIRES = 1000;
  * `'ok'`: as it should be. `'note'`: good to know. `'warning'`: something is lost, or will be refused. `'debt'`: the pool costs
  * more than it gives back.
  */
-export type Severity = (typeof SEVERITIES)[number];
-const SEVERITIES = ['ok', 'note', 'warning', 'debt'] as const;
+export type Severity = 'ok' | 'note' | 'warning' | 'debt';
+const SEVERITIES: readonly Severity[] = ['ok', 'note', 'warning', 'debt'];
 
 /** One thing that a pool's stats say. */
 export interface Finding {
@@ -30,6 +30,7 @@ export interface Finding {
     | 'evicted'
     | 'decay'
     | 'pressure';
+  /** How much the finding matters. */
   readonly severity: Severity;
   /** What was found, with its figures. */
   readonly text: string;
@@ -43,7 +44,7 @@ export interface Finding {
 export class Diagnosis {
   /** Name of the pool. */
   readonly pool: string;
-  /** The worst of the findings'. */
+  /** The worst severity of the findings. */
   readonly severity: Severity;
   /** The worst first; there is at least one. */
   readonly findings: readonly Finding[];
@@ -55,6 +56,7 @@ export class Diagnosis {
     this.severity = this.findings[0]?.severity ?? 'ok';
   }
 
+  /** A report of several lines, one or two for each finding. */
   toString(): string {
     const lines = this.findings.map(({ severity, id, text, advice }) => {
       const head = `  ${severity.padEnd(8)}${id}: ${text}`;

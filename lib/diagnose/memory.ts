@@ -7,22 +7,22 @@ import { ENOUGH_ACQUIRES, type Finding, handedOut } from './diagnosis.js';
 const ENOUGH_HOLDS = 30;
 /** Room for bursts above the mean that Little's law gives. */
 const HEADROOM = 1.5;
-/** That many times the leases that rate and hold times explain are no burst. */
+/** So many times the leases that rate and hold times explain are no burst. */
 const HELD_FACTOR = 4;
 /** Fewer leases than this are never suspicious. */
 const HELD_LEAST = 64;
 /** A budget is too large when its highest use so far would fit into it eight times. */
 const TOO_LARGE = 1 / 8;
-/** A minute: before, the highest use so far says little. */
+/** Milliseconds before which the highest use so far says little. */
 const TOO_LARGE_AFTER_MS = 60_000;
-/** Of the bytes handed out. Memory that was given back costs page faults when it is wanted again, as fresh memory does. */
+/** A share of the bytes handed out: memory that was given back costs page faults when it is wanted again. */
 const GIVEN_BACK = 0.05;
-/** A minute: a ticket is on its way for as long as a message takes. */
+/** Milliseconds from which on a ticket counts as forgotten: one is on its way for as long as a message takes. */
 const TICKET_OLD_MS = 60_000;
-/** Of the budget. */
+/** A share of the budget. */
 const RETIRED_WARNING = 0.1;
 
-/** Whether memory is enough, too much, or lost: what the pool takes. */
+/** Judges what the pool takes: whether memory is enough, too much, or lost. */
 export function diagnoseMemory(stats: PoolStats): Finding[] {
   return [...leaks(stats), ...budget(stats), ...waiting(stats), ...givenBack(stats), ...pressure(stats)];
 }
@@ -128,7 +128,7 @@ function budget(stats: PoolStats): Finding[] {
   ];
 }
 
-/** Once everybody does so, nobody is served any more. */
+/** Whether the thread waits for what it holds itself: once every thread does, nobody is served any more. */
 function waiting(stats: PoolStats): Finding[] {
   const { here: waiting } = stats.waits;
   const held = little(stats).held + stats.oversize.outstanding;
@@ -195,7 +195,7 @@ function pressure({ pressure, maxBytes }: PoolStats): Finding[] {
   ];
 }
 
-/** Little's law, of this thread for leases and of the pool for bytes, with this thread's hold times. */
+/** The leases and bytes that Little's law explains, of this thread and of the pool, with this thread's hold times. */
 function little(stats: PoolStats) {
   const { ageMs, threads, holds, acquires, outstanding } = stats;
   const here = threads.find((thread) => thread.here) ?? { acquires, outstanding };

@@ -3,16 +3,16 @@ import type { PoolStats } from '../stats/stats.js';
 /** Requests by size, ascending: {@link PoolStats.requests}. */
 export type Histogram = PoolStats['requests'];
 
-/** What a table of tiers hands out for the requests of a histogram. */
+/** Waste says what a table of tiers hands out for the requests of a histogram, and how much of that these ask for. */
 export interface Waste {
   readonly requestedBytes: number;
-  /** Handed out beyond what was asked for. */
+  /** Bytes handed out beyond what was asked for. */
   readonly wastedBytes: number;
-  /** Of what is handed out. */
+  /** The share of what is handed out that is wasted. */
   readonly share: number;
 }
 
-/** Of one tier. Requests count as their entry's `size`, so that the true waste is this or a little more. */
+/** The waste of one tier. Requests count as their entry's `size`, so that the true waste is this or a little more. */
 export interface TierWaste extends Waste {
   readonly capacity: number;
   readonly requests: number;

@@ -5,9 +5,9 @@ import { bestTiers, type Histogram, totalWaste, wasteByTier } from './tier-table
 
 /** One refill per 20 acquires and fewer is noise beside the work that buffers are for. */
 const HEALTHY_HIT_RATE = 0.95;
-/** Below, most acquires cost what an allocation costs, and the pool's memory and care come on top. */
+/** A hit rate below which most acquires cost what an allocation costs, and the pool's memory and care come on top. */
 const DEBT_HIT_RATE = 0.5;
-/** How often memory is to be handed out at the least, on the average, before keeping it has gained anything. */
+/** The number of times that memory is handed out, on the average, before keeping it has gained anything. */
 const LEAST_TURNOVER = 2;
 /** Four steps per doubling waste 10 % of evenly spread sizes, and 20 % at the worst (J. Evans, jemalloc, 2006). */
 const TIER_WASTE = 0.15;
@@ -17,13 +17,13 @@ const TIER_MATTERS = 0.01;
 const TABLE_GAIN = 0.02;
 /** From here on the 99th percentile of requests does not fit into the largest tier. */
 const OVERSIZE_NOTE = 0.01;
-/** And the 95th does not. */
+/** From here on the 95th percentile does not. */
 const OVERSIZE_WARNING = 0.05;
 /** The largest tier that there can be, and the most tiers besides. */
 const LARGEST_TIER = 2 ** 30;
 const MOST_TIERS = 127;
 
-/** Whether keeping memory gains anything: what the pool is used for. */
+/** Judges what the pool is used for: whether keeping memory gains anything. */
 export function diagnoseUse(stats: PoolStats): Finding[] {
   const judged = stats.acquires >= ENOUGH_ACQUIRES;
   return [

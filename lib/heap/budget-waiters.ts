@@ -26,29 +26,39 @@ interface WaitersHeap {
   ended(): SlabPoolError;
 }
 
+/** A request that waits. */
 interface Waiter {
   readonly size: number;
   serve(block: Block): void;
-  /** Whoever waits gives up, or is given up. */
+  /** Rejects: the request has given up, or was given up. */
   fail(reason: unknown): void;
 }
 
 /**
- * Those of this thread that wait: for budget in the core's queue, with the other threads', or for room for an oversize buffer, which
- * is each thread's own.
+ * Budget waiters are the requests of this thread that wait: for budget in the core's queue, with the other threads', or
+ * for room for an oversize buffer, which is each thread's own.
+ *
+ * What       Serves at once whoever can be served without overtaking; puts the others in line, and gives up those whose
+ *            limit is reached.
+ * Callers    `acquireAsync()` and `borrowAsync()`; {@link Requests} when grants have come; the heap when oversize room
+ *            has come.
+ * Ownership  A grant is a block in flight to this thread: {@link collect} makes a lease of it, or puts it back if its
+ *            request is gone.
+ * Identity   `size` == requests of this thread in the core's queue, or served but not collected, + those that wait for
+ *            oversize room.
  */
 export class BudgetWaiters implements Waiting {
   readonly #heap: WaitersHeap;
   readonly #core: Core;
-  /** By the core's number. */
+  /** Requests for budget, by the core's number. */
   readonly #inCore = new Map<number, Waiter>();
   readonly #forOversize = new Set<Waiter>();
   readonly #most: number;
   timedOut = 0;
   aborted = 0;
-  /** Those that waited for room for an oversize buffer. */
+  /** Requests that ever waited for room for an oversize buffer. */
   oversize = 0;
-  /** Milliseconds that those who were served have waited. */
+  /** Milliseconds that requests which were served have waited. */
   totalMs = 0;
 
   constructor(heap: WaitersHeap, core: Core, { maxWaiting }: ResolvedOptions) {
@@ -57,7 +67,7 @@ export class BudgetWaiters implements Waiting {
     this.#most = maxWaiting;
   }
 
-  /** Of this thread. */
+  /** Requests of this thread that wait now. */
   get size(): number {
     return this.#inCore.size + this.#forOversize.size;
   }
@@ -169,7 +179,7 @@ export class BudgetWaiters implements Waiting {
     });
   }
 
-  /** Hands out what the core has granted. */
+  /** Serves those whose blocks the core has granted. */
   collect(): void {
     for (let number = this.#core.collect(); number !== 0; number = this.#core.collect()) {
       const waiter = this.#inCore.get(Math.abs(number));
@@ -191,7 +201,7 @@ export class BudgetWaiters implements Waiting {
     this.#stayAlive();
   }
 
-  /** An oversize buffer was dropped. */
+  /** Serves those who wait for oversize room, in their order, as far as it goes: an oversize buffer was dropped. */
   serveOversize(): void {
     for (const waiter of this.#forOversize) {
       if (!this.#heap.oversize.fits(waiter.size)) break;
@@ -205,7 +215,7 @@ export class BudgetWaiters implements Waiting {
     this.#stayAlive();
   }
 
-  /** The pool is about to be closed. */
+  /** Refuses everybody: the pool is about to be closed, or drains. */
   failAll(reason: () => SlabPoolError): void {
     const all = [...this.#inCore.values(), ...this.#forOversize];
     const numbers = [...this.#inCore.keys()];

@@ -3,21 +3,31 @@ import { SlabPoolError } from '../errors.js';
 import { keepAlive, letEnd, type Waiting } from './keep-alive.js';
 import { type LeasingHeap, stillOut } from './still-out.js';
 
+/** What those who wait for the end ask of the heap that they belong to. */
 interface DrainedHeap extends LeasingHeap {
   readonly name: string;
-  /** Nothing is out any more, as far as this thread can know. */
+  /** Whether nothing is out any more, as far as this thread can know. */
   readonly drained: boolean;
   /** From now on the pool gives nothing out, in any thread. */
   drain(): void;
 }
 
-/** One that waits for the end. */
+/** A call that waits for the end. */
 interface Waiter {
   done(): void;
   fail(reason: unknown): void;
 }
 
-/** Those of this thread that wait until the last lease, ticket and message of the pool is back. */
+/**
+ * Drain waiters are the calls of `drain()` in this thread: they wait until the last lease, ticket and message of the
+ * pool is back.
+ *
+ * What       {@link begin} stops the giving out, in all threads; those that still wait are resolved when nothing is out
+ *            any more.
+ * Callers    `BufferPool.drain()`; {@link check} by {@link Requests}, and when an oversize buffer was dropped.
+ * Ownership  While anybody waits, the pool is kept, and the thread as long as others may bring the rest back:
+ *            `keepAlive()`.
+ */
 export class DrainWaiters implements Waiting {
   readonly #heap: DrainedHeap;
   readonly #waiters = new Set<Waiter>();
@@ -53,13 +63,13 @@ export class DrainWaiters implements Waiting {
     });
   }
 
-  /** Something came back. */
+  /** Settles all if nothing is out any more. Called when something came back. */
   check(): void {
     if (this.#waiters.size === 0 || !this.#heap.drained) return;
     for (const { done } of this.#waiters) done();
   }
 
-  /** The pool is about to be closed. */
+  /** Rejects all: the pool is about to be closed. */
   failAll(): void {
     if (this.#waiters.size === 0) return;
     const { list, sites, details } = stillOut(this.#heap);

@@ -25,10 +25,13 @@ import { SWEPT_AT_ONCE, Ticker } from './ticker.js';
 import { Transfers } from './transfers.js';
 
 /**
- * This thread's share of a pool: a magazine per tier in front of the core, and the ArrayBuffers of the blocks that came by.
+ * A heap is this thread's share of a pool: a magazine per tier in front of the core, and the ArrayBuffers of the blocks
+ * that came by.
  *
- * What      Refills empty magazines from the core and flushes full ones to it, and closes; its parts do the rest.
- * Callers   One thread. Everything here but the two lookups of {@link magazineFor} is off the hot path.
+ * What       Makes the parts, and passes each call on to the part that serves it; samples acquires, and closes.
+ * Callers    One thread. Everything here but the two lookups of {@link magazineFor} is off the hot path.
+ * Ownership  The pool and, by their magazines, the leases keep it alive; the core and the timer refer to parts weakly.
+ * Identity   Leases out == `oversize.count` + sum of `held - count` over the magazines, once the tracker is drained.
  */
 export class Heap implements TrackerOwner {
   readonly name: string;
@@ -39,7 +42,7 @@ export class Heap implements TrackerOwner {
   readonly outbox = new Outbox();
   readonly blocks: MappedBlocks;
   readonly tracker: Tracker;
-  /** With `debug` on. */
+  /** Null unless the option `debug` is on. */
   readonly poison: Poison | null;
   readonly oversize: Oversize;
   readonly retained: RetainedBlocks;
@@ -50,16 +53,17 @@ export class Heap implements TrackerOwner {
   readonly waiters: BudgetWaiters;
   readonly drains: DrainWaiters;
   readonly ticker: Ticker;
-  /** Of channels, open in this thread. */
+  /** Endpoints of channels that are open in this thread. */
   readonly endpoints = new IterableWeakSet<{ leave(): void }>();
   /**
-   * The acquire that {@link Magazine.untilSample} counts down to: the magazine whose topmost block is to be leased. It comes before
-   * anything else is read, since V8 has to read all anew behind a call. Where options ask for something at each acquire, each
-   * is one. A Proxy since V8 inlines calls of none: this would take the place of what has to be inlined.
+   * For the acquire that {@link Magazine.untilSample} counts down to: the magazine whose topmost block is to be leased.
+   * The call comes before anything else is read, since V8 has to read all anew behind a call. Where options ask for
+   * something at each acquire, each is sampled. A Proxy, since V8 inlines calls of none: the function would take the
+   * place of what has to be inlined.
    */
   readonly sampled = new Proxy(this.#sampled, {});
   closed = false;
-  /** Closed, with no lease out. */
+  /** Whether the pool is closed and no lease of this thread is out. */
   hasEnded = false;
   /** For each bucket of sizes the smallest tier that holds some of them. */
   readonly #byBucket: readonly Magazine[];
@@ -70,7 +74,7 @@ export class Heap implements TrackerOwner {
     this.name = options.name;
     this.core = core;
     this.options = options;
-    // These have to see each release.
+    // What these options do is done at each release.
     const byItself = options.zero !== 'release' && options.debug === 'off';
     this.tracker = new Tracker(this, options, byItself);
     this.poison = options.debug === 'off' ? null : new Poison(options, this.outbox);
@@ -125,7 +129,7 @@ export class Heap implements TrackerOwner {
     prewarm(this, magazine, count);
   }
 
-  /** Lets subscribers know. If one of them ends the pool, the block on its way to a lease goes back, and there is no lease. */
+  /** Publishes what has happened. If a subscriber ends the pool, the block on its way to a lease goes back. */
   announce(block: Block | null): void {
     this.outbox.publish();
     if (!this.closed && !this.requests.draining) return;
@@ -134,8 +138,8 @@ export class Heap implements TrackerOwner {
   }
 
   /**
-   * The end of an epoch. Magazines in which nothing was acquired go to the core, and all of them if memory is short: there their
-   * blocks age like all others.
+   * Flushes magazines at the end of an epoch: those in which nothing was acquired, or all of them, if memory is short.
+   * In the core their blocks age like all others.
    */
   flushQuiet(all: boolean): void {
     this.tracker.drain();
@@ -145,7 +149,7 @@ export class Heap implements TrackerOwner {
     }
   }
 
-  /** The janitor thread ages the native core; the TypeScript one is aged here. Blocks that went cold need no ArrayBuffers. */
+  /** Ages the TypeScript core (the janitor ages the native one), and forgets ArrayBuffers of blocks that went cold. */
   age(critical: boolean): void {
     this.requests.bypass(this.core.waiting > 0 || this.requests.draining);
     if (this.core.agesItself) {
@@ -166,7 +170,7 @@ export class Heap implements TrackerOwner {
     this.ticker.start();
   }
 
-  /** For a thread that blocks, whose event loop does not turn: what it would do. */
+  /** Does what the event loop would do, for a thread that blocks, whose event loop does not turn. */
   blocked(): void {
     this.requests.notified();
     this.ticker.catchUp();
@@ -176,18 +180,18 @@ export class Heap implements TrackerOwner {
     this.requests.notified();
   }
 
-  /** Nothing is given out any more: see {@link DrainWaiters}. */
+  /** From now on nothing is given out: see {@link DrainWaiters}. */
   drain(): void {
     this.core.drain();
     this.requests.notified();
   }
 
-  /** Nothing is out any more, as far as this thread can know. */
+  /** Whether nothing is out any more, as far as this thread can know. */
   get drained(): boolean {
     return this.core.drained && this.oversize.count === 0;
   }
 
-  /** Tells the core what it cannot know: leases since the last time, and what is in the magazines. */
+  /** Publishes to the core what only this thread knows: acquires since the last time, and what is in the magazines. */
   publishCounters(): void {
     const { exchange } = this.core;
     for (const magazine of this.magazines) {
@@ -309,7 +313,7 @@ export class Heap implements TrackerOwner {
     this.endIfEmpty();
   }
 
-  /** A closed pool ends, for this thread, with the last lease. */
+  /** Ends a closed pool for this thread if the last lease has ended. */
   endIfEmpty(): void {
     if (!this.closed || this.hasEnded || this.oversize.count > 0 || this.magazines.some(({ held }) => held > 0)) return;
     this.hasEnded = true;
@@ -326,7 +330,7 @@ export class Heap implements TrackerOwner {
     return this.closed ? closedError(this.name) : drainingError(this.name);
   }
 
-  /** Before something is given out. */
+  /** @throws `ERR_SLABPOOL_CLOSED` where nothing may be given out, since the pool is closed or drains */
   assertGiving(): void {
     if (this.closed || this.requests.draining) throw this.ended();
   }

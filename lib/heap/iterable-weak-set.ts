@@ -1,10 +1,10 @@
 const FEW = 16;
 
-/** Objects that may be collected; those that have not been can be gone through. */
+/** An iterable weak set keeps none of its objects alive; those that were not collected can be gone through. */
 export class IterableWeakSet<T extends object> {
   readonly #refs = new Set<WeakRef<T>>();
   readonly #refOf = new WeakMap<T, WeakRef<T>>();
-  /** At how many it looks for those that were collected: a constant time for each that is added. */
+  /** The size at which the set looks for objects that were collected: a constant time for each that is added. */
   #full = FEW;
 
   add(it: T): void {

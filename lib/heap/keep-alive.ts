@@ -5,7 +5,7 @@ import { outside } from '../base/runtime.js';
 /** Between two looks of a thread that others may help, in milliseconds. */
 const LOOK_AGAIN_MS = 100;
 
-/** Somebody waits for something, which does not keep this thread alive. */
+/** Whoever waits for something that does not keep this thread alive. */
 export interface Waiting {
   /** Whether anything may come of which this thread is not the cause. */
   readonly othersMayServe: boolean;
@@ -13,15 +13,16 @@ export interface Waiting {
   readonly description: string;
 }
 
-/** None of these is collected, also when nobody else has it any more. */
+/** Those who wait now. None of them is collected, also when nobody else has it any more. */
 const waiting = new Set<Waiting>();
 /** Nothing has come since the last look. */
 let quiet = false;
 let warns = false;
 
 /**
- * A thread that has nothing left to do ends, although somebody waits in it. So it takes another turn of the event loop then, as long as
- * these bring what was granted meanwhile; and where others may still grant something, it stays.
+ * Keeps this thread alive for `one`. A thread that has nothing left to do ends, although somebody waits in it. So it
+ * takes another turn of the event loop then, as long as such turns bring what was granted meanwhile; and where others
+ * may still grant something, it stays.
  */
 export function keepAlive(one: Waiting): void {
   if (waiting.size === 0) process.on('beforeExit', look);

@@ -4,6 +4,7 @@ import { type Block, type Magazine, OVERSIZE } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import type { MappedBlocks } from './mapped-blocks.js';
 
+/** What leaked blocks ask of the heap that they belong to. */
 interface LeakingHeap {
   readonly outbox: Outbox;
   readonly blocks: MappedBlocks;
@@ -13,13 +14,20 @@ interface LeakingHeap {
 }
 
 /**
- * Blocks of leases that were collected unreleased. Somebody may still have their bytes, or the system may be writing to them: so each
- * is reclaimed when its ArrayBuffer is collected as well, and gets a new one then.
+ * Leaked blocks are those of leases that were collected unreleased. Somebody may still have their bytes, or the system
+ * may be writing to them: so each is reclaimed when its ArrayBuffer is collected as well, and gets a new one then.
+ *
+ * What       Puts each back where free blocks are when nobody can have its bytes any more.
+ * Callers    The tracker, when it hears of a collected lease; this thread's finalization registry; the ticker, once an
+ *            epoch.
+ * Ownership  The block's ArrayBuffer is referred to weakly, and by nobody of this package besides:
+ *            {@link MappedBlocks.disown}.
+ * Identity   A leaked block counts as held, so as leased, until it is reclaimed or retired.
  */
 export class LeakedBlocks {
   readonly #heap: LeakingHeap;
   readonly #core: Core;
-  /** Their bytes are the core's own, and to be wiped or poisoned. */
+  /** Whether the bytes of a reclaimed block are the core's own, and to be wiped or poisoned. */
   readonly #wipes: boolean;
   readonly #blocks = new Map<number, { magazine: Magazine; buffer: WeakRef<ArrayBuffer> }>();
   readonly #buffers = new FinalizationRegistry<number>((index) => this.#reclaim(index));
@@ -33,7 +41,7 @@ export class LeakedBlocks {
   /** The lease of this block was collected unreleased. */
   add(block: Block): void {
     const { magazine, index, buffer } = block;
-    if (magazine.sizeClass === OVERSIZE) return; // These look after themselves.
+    if (magazine.sizeClass === OVERSIZE) return; // `Oversize` watches the ArrayBuffers of all of its own.
     if (block.bytes.length !== magazine.capacity) {
       this.#heap.blocks.retire(magazine, index);
       return;
@@ -45,7 +53,7 @@ export class LeakedBlocks {
     this.#buffers.register(buffer, index);
   }
 
-  /** Nobody has the bytes of the block any more. */
+  /** Takes a block back whose bytes nobody has any more. */
   #reclaim(index: number): void {
     const leaked = this.#blocks.get(index);
     if (leaked === undefined) return; // Retired, or the pool was closed.
@@ -58,7 +66,7 @@ export class LeakedBlocks {
     outbox.publish();
   }
 
-  /** Those whose holders detached their ArrayBuffers. What becomes of one is not seen once it is collected. */
+  /** Retires leaked blocks whose holders detached the ArrayBuffers; nobody can tell that of one that is collected. */
   retireDetached(): void {
     // Where a block loses its address, its memory went with the ArrayBuffer.
     if (!this.#core.stableAddresses) return;

@@ -8,19 +8,21 @@ const CHUNK_BITS = 9;
 const CHUNK = 2 ** CHUNK_BITS;
 
 /**
- * The ArrayBuffers that this thread has over blocks of one pool. A block is mapped when it first comes here, and kept until it goes
- * cold. In chunks by the number of the block: with threads sharing a pool each one has scattered numbers only.
+ * Mapped blocks are those of one pool that this thread has an ArrayBuffer over.
  *
+ * What      A block is mapped when it first comes here, and kept until it goes cold. They are kept in chunks by their
+ *           numbers, since each of the threads that share a pool has scattered numbers only. Blocks leave for the core
+ *           through here.
  * Callers   The heap and its parts; all of it is off the hot path.
- * Identity  `magazine.held` of a tier == blocks that the core counts as held by this thread. What is given back or retired here is
- *           taken off it; what is flushed or handed over, by those who do that.
+ * Identity  `magazine.held` of a tier == blocks that the core counts as held by this thread. What is given back or
+ *           retired here is taken off it; what is flushed or handed over, by those who do that.
  */
 export class MappedBlocks {
   readonly #core: Core;
   readonly #pool: string;
   readonly #poison: Poison | null;
   readonly #chunks: (Array<Block | undefined> | undefined)[] = [];
-  /** How many there are. */
+  /** How many blocks are mapped. */
   size = 0;
   /** The chunk from which {@link sweep} goes on. */
   #swept = 0;
@@ -62,13 +64,13 @@ export class MappedBlocks {
     this.size--;
   }
 
-  /** The block's ArrayBuffer is detached; it gets a new one when it is used next. */
+  /** Detaches the block's ArrayBuffer; the block gets a new one when it is used next. */
   unmap({ buffer, index }: Block): void {
     this.#forget(index);
     this.#core.detach(buffer, index);
   }
 
-  /** Somebody unknown may go on using the block's ArrayBuffer; it gets a new one when it is used next. */
+  /** Leaves the block's ArrayBuffer to whoever may go on using it; the block gets a new one when it is used next. */
   disown({ index }: Block): void {
     this.#forget(index);
     this.#core.disown(index);
@@ -87,14 +89,14 @@ export class MappedBlocks {
     return this.sure('flush', answer, magazine, exchange[0] as number);
   }
 
-  /** The same for all of its blocks. */
+  /** Flushes all blocks of the magazine. The last answer of {@link Core.flush}. */
   flushAll(magazine: Magazine): number {
     let answer = 0;
     while (magazine.count > 0) answer = this.flush(magazine, Math.min(magazine.count, magazine.batch));
     return answer;
   }
 
-  /** And the magazine keeps none of their buffers alive. */
+  /** Flushes all blocks of the magazine, which keeps none of their buffers alive then. */
   empty(magazine: Magazine): void {
     this.flushAll(magazine);
     magazine.blocks.length = 0;
@@ -109,7 +111,7 @@ export class MappedBlocks {
     return this.sure('flush', answer, magazine, index);
   }
 
-  /** The holder detached the block's ArrayBuffer; whoever has the memory now may write to it for ever. */
+  /** Gives a block up whose holder detached its ArrayBuffer: whoever has the memory now may write to it for ever. */
   retire(magazine: Magazine, index: number): void {
     const answer = this.#core.retire(magazine.sizeClass, index);
     this.#forget(index);
@@ -143,7 +145,7 @@ export class MappedBlocks {
     if (this.#swept >= this.#chunks.length) this.#swept = 0;
   }
 
-  /** The same for all of them, from the beginning. */
+  /** Sweeps all chunks, from the first one on. */
   sweepAll(): void {
     this.#swept = 0;
     this.sweep(Infinity);

@@ -7,10 +7,14 @@ import type { ResolvedOptions } from '../options.js';
 import type { Tracker, TrackerOwner } from '../tracking/tracker.js';
 
 /**
- * Requests above `maxPooledSize`: ordinary buffers of the runtime behind the same lease, counted, capped, and dropped to the
- * garbage collector on release. Go's, .NET's and Netty's pools do the same with what is too large to keep.
+ * Oversize serves requests above `maxPooledSize`: by ordinary buffers of the runtime behind the same lease, counted,
+ * capped, and dropped to the garbage collector on release. Go's, .NET's and Netty's pools do the same with what is too
+ * large to keep.
  *
- * Identity: `leasedBytes` == sum of the sizes of oversize leases that are out, and `leasedBytes` <= `maxOversizeBytes`.
+ * Callers    The heap and {@link BudgetWaiters}. One thread: the cap is each thread's own.
+ * Ownership  The lease has the buffer. A forgotten one stays charged until its ArrayBuffer is collected.
+ * Identity   `leasedBytes` == sum of the sizes of oversize leases that are out, and `leasedBytes` <=
+ *            `maxOversizeBytes`.
  */
 export class Oversize {
   /** Keeps nothing: with its limit of 0, each release comes back to {@link drop}. */

@@ -9,6 +9,7 @@ import type { Refills } from './refills.js';
 
 const SMALLEST_PAGE = 4096;
 
+/** What prewarming asks of the heap. */
 interface WarmableHeap {
   readonly core: Core;
   readonly options: ResolvedOptions;
@@ -22,7 +23,7 @@ interface WarmableHeap {
 }
 
 /**
- * From now on `count` blocks of the magazine's tier are free, with memory, ArrayBuffers and page tables. No statistics count that.
+ * Makes `count` blocks of the magazine's tier free, with memory, ArrayBuffers and page tables; in no statistics.
  * @throws `ERR_SLABPOOL_EXHAUSTED`, `ERR_SLABPOOL_OUT_OF_MEMORY`, `ERR_SLABPOOL_CLOSED`: then nothing has changed
  */
 export function prewarm(heap: WarmableHeap, magazine: Magazine, count: number): void {
@@ -58,7 +59,7 @@ function warm(heap: WarmableHeap, magazine: Magazine, count: number): void {
   throw possible === DRAINING ? heap.refills.refusal(magazine, possible) : heap.refills.whyNot(magazine, possible);
 }
 
-/** Some free blocks come into the hands of the caller; false when there are none. */
+/** Takes some free blocks into the hands of the caller; false when there are none. */
 function takeFree({ core, blocks }: WarmableHeap, magazine: Magazine, into: Block[], most: number): boolean {
   if (magazine.count > 0) return into.push(magazine.blocks[--magazine.count] as Block) > 0;
   const count = core.takeFree(magazine.sizeClass, Math.min(most, magazine.batch));

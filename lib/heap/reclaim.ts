@@ -8,6 +8,7 @@ import type { MappedBlocks } from './mapped-blocks.js';
 import type { Oversize } from './oversize.js';
 import type { RetainedBlocks } from './retained-blocks.js';
 
+/** What reclaiming asks of the heap. */
 interface ReclaimingHeap {
   readonly name: string;
   readonly core: Core;

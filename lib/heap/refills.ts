@@ -9,6 +9,7 @@ import type { Requests } from './requests.js';
 
 const KIB = 1024;
 
+/** What refills ask of the heap that they belong to. */
 interface RefillingHeap {
   readonly name: string;
   readonly outbox: Outbox;
@@ -26,7 +27,15 @@ interface RefillingHeap {
   ended(): SlabPoolError;
 }
 
-/** How empty magazines come by blocks of the core, or are refused. */
+/**
+ * Refills bring blocks from the core into empty magazines, or find out why there are none.
+ *
+ * What      One refill takes one batch. Before the budget counts as exhausted, this thread's other magazines are
+ *           flushed.
+ * Callers   The heap, by acquires that find their magazine empty, and {@link BudgetWaiters}; off the hot path.
+ * Identity  A batch of n adds n to `held` and n - 1 to `count`: one block is in the caller's hands, to be leased or put
+ *           back.
+ */
 export class Refills {
   readonly #heap: RefillingHeap;
   readonly #core: Core;
@@ -74,7 +83,7 @@ export class Refills {
   /** A block, or why there is none. */
   #refill(magazine: Magazine): Block | number {
     this.#heap.assertGiving();
-    // What that gives back may be of this magazine.
+    // Leases that this ends may be of this magazine.
     this.#heap.tracker.drain();
     if (magazine.count > 0) return magazine.blocks[--magazine.count] as Block;
     const core = this.#core;
@@ -111,7 +120,7 @@ export class Refills {
     return block;
   }
 
-  /** Of the budget, what is out with this tier's leases; or with all, if there was no block with memory left to give out. */
+  /** The share of the budget that this tier's leases have; or that is resident, if no free block had memory. */
   #shareOut({ held, count, capacity }: Magazine, step: number): number {
     const bytes = step >= COLD ? this.#core.residentBytes : (held - count) * capacity;
     return bytes / this.#maxBytes;

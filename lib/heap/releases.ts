@@ -9,6 +9,7 @@ import type { Oversize } from './oversize.js';
 import type { Requests } from './requests.js';
 import type { RetainedBlocks } from './retained-blocks.js';
 
+/** What releases ask of the heap that they belong to. */
 interface ReleasingHeap {
   readonly blocks: MappedBlocks;
   readonly oversize: Oversize;
@@ -20,12 +21,19 @@ interface ReleasingHeap {
   endIfEmpty(): void;
 }
 
-/** What becomes of a released block that its magazine does not take by itself. */
+/**
+ * Releases take care of those released blocks that their magazines do not take by themselves.
+ *
+ * What      A block is wiped, poisoned or detached as options ask, and goes into its magazine or to the core; an
+ *           oversize one is dropped, one whose ArrayBuffer was detached is retired, and a proxy leads to the block
+ *           behind it. What the core answers is acted upon: others wait for budget, or this thread has a flush request.
+ * Callers   `Magazine.put()`, by the heap; and whoever has a block that was never leased. One thread.
+ */
 export class Releases {
   readonly #heap: ReleasingHeap;
   readonly #core: Core;
   readonly #wipes: boolean;
-  /** Views that were kept of a lease end with it. */
+  /** Whether views that were kept of a lease end with the lease. */
   readonly #detaches: boolean;
 
   constructor(heap: ReleasingHeap, core: Core, { zero, debug }: ResolvedOptions) {
@@ -35,7 +43,10 @@ export class Releases {
     this.#detaches = debug === 'detach';
   }
 
-  /** The block of a lease that has ended, or that was never made. What its lease has to remember, or null. */
+  /**
+   * Takes the block of a lease that has ended, or that was never made.
+   * @returns what that lease has to remember, or null
+   */
   put(magazine: Magazine, block: Block): EndedLease | null {
     if (isTrackingProxy(block)) return this.#putTracked(block);
     if (this.#heap.retained.has(block)) {
@@ -71,7 +82,7 @@ export class Releases {
     return null;
   }
 
-  /** A lease ends after its pool: now its memory goes, too. */
+  /** Takes the block of a lease that has outlived its pool: now the memory goes, too. */
   #putClosed(magazine: Magazine, block: Block): void {
     if (magazine === this.#heap.oversize.magazine) {
       this.#heap.oversize.drop(block);
@@ -86,7 +97,7 @@ export class Releases {
   }
 
   #makeRoom(magazine: Magazine): number {
-    // Of no use to a thread that only releases: it keeps one batch at most, and none of it when that is full.
+    // A thread that only releases has no use for free blocks: it keeps one batch at most, and none when that is full.
     return magazine.shrinks()
       ? this.#heap.blocks.flushAll(magazine)
       : this.#heap.blocks.flush(magazine, magazine.batch);

@@ -6,6 +6,7 @@ import type { BudgetWaiters } from './budget-waiters.js';
 import type { DrainWaiters } from './drain-waiters.js';
 import { noteNews } from './keep-alive.js';
 
+/** What requests ask of the heap that they belong to. */
 interface RequestedHeap {
   readonly core: Core;
   readonly outbox: Outbox;
@@ -18,19 +19,27 @@ interface RequestedHeap {
   ended(): SlabPoolError;
 }
 
-/** What the other threads of the pool ask of this one, and what it does about it: flush requests, and grants that have come. */
+/**
+ * Requests are what the other threads of the pool ask of this one; here they are complied with.
+ *
+ * What       Flush requests are obeyed, grants that have come are handed to those who wait, drains are checked.
+ * Callers    The core's notifier, in a turn of the event loop of its own; releases and refills, which learn of requests
+ *            on their way.
+ * Ownership  The core refers to this object weakly, so that a dropped pool can be collected.
+ * Identity   `bypassed` == the `bypassed` of every magazine of this thread.
+ */
 export class Requests implements Notifiable {
   readonly #heap: RequestedHeap;
-  /** Nothing is given out any more. */
+  /** Whether the pool drains: nothing is given out any more. */
   draining = false;
-  /** Others wait for budget, so that what is released goes straight to the core: the magazines are bypassed. */
+  /** Whether the magazines are bypassed, since others wait for budget: what is released goes straight to the core. */
   bypassed = false;
 
   constructor(heap: RequestedHeap) {
     this.#heap = heap;
   }
 
-  /** There may be grants, or a flush request. */
+  /** Called when there may be grants, or a flush request. */
   notified(): void {
     noteNews();
     this.comply();
@@ -53,14 +62,14 @@ export class Requests implements Notifiable {
     else if (request !== FLUSH_REQUESTS.flush) core.trimSoon();
   }
 
-  /** The pool drains. */
+  /** Called when the pool drains: whoever waits for budget is refused. */
   giveNothing(): void {
     if (this.draining) return;
     this.draining = true;
     this.#heap.waiters.failAll(() => this.#heap.ended());
   }
 
-  /** While anybody waits for budget, nothing stays in magazines. */
+  /** Bypasses the magazines, or ends that: while anybody waits for budget, nothing stays in them. */
   bypass(bypassed: boolean): void {
     if (bypassed === this.bypassed) return;
     this.bypassed = bypassed;

@@ -1,15 +1,20 @@
 import { SlabPoolError } from '../errors.js';
 import { Block, Magazine, type MagazineOwner, RETAINED } from '../lease/magazine.js';
 
+/** A buffer with more than one lease. */
 interface Retained {
   readonly block: Block;
   leases: number;
 }
 
 /**
- * Buffers that several leases of this thread have (Netty's `retain()`). Each of these is an ordinary lease, over a proxy for their block
- * that they share: so a release is checked as any other, and leases that nobody retained cost nothing more. A proxy that all have
- * dropped is collected, and what it stands for with it.
+ * Retained blocks are those that several leases of this thread have (Netty's `retain()`).
+ *
+ * What       Each of these is an ordinary lease, over a proxy for the block that they share: so a release is checked as
+ *            any other, and leases that nobody retained cost nothing more.
+ * Ownership  The leases have the proxy, and the proxy what it stands for: if all leases are forgotten, both are
+ *            collected.
+ * Identity   A block goes back when as many leases have ended as were made of it.
  */
 export class RetainedBlocks {
   readonly #owner: MagazineOwner;
@@ -47,7 +52,7 @@ export class RetainedBlocks {
     return this.has(leased) ? (this.#retained.get(leased) as Retained).block : leased;
   }
 
-  /** One of them ends: the block, if it was the last, which has to be put back. */
+  /** Ends one of the leases over `proxy`. @returns the block, which has to be put back, if that was the last one */
   end(proxy: Block): Block | null {
     const retained = this.#retained.get(proxy) as Retained;
     return --retained.leases === 0 ? retained.block : null;

@@ -24,6 +24,7 @@ export interface StillOut {
   };
 }
 
+/** What tells of a heap's leases. */
 export interface LeasingHeap {
   readonly core: Core;
   readonly magazines: readonly Magazine[];
@@ -33,6 +34,7 @@ export interface LeasingHeap {
   outstanding(): number;
 }
 
+/** Looks up what is out, of this thread and of the others. */
 export function stillOut(heap: LeasingHeap): StillOut {
   const outstanding = heap.outstanding();
   const { core, oversize, magazines } = heap;

@@ -14,7 +14,7 @@ const LOOK_MS = 1000;
 export const SWEPT_AT_ONCE = 1;
 const SWEEP_MS = 10;
 
-/** What is done at a tick. */
+/** What a ticker asks of the heap that it belongs to. */
 interface TickingHeap {
   readonly name: string;
   readonly core: Core;
@@ -29,8 +29,14 @@ interface TickingHeap {
 }
 
 /**
- * When a thread looks after a pool that it has blocks of: at the end of an epoch, and once a second for how short memory is. By a
- * timer that keeps neither the process nor the pool alive.
+ * A ticker decides when a thread looks after a pool that it has blocks of: at the end of an epoch, and once a second
+ * for how short memory is.
+ *
+ * What       An epoch is `epochMs`, or a quarter of that while memory is short; when that is critical, each look ends
+ *            one. With an `epochMs` of 0 nothing is looked after.
+ * Callers    Its timer; {@link catchUp} by a thread that blocks, whose timers do not run.
+ * Ownership  The timer keeps neither the process nor the pool alive. It runs only while there is something to look
+ *            after.
  */
 export class Ticker {
   readonly #heap: TickingHeap;
@@ -46,7 +52,7 @@ export class Ticker {
     this.#ms = epochMs;
   }
 
-  /** There are blocks to look after. */
+  /** Starts ticking, unless it does already: there are blocks to look after. */
   start(): void {
     if (this.#timer !== null || this.#ms === 0) return;
     this.#began = now();
@@ -57,7 +63,7 @@ export class Ticker {
     if (this.#timer !== null) clearTimeout(this.#timer);
   }
 
-  /** For a thread that blocks, whose timers do not run. */
+  /** Ticks if a tick is due, for a thread that blocks. */
   catchUp(): void {
     if (this.#timer === null || now() < this.#tickDue) return;
     clearTimeout(this.#timer);

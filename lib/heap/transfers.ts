@@ -20,13 +20,23 @@ interface TransfersHeap {
   assertOpen(): void;
 }
 
-/** How blocks leave this thread, and come to it: by tickets and channels, and as grants to those who wait for budget. */
+/**
+ * Transfers are how blocks leave this thread, and come to it: by tickets and channels, and as grants to those who wait
+ * for budget.
+ *
+ * What       Finds the block behind a lease that is to leave, or refuses it; maps blocks that have come, and has some
+ *            tracked.
+ * Callers    The heap (tickets), `Transport` (messages), `BudgetWaiters` (grants). One thread.
+ * Ownership  A block that the core has accepted is nobody's until it is adopted or received: `left()` takes it off this
+ *            thread's books afterwards, and must follow each transfer that succeeds.
+ * Identity   `held` of a magazine falls by one with each block that leaves and rises by one with each that comes.
+ */
 export class Transfers {
   readonly #heap: TransfersHeap;
   readonly #core: Core;
   readonly #pool: string;
   readonly #zeroes: boolean;
-  /** Views that were kept of a lease end with it. */
+  /** Whether views that were kept of a lease end with the lease. */
   readonly #detaches: boolean;
 
   constructor(heap: TransfersHeap, core: Core, { name, zero, debug }: ResolvedOptions) {
@@ -37,13 +47,13 @@ export class Transfers {
     this.#detaches = debug === 'detach';
   }
 
-  /** The block leaves this thread, with `size` of its bytes used: a ticket. */
+  /** Hands the block over, with `size` of its bytes used. @returns the ticket */
   transfer(block: Block, size: number): number {
     const { magazine, index } = this.movable(block);
     return this.#heap.blocks.sure('transfer', this.#core.transfer(magazine.sizeClass, index, size), magazine, index);
   }
 
-  /** The block behind a leased one, which can leave this thread. */
+  /** The block behind a leased one, if it can leave this thread. @throws why it cannot */
   movable(leased: Block): Block {
     this.#heap.assertOpen();
     const block = isTrackingProxy(leased) ? this.#heap.tracker.blockOf(leased) : leased;

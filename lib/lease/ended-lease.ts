@@ -1,6 +1,6 @@
 import { SlabPoolError } from '../errors.js';
 
-/** Who called, innermost first. */
+/** A call stack: who called, innermost first. */
 export interface CallStack {
   readonly frames: readonly string[];
   /** The innermost frame that is not of this package. */
@@ -20,7 +20,7 @@ export interface AcquiredLease {
   readonly acquired: CallStack;
 }
 
-/** What a tracked lease has in the place of its block once it ended: whoever uses it is told where that was. */
+/** An EndedLease is what a tracked lease has in the place of its block once it has ended: it tells where that was. */
 export class EndedLease {
   readonly record: AcquiredLease;
   readonly ended: CallStack;

@@ -10,9 +10,9 @@ import type { Block, MagazineOwner } from './magazine.js';
  * An asynchronous operation (`socket.write`, `fs.write`, zlib) uses the buffer until its callback: release after that.
  */
 export class Lease {
-  /** Bytes that were asked for. */
+  /** Bytes that were asked for, which are those that {@link view} has. */
   readonly size: number;
-  /** Null once it has ended; if it was tracked, what tells where. */
+  /** Null once the lease has ended; if it was tracked, what tells where. */
   #block: Block | EndedLease | null;
 
   /** @internal */
@@ -21,30 +21,46 @@ export class Lease {
     this.size = size;
   }
 
-  /** Whether it has ended: released, or handed over. Never throws. */
+  /**
+   * Whether the lease has ended: released, or handed over.
+   * @throws `ERR_SLABPOOL_INVALID_THIS`; nothing else, whatever has become of the lease
+   */
   get released(): boolean {
     const block = Lease.#of(this, 'released');
     return block === null || block instanceof EndedLease;
   }
 
-  /** A Buffer over all `capacity` bytes; the same object whenever this block is leased. */
+  /**
+   * A Buffer over all `capacity` bytes; the same object whenever this block is leased.
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`
+   */
   // The two getters are kept below 28 bytes of bytecode: V8 inlines such small functions always, but larger getters last,
   // when the caller's inlining budget may be used up.
   get bytes(): Bytes {
     return (this.#block ?? released()).bytes;
   }
 
-  /** The ArrayBuffer, of exactly `capacity` bytes: no other block is reachable through it. */
+  /**
+   * The ArrayBuffer, of exactly `capacity` bytes: no other block is reachable through it.
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`
+   */
   get buffer(): ArrayBuffer {
     return (this.#block ?? released()).buffer;
   }
 
-  /** Bytes of the tier, at least `size`. */
+  /**
+   * Bytes of the tier, at least `size`: the length of {@link bytes}, not of {@link view}. 0 while its ArrayBuffer is
+   * detached.
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`
+   */
   get capacity(): number {
     return this.bytes.length;
   }
 
-  /** A Buffer of exactly `size` bytes. A fresh object each time: keep it off the hot path. */
+  /**
+   * A Buffer over the first `size` bytes. A fresh object each time: keep it off the hot path.
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_THIS`
+   */
   view(): Bytes {
     const block = Lease.#of(this, 'view()') ?? released();
     return block.bytes.subarray(0, this.size);
@@ -52,7 +68,7 @@ export class Lease {
 
   /**
    * Gives the buffer back, also when the pool was closed meanwhile.
-   * @throws `ERR_SLABPOOL_LEASE_RELEASED` the second time
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED` the second time, `ERR_SLABPOOL_INVALID_THIS`
    */
   release(): void {
     // Both comparisons strict: a loose one makes the lease escape, and V8 create it, where it would leave it out.
@@ -65,10 +81,10 @@ export class Lease {
   }
 
   /**
-   * Another lease of the same buffer, for another reader, such as the sockets of a broadcast: the buffer goes back when the last of them is
-   * released. Each is released once, like any lease. While there are several, none can be handed over or reclaimed.
-   * (Netty's `retain()`, with a release that is checked for each.)
-   * @throws `ERR_SLABPOOL_LEASE_RELEASED`
+   * Another lease of the same buffer, for another reader, such as the sockets of a broadcast: the buffer goes back when
+   * the last of them is released. Each is released once, like any lease. While there are several, none can be handed
+   * over or reclaimed. (Netty's `retain()`, with a release that is checked for each.)
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_THIS`
    */
   retain(): Lease {
     const block = Lease.#of(this, 'retain()') ?? released();
@@ -78,9 +94,10 @@ export class Lease {
   }
 
   /**
-   * Adds to the record of this lease if it is tracked: how far the program came with it, for `trackedLeases()` and the reports of
-   * leaks. The latest 8 are kept. (Netty's `touch()`.)
-   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`
+   * Adds to the record of this lease if it is tracked: how far the program came with it, for `trackedLeases()` and the
+   * reports of leaks. The latest 8 are kept. (Netty's `touch()`.)
+   * @param hint any text; default: `''`
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_INVALID_THIS`
    */
   touch(hint = ''): void {
     const block = Lease.#of(this, 'touch()') ?? released();
@@ -90,15 +107,16 @@ export class Lease {
   }
 
   /**
-   * For byte streams: `reader.read(lease.bytes)` moves the lease's memory to a new ArrayBuffer, so that `bytes` has a length of 0,
-   * and this takes it back: `lease.reclaim(value)`. The lease then goes on with that ArrayBuffer, and `value` stays what it is.
-   * Where nothing comes back (the stream is cancelled, or fails), the memory is lost to the pool when the lease is released.
+   * For byte streams: `reader.read(lease.bytes)` moves the lease's memory to a new ArrayBuffer, so that `bytes` has a
+   * length of 0, and this takes it back: `lease.reclaim(value)`. The lease then goes on with that ArrayBuffer, and
+   * `value` stays what it is. Where nothing comes back (the stream is cancelled, or fails), the memory is lost to the
+   * pool when the lease is released.
    *
-   * Whether it is the very memory is told by its address on the native core. The TypeScript core, and oversize leases, have its length
-   * alone to go by, and that it was no lease's `buffer` before.
+   * Whether it is the very memory is told by its address on the native core. The TypeScript core, and oversize leases,
+   * have its length alone to go by, and that it was no lease's `buffer` before.
    * @param memory the ArrayBuffer over the lease's memory, or a view of it
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_FOREIGN_BUFFER`,
-   * `ERR_SLABPOOL_SHARED`
+   * `ERR_SLABPOOL_SHARED`, `ERR_SLABPOOL_INVALID_THIS`
    */
   reclaim(memory: ArrayBuffer | ArrayBufferView): void {
     const block = Lease.#of(this, 'reclaim()') ?? released();
@@ -107,10 +125,11 @@ export class Lease {
   }
 
   /**
-   * Hands the buffer over: this lease is released, and whoever calls `pool.adopt(ticket)` first, in any thread, has the next
-   * one, and sees every byte that was written before. The ticket is a number, so it travels in a message, a
+   * Hands the buffer over: this lease is released, and whoever calls `pool.adopt(ticket)` first, in any thread, has the
+   * next one, and sees every byte that was written before. The ticket is a number, so it travels in a message, a
    * SharedArrayBuffer, anywhere; the next lease has the `size` of this one.
-   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_OVERSIZE`, `ERR_SLABPOOL_DETACHED`, `ERR_SLABPOOL_CLOSED`
+   * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_SHARED`, `ERR_SLABPOOL_OVERSIZE`, `ERR_SLABPOOL_DETACHED`,
+   * `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_INVALID_THIS`
    */
   transfer(): number {
     const block = Lease.#of(this, 'transfer()') ?? released();
@@ -120,7 +139,10 @@ export class Lease {
     return ticket;
   }
 
-  /** `using`: releases unless that has happened, or the pool is closed. */
+  /**
+   * `using`: releases the lease unless it has ended.
+   * @throws `ERR_SLABPOOL_INVALID_THIS`
+   */
   [Symbol.dispose](): void {
     if (this === undefined || this === null || !(#block in this)) lost('[Symbol.dispose]()');
     const block = this.#block;

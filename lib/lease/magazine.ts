@@ -1,12 +1,12 @@
 import type { Bytes } from '../base/runtime.js';
 import type { EndedLease } from './ended-lease.js';
 
-/** Size classes of magazines that are no tier's: of oversize buffers, of tracking proxies, and of proxies that several leases share. */
+/** Size classes of magazines that are no tier's: of oversize buffers, tracking proxies, proxies of retained blocks. */
 export const OVERSIZE = -1;
 export const TRACKED = -2;
 export const RETAINED = -3;
 
-/** One block as this thread sees it: made at its first use here, kept until the block goes cold. */
+/** A Block is one block as this thread sees it: made at the block's first use here, kept until the block goes cold. */
 export class Block {
   readonly bytes: Bytes;
   readonly buffer: ArrayBuffer;
@@ -45,11 +45,16 @@ export interface MagazineOwner {
 }
 
 /**
- * This thread's freelist of one class (J. Bonwick, "Magazines and Vmem", USENIX 2001): the only thing that acquire and
- * release touch as long as it is neither empty nor full. Two batches long: a full one flushes its cold half. In a thread that
- * only releases, one batch, and a full one flushes it all.
+ * A magazine is this thread's freelist of one class (J. Bonwick, "Magazines and Vmem", USENIX 2001): the only thing
+ * that acquire and release touch as long as it is neither empty nor full.
  *
- * Identity: `held` (blocks that the core counts as out with this thread) == `count` + blocks that are leased.
+ * What       Two batches long: a full one flushes its cold half. In a thread that only releases, one batch, and a full
+ *            one flushes all.
+ * Callers    One thread: `BufferPool.acquire()` pops, {@link put} pushes; the heap's parts refill and flush.
+ * Ownership  The first `count` elements are free blocks. Those above may still refer to blocks that have left the
+ *            magazine.
+ * Identity   `held` (blocks of the class that the core counts as held by this thread) == `count` + blocks that are
+ *            leased.
  */
 export class Magazine {
   readonly capacity: number;
@@ -70,13 +75,16 @@ export class Magazine {
   limit: number;
   readonly #byItself: boolean;
   #bypassed = false;
-  /** Leases that the core has been told of. */
+  /** Acquires that were published to the core. */
   reported = -0;
   /** Acquires up to the one that the tracker looks at next. Counting these down is all that statistics cost each acquire. */
   untilSample = 0;
   /** Acquires from the sample before to the next one. */
   interval = 1;
-  /** Those up to the next sample. Minus zero is a double: counting on from 2^31 then changes no representation, so deoptimises nothing. */
+  /**
+   * Acquires up to the next sample. Minus zero is a double: counting on from 2^31 changes no representation then, so
+   * deoptimizes nothing.
+   */
   #acquiresAtSample = -0;
   #acquiresBefore = -0;
   #acquiresAtTick = -0;

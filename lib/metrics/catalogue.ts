@@ -1,28 +1,29 @@
 import { STEPS } from '../core/core.js';
 import type { ClassStats, Hits, PoolStats } from '../stats/stats.js';
 
-/** What tells the series of one pool apart in one metric, beside the pool's name. */
+/** A label tells the series of one pool apart in one metric, beside the pool's name. */
 export type Label = 'backend' | 'level' | 'reason' | 'source' | 'state' | 'step' | 'tier';
 
-/** A value, and those of the metric's labels in their order. */
+/** A point is a value, and the values of the metric's labels in their order. */
 export type Point = readonly [value: number, ...labels: (string | number)[]];
 
 /**
- * What can be exported of a pool; the exporters for Prometheus and OpenTelemetry make their own of it. Nothing is counted
- * for it: each is read from a snapshot.
+ * A metric is what can be exported of a pool; the exporters for Prometheus and OpenTelemetry make their own of it.
+ * Nothing is counted for it: each is read from a snapshot.
  *
- * Names are OpenTelemetry's, below `slabpool.`, and follow its conventions for pools (`db.client.connection.pending_requests`,
- * `.timeouts`) and memory (`system.memory.usage` by state, `.limit`). Prometheus' are made from them by the rules of the
- * specification *Prometheus and OpenMetrics Compatibility*, so that both ways end in the same names: {@link prometheusName}.
+ * Names are OpenTelemetry's, below `slabpool.`, and follow its conventions for pools
+ * (`db.client.connection.pending_requests`, `.timeouts`) and memory (`system.memory.usage` by state, `.limit`).
+ * Prometheus' are made from them by the rules of the specification *Prometheus and OpenMetrics Compatibility*, so that
+ * both ways end in the same names: {@link prometheusName}.
  */
 export interface Metric {
   readonly name: string;
   /** A `level` can be added up over pools, a `mark` cannot. */
   readonly kind: 'counter' | 'level' | 'mark';
-  /** In UCUM; what is in braces only says what is counted. */
+  /** The unit in UCUM; what is in braces only says what is counted. */
   readonly unit: string;
   readonly help: string;
-  /** Whether it is about all threads that have the pool, or about the one that exports. */
+  /** Whether the metric is about all threads that have the pool, or about the one that exports. */
   readonly of: 'pool' | 'thread';
   readonly labels: readonly Label[];
   read(stats: PoolStats): readonly Point[];
@@ -57,7 +58,7 @@ const steps = (hits: Hits) => (['magazine', ...STEPS] as const).map((step) => [h
 
 const LEVELS = ['none', 'high', 'critical'] as const;
 
-/** Nothing before the janitor's first look: a limit of 0 would be a lie. */
+/** No point before the janitor's first look: a limit of 0 would be a lie. */
 const seen = ({ pressure }: PoolStats, bytes: number): readonly Point[] =>
   pressure.source === 'none' ? [] : [[bytes, pressure.source]];
 
@@ -78,7 +79,7 @@ function row(
   return { name, kind, unit, of, labels, help, read: points };
 }
 
-/** Of the pool as a whole: at most 48 series for each. */
+/** Metrics of a pool as a whole: at most 48 series for each pool. */
 export const POOL_METRICS: readonly Metric[] = [
   row('pools', 'level', '{pool}', 'pool', ['backend'], 'Pools, by the core that runs them.', (s) => [[1, s.backend]]),
   row('threads', 'level', '{thread}', 'pool', [], 'Threads that have the pool.', (s) => s.threads.length),
@@ -207,7 +208,7 @@ export const POOL_METRICS: readonly Metric[] = [
   row('pressure.limit', 'mark', 'By', 'pool', ['source'], 'What they have.', (s) => seen(s, s.pressure.limitBytes)),
 ];
 
-/** Of each tier: 17 series, for up to 128 tiers of each pool, which is why they have to be asked for. */
+/** Metrics of each tier: 17 series, for up to 128 tiers of each pool, which is why these have to be asked for. */
 export const TIER_METRICS: readonly Metric[] = [
   row(
     'tier.usage',

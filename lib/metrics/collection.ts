@@ -3,9 +3,9 @@ import { BufferPool } from '../pool.js';
 import type { PoolStats } from '../stats/stats.js';
 import { type Metric, POOL_METRICS, TIER_METRICS } from './catalogue.js';
 
-/** One value of one series. */
+/** A sample is one value of one series. */
 export interface Sample {
-  /** Its name. */
+  /** Name of the pool. */
   readonly pool: string;
   readonly value: number;
   /** Values of the metric's labels, in their order. */
@@ -17,10 +17,11 @@ export type Samples = ReadonlyMap<Metric, readonly Sample[]>;
 interface Member {
   readonly pool: WeakRef<BufferPool>;
   readonly metrics: readonly Metric[];
-  /** By series, the highest value of each counter so far. */
+  /** The highest value of each counter so far, by series. */
   readonly counted: Map<string, number>;
 }
 
+/** Options of every exporter. */
 export interface MetricsOptions {
   /** Whether to export each tier as well, 17 series for each of up to 128. Default: false. */
   perTier?: boolean;
@@ -31,8 +32,8 @@ export function metricsOf(perTier = false): readonly Metric[] {
 }
 
 /**
- * The pools that are exported to one place, one of each name. It keeps none of them alive; those that were closed or collected
- * drop out by themselves.
+ * A collection has the pools that are exported to one place, one of each name. It keeps none of them alive; those that
+ * were closed or collected drop out by themselves.
  */
 export class Collection {
   readonly #members = new Map<string, Member>();
@@ -114,7 +115,7 @@ function highest(counted: Map<string, number>, series: string, now: number): num
   return value;
 }
 
-/** Null when the pool was closed, or dropped and collected. */
+/** The stats of a pool; null when it was closed, or dropped and collected. */
 function statsOf(pool: WeakRef<BufferPool>): PoolStats | null {
   try {
     return pool.deref()?.stats() ?? null;

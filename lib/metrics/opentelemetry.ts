@@ -12,8 +12,12 @@ import type { BufferPool } from '../pool.js';
 import { type Metric, POOL_METRICS, TIER_METRICS } from './catalogue.js';
 import { Collection, type MetricsOptions, metricsOf, type Sample, type Samples } from './collection.js';
 
+/** Options of {@link observePoolMetrics}. */
 export interface OpenTelemetryOptions extends MetricsOptions {
-  /** Whose instruments they are. Default: `metrics.getMeter('slabpool')` of the global MeterProvider, which has to be set before. */
+  /**
+   * The meter whose instruments the metrics are. Default: `metrics.getMeter('slabpool')` of the global MeterProvider,
+   * which has to be set before.
+   */
   meter?: Meter;
 }
 
@@ -49,7 +53,7 @@ export function observePoolMetrics(pool: BufferPool, options?: OpenTelemetryOpti
   return observer.pools.add(pool, metricsOf(perTier));
 }
 
-/** The instruments of one meter. It has them for good: the API cannot take an instrument away. */
+/** An observer has the instruments of one meter, for good: the API cannot take an instrument away. */
 class Observer {
   readonly pools = new Collection();
   readonly #instruments: ReadonlyMap<Metric, Observable>;

@@ -5,10 +5,11 @@ import type { BufferPool } from '../pool.js';
 import { type Metric, prometheusName } from './catalogue.js';
 import { Collection, type MetricsOptions, metricsOf, type Sample, type Samples } from './collection.js';
 
+/** Options of {@link collectPoolMetrics}. */
 export interface PrometheusOptions extends MetricsOptions {
   /** Where the metrics are registered. Default: prom-client's global registry. */
   register?: Registry;
-  /** Put before each name, as in prom-client's `collectDefaultMetrics`. Default: none. */
+  /** What is put before each name, as in prom-client's `collectDefaultMetrics`. Default: none. */
   prefix?: string;
 }
 
@@ -53,14 +54,14 @@ export function collectPoolMetrics(pool: BufferPool, options?: PrometheusOptions
   return exporter.add(pool, perTier);
 }
 
-/** The metrics of one prefix in one registry. */
+/** An exporter has the metrics of one prefix in one registry. */
 class Exporter {
   readonly #register: Registry;
   readonly #prefix: string;
   readonly #pools = new Collection();
-  /** What is registered, by name. */
+  /** The metrics that are registered, by name. */
   readonly #made = new Map<string, Counter | Gauge>();
-  /** What the scrape that is under way exports. */
+  /** The samples that the scrape under way exports. */
   #scrape: Samples | null = null;
 
   constructor(register: Registry, prefix: string) {

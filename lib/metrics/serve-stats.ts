@@ -5,10 +5,11 @@ import { invalidArg, SlabPoolError } from '../errors.js';
 import { BufferPool } from '../pool.js';
 import type { PoolStats } from '../stats/stats.js';
 
+/** Options of {@link serveStats}. */
 export interface ServeStatsOptions {
-  /** TCP port; 0 takes one that is free (`server.address()` tells which). Default: 0. */
+  /** TCP port, 0 to 65,535; 0 takes one that is free (`server.address()` tells which). Default: 0. */
   port?: number;
-  /** Address to listen at. The default, 127.0.0.1, is reached from this machine only; nothing here asks who it is. */
+  /** Address to listen at. Default: `'127.0.0.1'`, reached from this machine only; the server asks nobody who it is. */
   host?: string;
 }
 

@@ -2,8 +2,8 @@ import { type Core, EXHAUSTED, OUT_OF_MEMORY } from '../core/core.js';
 import { internal, SlabPoolError } from '../errors.js';
 
 /**
- * Why a pool refuses a block of `capacity` bytes: an error whose details are the figures at the time when they are read first. A pool
- * that has ended by then has none.
+ * The error of a pool that refuses a block of `capacity` bytes. Its details are the figures at the time when they are
+ * read first; a pool that has ended by then has none.
  */
 export function refusal(
   core: Core,
@@ -42,7 +42,7 @@ export function refusal(
   );
 }
 
-/** Why so many blocks cannot be ready at once. */
+/** The error of a pool in which `count` blocks cannot be ready at once. */
 export function tooMany(
   core: Core,
   pool: string,

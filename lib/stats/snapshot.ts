@@ -5,7 +5,7 @@ import type { Magazine } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import type { ClassStats, Hits, PoolStats, Sender } from './stats.js';
 
-/** Where the figures of a thread are; a `Heap`. */
+/** A stats source has the figures of a thread: a `Heap`. */
 export interface StatsSource {
   readonly core: Figures;
   readonly since: number;
@@ -41,6 +41,7 @@ export interface StatsSource {
 /** Bytes that V8 and Node spend on one mapped block: its ArrayBuffer, its Buffer and what frees them (measured, Node 20). */
 const OVERHEAD_PER_MAPPED_BLOCK = 880;
 
+/** Puts a snapshot together, of the core's figures and of this thread's. */
 export function takeStats(
   heap: StatsSource,
   backend: Backend,

@@ -11,51 +11,65 @@ export interface ClassStats {
   readonly capacity: number;
   /** Bytes of one of its blocks: the capacity, rounded up to the layout of its slabs. The budget is charged for whole pages. */
   readonly blockBytes: number;
+  /** Bytes charged to the budget. */
   readonly residentBytes: number;
+  /** Bytes of blocks that are leased. */
   readonly leasedBytes: number;
+  /** Bytes of blocks that one thread has handed over and none has adopted yet. */
   readonly inFlightBytes: number;
+  /** Bytes of free blocks that have memory: in magazines, depots and victims. */
   readonly cachedBytes: number;
-  /** Of the cached ones, those in magazines of threads. */
+  /** Cached bytes in magazines of threads. */
   readonly magazineBytes: number;
-  /** Of the cached ones, those unused for an epoch. The rest is in depots. */
+  /** Cached bytes unused for an epoch. The rest is in depots. */
   readonly victimBytes: number;
+  /** Bytes of blocks of threads that died, which are free again after `epochMs`. */
   readonly quarantinedBytes: number;
+  /** Bytes of blocks that are lost: holders detached their ArrayBuffers. */
   readonly retiredBytes: number;
-  /** Free, but of use to this tier only: on pages that cannot go back, since other blocks of the tier are in use on them. */
+  /** Free bytes of use to this tier only: on pages that cannot go back, since other blocks are in use on them. */
   readonly pinnedBytes: number;
-  /** Address space without memory behind it. */
+  /** Bytes of address space that were carved but have no memory behind them now. */
   readonly coldBytes: number;
-  /** The most that were resident at once so far. */
+  /** The most bytes that were resident at once so far. */
   readonly peakResidentBytes: number;
+  /** Slabs that were carved; 0 on the TypeScript core. */
   readonly slabs: number;
+  /** Leases taken so far. */
   readonly acquires: number;
+  /** Leases out now. */
   readonly outstanding: number;
+  /** Acquires by the place that served them. */
   readonly hits: Hits;
 }
 
 /** Tickets of one thread. */
 export interface Sender {
-  /** Its number in the pool. */
+  /** The thread's number in the pool. */
   readonly thread: number;
-  /** Whether it is the one that asks. */
+  /** Whether it is the thread that asks. */
   readonly here: boolean;
+  /** Tickets that nobody has adopted. */
   readonly tickets: number;
-  /** Milliseconds, about. */
+  /** Milliseconds since the oldest of them was made, about. */
   readonly oldestMs: number;
 }
 
 /** One thread that has the pool now. Counts include those of threads that had its number before. */
 export interface ThreadStats {
-  /** Its number in the pool, which the next thread takes over when it is gone. */
+  /** The thread's number in the pool, which the next thread takes over when this one is gone. */
   readonly thread: number;
-  /** Whether it is the one that asks. */
+  /** Whether it is the thread that asks. */
   readonly here: boolean;
-  /** Pooled ones, without those that waited. */
+  /** Pooled acquires so far, without those that waited. */
   readonly acquires: number;
-  /** Pooled leases that it has out. */
+  /** Pooled leases that the thread has out. */
   readonly outstanding: number;
+  /** Bytes of the blocks of these leases. */
   readonly leasedBytes: number;
+  /** Bytes of free blocks in the thread's magazines. */
   readonly magazineBytes: number;
+  /** Pooled acquires by the place that served them. */
   readonly hits: Hits;
 }
 
@@ -67,7 +81,9 @@ export interface ThreadStats {
  * `residentBytes == leasedBytes + inFlightBytes + cachedBytes + quarantinedBytes + retiredBytes + pinnedBytes` while no other thread moves blocks.
  */
 export interface PoolStats {
+  /** Name of the pool. */
   readonly name: string;
+  /** Which core serves the pool. */
   readonly backend: Backend;
   /** Milliseconds since this thread made the pool, or attached to it. */
   readonly ageMs: number;
@@ -75,43 +91,49 @@ export interface PoolStats {
   readonly maxBytes: number;
   /** Bytes charged to the budget. */
   readonly residentBytes: number;
-  /** Of these, leased. */
+  /** Resident bytes of blocks that are leased. */
   readonly leasedBytes: number;
-  /** Of these, handed over by one thread and not yet adopted by another. */
+  /** Resident bytes of blocks that one thread has handed over and none has adopted yet. */
   readonly inFlightBytes: number;
-  /** Of what was handed over: tickets that nobody has adopted, and who sent them; and messages in channels, and grants on their way. */
+  /** What was handed over and not received yet. */
   readonly inFlight: {
+    /** Tickets that nobody has adopted. */
     readonly tickets: number;
-    /** Milliseconds, about; 0 where there is none. */
+    /** Milliseconds since the oldest ticket was made, about; 0 where there is none. */
     readonly oldestTicketMs: number;
+    /** The threads that sent the tickets. */
     readonly senders: readonly Sender[];
+    /** Messages in channels, and grants on their way to those who wait for budget. */
     readonly messages: number;
   };
-  /** Of these, free: in magazines, depots and victims. */
+  /** Resident bytes of free blocks: in magazines, depots and victims. */
   readonly cachedBytes: number;
-  /** Of the cached ones, those in magazines of threads. */
+  /** Cached bytes in magazines of threads. */
   readonly magazineBytes: number;
-  /** Of the cached ones, those unused for an epoch. The rest is in depots. */
+  /** Cached bytes unused for an epoch. The rest is in depots. */
   readonly victimBytes: number;
-  /** Of the resident ones, held by threads that died, and free again after `epochMs`. */
+  /** Resident bytes of blocks of threads that died, which are free again after `epochMs`. */
   readonly quarantinedBytes: number;
-  /** Of these, lost: their ArrayBuffers were detached by holders. */
+  /** Resident bytes of blocks that are lost: holders detached their ArrayBuffers. */
   readonly retiredBytes: number;
-  /** Of these, free, but of use to their tier only: on pages that cannot go back, since other blocks are in use on them. */
+  /** Free bytes of use to their tier only: on pages that cannot go back, since other blocks are in use on them. */
   readonly pinnedBytes: number;
   /** Bytes of address space that were carved but have no memory behind them now. */
   readonly coldBytes: number;
-  /** The most so far. */
+  /** The most at once so far. */
   readonly peak: {
+    /** Bytes charged to the budget. */
     readonly residentBytes: number;
+    /** Requests that waited for budget. */
     readonly waiting: number;
-    /** Of this thread. */
+    /** Bytes of this thread's oversize leases. */
     readonly oversizeBytes: number;
   };
   /** Leases taken, oversize ones of this thread included. */
   readonly acquires: number;
   /** Leases out now, oversize ones of this thread included. */
   readonly outstanding: number;
+  /** Pooled acquires by the place that served them. */
   readonly hits: Hits;
   /** Pooled acquires that found no block with memory: `cold` and `slab`. */
   readonly misses: number;
@@ -119,30 +141,32 @@ export interface PoolStats {
   readonly hitRate: number;
   /** Acquires that the budget refused. */
   readonly exhausted: number;
-  /** Of `acquireAsync()`. */
+  /** Requests of `acquireAsync()` and `borrowAsync()` that the pool could not serve at once. */
   readonly waits: {
-    /** Those that have waited or wait. */
+    /** Requests that have waited or wait. */
     readonly total: number;
+    /** Requests that wait now. */
     readonly waiting: number;
-    /** Of those that wait, this thread's. */
+    /** Requests of this thread that wait now. */
     readonly here: number;
-    /** Of this thread, those that gave up: their time was up, or they were aborted. */
+    /** Requests of this thread that gave up since their time was up. */
     readonly timedOut: number;
+    /** Requests of this thread that gave up since their signal was aborted. */
     readonly aborted: number;
-    /** Milliseconds that those of this thread that were served have waited, all together. */
+    /** Milliseconds that requests of this thread have waited until they were served, all together. */
     readonly totalMs: number;
   };
   /** What was given back to the operating system, or lost, and why. */
   readonly drops: {
-    /** Unused for two epochs. */
+    /** Bytes unused for two epochs. */
     readonly decayBytes: number;
-    /** By `trim()`. */
+    /** Bytes given back by `trim()`. */
     readonly trimBytes: number;
-    /** To make room in the budget for another tier. */
+    /** Bytes given back to make room in the budget for another tier. */
     readonly exhaustedBytes: number;
-    /** Because memory was short. */
+    /** Bytes given back because memory was short. */
     readonly pressureBytes: number;
-    /** System calls that these took. */
+    /** System calls that giving back took. */
     readonly calls: number;
     /** Oversize leases of this thread that were released. */
     readonly oversize: number;
@@ -153,12 +177,24 @@ export interface PoolStats {
    * Requests of this thread by size, ascending: `count` of them asked for at most `size` bytes, and more than the entry before.
    * Four to sixteen entries per doubling. Estimated: the first 64 of a tier are counted, later ones sampled; oversize ones are counted.
    */
-  readonly requests: readonly { readonly size: number; readonly count: number }[];
-  /** How long leases of this thread were out: those that were tracked. */
-  readonly holds: { readonly samples: number; readonly totalMs: number };
+  readonly requests: readonly {
+    /** Bytes. */
+    readonly size: number;
+    /** Requests. */
+    readonly count: number;
+  }[];
+  /** How long tracked leases of this thread were out that have ended. */
+  readonly holds: {
+    /** Leases. */
+    readonly samples: number;
+    /** Milliseconds that they were out, all together. */
+    readonly totalMs: number;
+  };
+  /** What the detection of leaks and of uses after the release has found. */
   readonly leaks: {
+    /** The option `leakDetection`. */
     readonly detection: 'off' | 'sampled' | 'full';
-    /** One in so many is tracked. */
+    /** One lease in so many is tracked: the option `leakSampleRate`, or 1 where all are. */
     readonly sampleRate: number;
     /** Leases of this thread that are out and tracked. */
     readonly tracked: number;
@@ -169,18 +205,25 @@ export interface PoolStats {
   };
   /** What was seen of the system's memory within the last two seconds. */
   readonly pressure: Pressure;
-  /** Of this thread. */
+  /** Requests of this thread above the largest tier. */
   readonly oversize: {
+    /** The option `maxOversizeBytes`. */
     readonly maxBytes: number;
+    /** Bytes of oversize leases that are out. */
     readonly leasedBytes: number;
+    /** Oversize leases out now. */
     readonly outstanding: number;
+    /** Oversize leases taken so far. */
     readonly acquires: number;
+    /** Requests for which there was no room below `maxOversizeBytes`. */
     readonly refused: number;
   };
   /** Blocks that this thread has an ArrayBuffer for. */
   readonly mappedBlocks: number;
-  /** What these cost V8 and Node, in bytes; an estimate, and outside the budget. */
+  /** Bytes that these ArrayBuffers cost V8 and Node; an estimate, and outside the budget. */
   readonly overheadBytes: number;
+  /** The threads that have the pool now. */
   readonly threads: readonly ThreadStats[];
+  /** The tiers, ascending. */
   readonly classes: readonly ClassStats[];
 }

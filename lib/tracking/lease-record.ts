@@ -3,10 +3,10 @@ import { now } from '../base/runtime.js';
 import type { Touch } from '../events.js';
 import type { Stack } from './stack.js';
 
-/** The latest calls of {@link LeaseRecord.touch} are kept. */
+/** Calls of {@link LeaseRecord.touch} that are kept: the latest. */
 const MOST_TOUCHES = 8;
 
-/** What is known of one tracked lease, from its acquire to its end. */
+/** A lease record is what is known of one tracked lease, from its acquire to its end. */
 export class LeaseRecord {
   readonly pool: string;
   readonly size: number;
@@ -27,7 +27,7 @@ export class LeaseRecord {
 
   touch(hint: string, stack: Stack | undefined): void {
     if (this.#touches.length === MOST_TOUCHES) this.#touches.shift();
-    // Nothing it captured may keep the lease alive.
+    // Captured frames would keep the lease alive.
     void stack?.frames;
     this.#touches.push({ hint, atMs: now() - this.since, stack });
   }

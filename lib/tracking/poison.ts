@@ -8,15 +8,16 @@ const POISON = 0xde;
 const CHUNK = 64 * 1024;
 const poison = Buffer.alloc(CHUNK, POISON);
 const zeros = Buffer.alloc(CHUNK);
-/** The smallest that the system gives pages back by, which are zeros when they come again. */
+/** Bytes of the smallest page: pages that went back to the system are zeros when they come again. */
 const PAGE = 4096;
 
 /**
- * Released blocks are filled with a pattern; a block to be leased must still be full of it, or be zeros: from the system, or since
- * `zero: 'release'` wipes it.
+ * Poison finds writes to blocks after their release, for the option `debug`.
  *
- * In a pool that threads share, blocks come back as they were left by a thread that died: there, only those are looked at that
- * have not left this thread's magazine.
+ * What      Released blocks are filled with a pattern; a block to be leased must still be full of it, or be zeros: from
+ *           the system, or since `zero: 'release'` wipes it. In a pool that threads share, blocks may come back as a
+ *           thread that died left them: there, only those are looked at that have not left this thread's magazine.
+ * Callers   The heap and its parts, at each release and acquire; so with `debug` on, all of these take the slow path.
  */
 export class Poison {
   /** Blocks that were found to be written to. */
@@ -24,9 +25,9 @@ export class Poison {
   readonly #pool: string;
   readonly #outbox: Outbox;
   readonly #wiped: boolean;
-  /** By block number: filled, and what the last lease has left if that was tracked. */
+  /** The blocks that were filled, by number, and what the last lease has left if that was tracked. */
   readonly #filled = new Map<number, EndedLease | null>();
-  /** Of the last leases, those that a warning was given for. */
+  /** Sites of releases for which a warning was given. */
   readonly #warned = new Set<string>();
   #shared = false;
 
@@ -36,13 +37,13 @@ export class Poison {
     this.#wiped = zero === 'release';
   }
 
-  /** The block was released, and wiped if it is to be. */
+  /** Fills a block that was released, and wiped if it is to be. */
   fill({ index, bytes }: Block): void {
     if (!this.#wiped) bytes.fill(POISON);
     this.#filled.set(index, null);
   }
 
-  /** What the last lease of a block has left. */
+  /** Keeps what the last lease of a block has left. */
   remember({ index }: Block, ended: EndedLease): void {
     if (!this.#filled.has(index)) return;
     void ended.record.acquired.frames;
@@ -50,18 +51,18 @@ export class Poison {
     this.#filled.set(index, ended);
   }
 
-  /** Other threads may use the pool's blocks from now on. */
+  /** From now on other threads may use the pool's blocks. */
   share(): void {
     this.#shared = true;
     this.#filled.clear();
   }
 
-  /** The block went to the core. */
+  /** Forgets a block that went to the core, where another thread may take it. */
   flushed(index: number): void {
     if (this.#shared) this.#filled.delete(index);
   }
 
-  /** The block is about to be leased. */
+  /** Looks at a block that is about to be leased. */
   check({ index, bytes }: Block): void {
     const last = this.#filled.get(index);
     this.#filled.delete(index);
@@ -123,7 +124,7 @@ function same(bytes: Buffer, from: number, to: number, reference: Buffer): boole
   return bytes.compare(reference, 0, to - from, from, to) === 0;
 }
 
-/** What the rest of a page tells about what all of it was. */
+/** The byte that all of a page was, as most of it tells. */
 function mostly(page: Buffer): number {
   let poisoned = 0;
   let zero = 0;

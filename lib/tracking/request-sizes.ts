@@ -1,7 +1,7 @@
-/** Of 32 and more bytes sixteen entries per doubling; below, one for each size. */
+/** Sizes of 32 bytes and more have sixteen entries per doubling (as a power of two); smaller ones have one each. */
 const STEPS_BITS = 4;
 
-/** How many bytes a thread's requests asked for. */
+/** Request sizes are a histogram of how many bytes a thread's requests asked for. */
 export class RequestSizes {
   readonly #counts = new Map<number, number>();
 
@@ -14,7 +14,7 @@ export class RequestSizes {
     this.#counts.set(upTo, (this.#counts.get(upTo) ?? 0) + weight);
   }
 
-  /** Ascending. */
+  /** The entries, by ascending size. */
   entries(): { size: number; count: number }[] {
     return [...this.#counts].sort(([a], [b]) => a - b).map(([size, count]) => ({ size, count }));
   }

@@ -1,9 +1,9 @@
-/** Of the program and of our own, which call each other up to nine deep. */
+/** Frames that are captured: the program's, and our own, which call each other up to nine deep. */
 const FRAMES = 16;
-/** What the program can call, by name: {@link ownMethods}. */
+/** Names of the methods that the program can call: {@link ownMethods}. */
 const METHODS = new Set<string>();
 
-/** Stacks begin below the methods of these classes, wherever a bundler has put them. */
+/** Has stacks begin below the methods of these classes, wherever a bundler has put them. */
 export function ownMethods(...classes: readonly { prototype: object }[]): void {
   for (const { prototype } of classes) {
     for (const key of Reflect.ownKeys(prototype)) {
@@ -13,8 +13,8 @@ export function ownMethods(...classes: readonly { prototype: object }[]): void {
 }
 
 /**
- * Who called us. Takes 2 to 5 µs, and as much again for the text, so that is made when it is asked for. Until then V8 keeps
- * the functions of the frames and their `this` alive.
+ * A stack says who called us. It takes some 5 µs to capture, and its text as much again or more, so that is made when
+ * it is asked for. Until then V8 keeps the functions of the frames and their `this` alive.
  */
 export class Stack {
   #captured: { stack?: unknown } | null = {};
@@ -32,7 +32,7 @@ export class Stack {
     if (limited) Error.stackTraceLimit = limit;
   }
 
-  /** Makes the text, and lets go of everything else. */
+  /** The frames, innermost first. Makes the text, and lets go of everything else. */
   get frames(): readonly string[] {
     if (this.#captured === null) return this.#frames;
     const captured = this.#captured;
@@ -68,9 +68,9 @@ function textOf(captured: { stack?: unknown }): string {
 }
 
 /**
- * How many of the lines are ours. They begin with this file and the one that captures stacks, whatever is said of where these lie: in
- * a room of the package, whose folder is the one above.
- * If that is one file, the program's code is in it as well, bundled: then the frames of our methods are ours, and what is between.
+ * How many of the lines are ours. Lines begin with this file and the one that captures stacks, whatever they say of
+ * where these lie: in a room of the package, whose folder is the one above. If that is one file, the program's code is
+ * in it as well, bundled: then the frames of our methods are ours, and what is between.
  */
 function ownFrames(lines: readonly string[]): number {
   const [here, next] = lines.map(fileOf);

@@ -8,20 +8,22 @@ import { LeaseRecord } from './lease-record.js';
 import { RequestSizes } from './request-sizes.js';
 import { Stack } from './stack.js';
 
-/** Acquires of a tier of which each is sampled. */
+/** The first acquires of a tier, each of which is sampled. */
 const COUNTED = 64;
-/** From then on the intervals between samples grow to the longest, as a share of what was acquired so far. */
+/** After these, the intervals between samples grow to the longest, as a share of what was acquired so far. */
 const SHARE = 16;
 const LONGEST_INTERVAL = 4096;
 /**
- * A sampled lease takes some 5 µs, most of it for stacks. One in 4096 is nothing beside what a program does with 4096 buffers; a
- * thread that does nothing else tracks fewer: this many in a burst, and then so many a millisecond, 1 % of its time.
+ * A sampled lease takes some 6 µs, most of it for a stack. One in 4096 is nothing beside what a program does with 4096
+ * buffers; a thread that does nothing else tracks fewer: this many in a burst, and then so many a millisecond, below 1
+ * % of its time.
  */
 const BURST = 64;
 const PER_MS = 1;
 /**
- * Of the budget: when more is out, some of each batch that is taken from the core are tracked, the more of them the less is left. Who
- * holds what is out then is what somebody will want to know, and a lease that is forgotten gives its block back if it is tracked.
+ * The share of the budget from which on some of each batch that is taken from the core are tracked, the more of them
+ * the less is left. Who holds what is out then is what somebody will want to know, and a lease that is forgotten gives
+ * its block back if it is tracked.
  */
 const CROWDED = 1 / 4;
 /** One in so many, or fewer, are tracked at the least possible cost: {@link Tracker.magazineOf}. */
@@ -31,10 +33,11 @@ const QUEUE = 8;
 /** Numbers of tracked leases stay integers of 31 bits. */
 const IDS = 2 ** 30;
 
+/** A tracked lease that is out. */
 interface Tracked {
   readonly block: Block;
   readonly record: LeaseRecord;
-  /** Of the tier, up to and including this one. */
+  /** Acquires of the tier, up to and including this one. */
   readonly acquires: number;
 }
 
@@ -43,8 +46,9 @@ export function isTrackingProxy({ magazine }: Block): boolean {
   return magazine.sizeClass === TRACKED;
 }
 
+/** Options of `trackedLeases()`. */
 export interface TrackedLeasesOptions {
-  /** Only those that are out for as long: milliseconds from 0. Default: 0. */
+  /** Only leases that are out for as long: milliseconds from 0. Default: 0. */
   olderThanMs?: number;
 }
 
@@ -56,6 +60,7 @@ export interface TrackedLease {
   readonly stack: string;
   /** Bytes that were asked for. */
   readonly size: number;
+  /** Bytes of the tier. */
   readonly capacity: number;
   /** Milliseconds since it was acquired. */
   readonly ageMs: number;
@@ -75,19 +80,21 @@ export interface TrackerOwner extends MagazineOwner {
 }
 
 /**
- * Looks at some of this thread's leases: what they asked for, how long they are out, and, for those that it tracks, where they
- * come from. (Netty's `ResourceLeakDetector` has the levels; its hints are `touch()`.)
+ * A tracker looks at some of this thread's leases: what they asked for, how long they are out, and, for those that it
+ * tracks, where they come from. (Netty's `ResourceLeakDetector` has the levels; its hints are `touch()`.)
  *
- * A tracked lease is an ordinary one, over a tracking proxy for its block that nothing else refers to: what the lease dies with. It is
- * told from a block by its magazine, so that the release of a block costs nothing more. It is registered for finalization once
- * it has outlived a turn of the event loop; most do not, and so cost no more than their stacks.
+ * What       A tracked lease is an ordinary one over a tracking proxy for its block. The proxy is told from a block by
+ *            its magazine, so that the release of a block costs nothing more. It is registered for finalization once it
+ *            has outlived a turn of the event loop; most do not, and so cost no more than their stacks.
+ * Callers    The heap and its parts: at samples, and whenever a tracked lease ends or somebody looks.
+ * Ownership  Nothing but its lease refers to a proxy that is registered, so both are collected together.
  */
 export class Tracker {
   readonly requests = new RequestSizes();
   readonly holds = { samples: 0, totalMs: 0 };
   /** Tracked leases that were collected without a release. */
   collected = 0;
-  /** By site. */
+  /** Leaks, by site. */
   readonly leaks = new Map<string, LeakEvent & { count: number }>();
   readonly #published = new Set<string>();
   readonly #owner: TrackerOwner;
@@ -95,13 +102,13 @@ export class Tracker {
   readonly #rate: number;
   readonly #longest: number;
   readonly #seldom: boolean;
-  /** Of tracking proxies, by the magazine of their blocks: {@link magazineOf}. */
+  /** Magazines of tracking proxies, by the magazine of their blocks: {@link magazineOf}. */
   readonly #magazines = new Map<Magazine, Magazine>();
-  /** By the tracking proxy's index: the block that it stands for. */
+  /** Tracked leases that are out, by the indices of their proxies. */
   readonly #tracked = new Map<number, Tracked>();
-  /** Stand-ins of this turn of the event loop, which are not registered yet. */
+  /** Tracking proxies of this turn of the event loop, which are not registered yet. */
   readonly #fresh = new Map<number, Block>();
-  /** {@link #settle} will be called at the end of this turn. */
+  /** Whether {@link #settle} will be called at the end of this turn. */
   #settles = false;
   readonly #registry = new FinalizationRegistry<number>((id) => this.#lost(id));
   #lastId = 0;
@@ -208,7 +215,7 @@ export class Tracker {
     return magazine;
   }
 
-  /** Blocks of leases that have ended go where they belong. */
+  /** Puts blocks of tracked leases that have ended where they belong. */
   drain(): void {
     if (this.#fresh.size === 0) return;
     for (const [magazine, proxies] of this.#magazines) {
@@ -222,7 +229,7 @@ export class Tracker {
     }
   }
 
-  /** Those that are still out are watched from now on. Their stacks turn to text: what a frame refers to may be who has the lease. */
+  /** Watches the leases still out. Their stacks turn to text: what a frame refers to may be who has the lease. */
   #settle(): void {
     this.#settles = false;
     this.drain();
@@ -248,7 +255,7 @@ export class Tracker {
     return isTrackingProxy(block) ? (this.#tracked.get(block.index) as Tracked).block : block;
   }
 
-  /** The lease of a tracking proxy goes on with another block: the tracking proxy for that. */
+  /** The tracking proxy for another block, with which the lease of `proxy` goes on. */
   replace(proxy: Block, block: Block): Block {
     const id = proxy.index;
     const next = new Block(block.bytes, id, proxy.magazine);
@@ -267,7 +274,7 @@ export class Tracker {
     record?.touch(hint, this.#detection === 'full' ? new Stack() : undefined);
   }
 
-  /** The lease of a tracking proxy ends: what it has instead from now on. */
+  /** Ends the lease of a tracking proxy. @returns what that lease has instead from now on */
   end(proxy: Block, how: 'released' | 'handed over'): EndedLease {
     const { record } = this.#forget(proxy);
     this.holds.totalMs += now() - record.since;
@@ -283,7 +290,7 @@ export class Tracker {
     return tracked;
   }
 
-  /** A tracking proxy was collected, so its lease was, unreleased. */
+  /** Reports a leak: a tracking proxy was collected, and so was its lease, unreleased. */
   #lost(id: number): void {
     const tracked = this.#tracked.get(id);
     if (tracked === undefined) return; // The pool was closed meanwhile.
@@ -332,7 +339,7 @@ export class Tracker {
     };
   }
 
-  /** Nothing is reported any more. */
+  /** From now on nothing is reported. */
   close(): void {
     this.#closeMagazines();
     this.#tracked.clear();
