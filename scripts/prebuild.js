@@ -1,4 +1,4 @@
-// npm run prebuild [-- --all | NAME ...]: makes the binaries of the package from the sources as they are now: those of this platform,
+// npm run prebuilds [-- --all | NAME ...]: makes the binaries of the package from the sources as they are now: those of this platform,
 // all, or those whose names begin with NAME. All can be made on a linux-x64. The same sources make the same bytes.
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -38,7 +38,7 @@ const args = process.argv.slice(2);
 const wanted = args.length === 0 ? [HERE] : args.includes('--all') ? [''] : args;
 const chosen = TARGETS.filter(({ name }) => wanted.some((prefix) => name.startsWith(prefix)));
 if (chosen.length === 0) {
-  console.error(`npm run prebuild: expected --all, or beginnings of ${TARGETS.map(({ name }) => name).join(', ')}`);
+  console.error(`npm run prebuilds: expected --all, or beginnings of ${TARGETS.map(({ name }) => name).join(', ')}`);
   process.exit(2);
 }
 

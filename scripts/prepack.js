@@ -7,7 +7,7 @@ import { buildLibrary, root } from './run.js';
 const unfit = unfitBinaries();
 if (unfit.length > 0) {
   for (const { name, fault } of unfit) console.error(`prebuilds/${name} is ${fault}`);
-  console.error('The package is not to be packed like that: npm run prebuild -- --all');
+  console.error('The package is not to be packed like that: npm run prebuilds -- --all');
   process.exitCode = 1;
 } else {
   rmSync(join(root, 'dist'), { recursive: true, force: true });
