@@ -86,13 +86,13 @@ export class Heap implements TrackerOwner {
     this.oversize = new Oversize(this, this.tracker, options, () => this.#discharged());
     this.retained = new RetainedBlocks(this);
     this.#leaked = new LeakedBlocks(this, core, options);
+    this.ticker = new Ticker(this, options);
     this.refills = new Refills(this, core, options.maxBytes);
     this.releases = new Releases(this, core, options);
     this.transfers = new Transfers(this, core, options);
     this.waiters = new BudgetWaiters(this, core, options);
     this.drains = new DrainWaiters(this);
     this.requests = new Requests(this);
-    this.ticker = new Ticker(this, options);
     core.listen(new WeakRef(this.requests));
     this.#byBucket = Array.from(
       { length: Math.min(BUCKETS, bucketOf(options.maxPooledSize - 1) + 1) },
@@ -247,14 +247,6 @@ export class Heap implements TrackerOwner {
 
   reclaim(leased: Block, memory: ArrayBuffer | ArrayBufferView): Block {
     return reclaim(this, leased, memory);
-  }
-
-  transfer(block: Block, size: number): number {
-    return this.transfers.transfer(block, size);
-  }
-
-  left(block: Block): EndedLease | null {
-    return this.transfers.left(block);
   }
 
   flushAll(): void {

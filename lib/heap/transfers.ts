@@ -7,6 +7,7 @@ import type { Poison } from '../tracking/poison.js';
 import { isTrackingProxy, type Tracker } from '../tracking/tracker.js';
 import type { MappedBlocks } from './mapped-blocks.js';
 import type { RetainedBlocks } from './retained-blocks.js';
+import type { Ticker } from './ticker.js';
 
 /** What hand-overs ask of the heap that they belong to. */
 interface TransfersHeap {
@@ -15,8 +16,7 @@ interface TransfersHeap {
   readonly tracker: Tracker;
   readonly retained: RetainedBlocks;
   readonly poison: Poison | null;
-  /** This thread has blocks to look after. */
-  startTicking(): void;
+  readonly ticker: Ticker;
   assertOpen(): void;
 }
 
@@ -33,6 +33,9 @@ interface TransfersHeap {
  */
 export class Transfers {
   readonly #heap: TransfersHeap;
+  readonly #blocks: MappedBlocks;
+  readonly #tracker: Tracker;
+  readonly #ticker: Ticker;
   readonly #core: Core;
   readonly #pool: string;
   readonly #zeroes: boolean;
@@ -41,6 +44,9 @@ export class Transfers {
 
   constructor(heap: TransfersHeap, core: Core, { name, zero, debug }: ResolvedOptions) {
     this.#heap = heap;
+    this.#blocks = heap.blocks;
+    this.#tracker = heap.tracker;
+    this.#ticker = heap.ticker;
     this.#core = core;
     this.#pool = name;
     this.#zeroes = zero === 'acquire';
@@ -50,13 +56,13 @@ export class Transfers {
   /** Hands the block over, with `size` of its bytes used. @returns the ticket */
   transfer(block: Block, size: number): number {
     const { magazine, index } = this.movable(block);
-    return this.#heap.blocks.sure('transfer', this.#core.transfer(magazine.sizeClass, index, size), magazine, index);
+    return this.#blocks.sure('transfer', this.#core.transfer(magazine.sizeClass, index, size), magazine, index);
   }
 
   /** The block behind a leased one, if it can leave this thread. @throws why it cannot */
   movable(leased: Block): Block {
     this.#heap.assertOpen();
-    const block = isTrackingProxy(leased) ? this.#heap.tracker.blockOf(leased) : leased;
+    const block = isTrackingProxy(leased) ? this.#tracker.blockOf(leased) : leased;
     return block.index < 0 || block.bytes.length !== block.capacity ? this.#onlyLease(block) : block;
   }
 
@@ -121,8 +127,7 @@ export class Transfers {
   /** A block that another thread has handed over: number `at` in `exchange`. For a lease of {@link sizeOf}. */
   received(at: number): Block {
     const block = this.#arrived(at);
-    const { tracker } = this.#heap;
-    return --tracker.untilReceived > 0 ? block : tracker.received(block, this.sizeOf(at));
+    return --this.#tracker.untilReceived > 0 ? block : this.#tracker.received(block, this.sizeOf(at));
   }
 
   /** How many bytes its sender used of a block that was {@link received}. */
@@ -146,8 +151,8 @@ export class Transfers {
     const index = exchange[at] as number;
     const magazine = this.#heap.magazines[exchange[CLASSES + at] as number] as Magazine;
     magazine.held++;
-    this.#heap.startTicking();
-    const block = this.#heap.blocks.at(index, magazine);
+    this.#ticker.start();
+    const block = this.#blocks.at(index, magazine);
     return block.bytes.length === magazine.capacity ? block : this.#remap(block);
   }
 

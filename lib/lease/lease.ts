@@ -133,9 +133,9 @@ export class Lease {
    */
   transfer(): number {
     const block = Lease.#of(this, 'transfer()') ?? released();
-    const { owner } = block.magazine;
-    const ticket = owner.transfer(block as Block, this.size);
-    this.#block = owner.left(block as Block);
+    const { transfers } = block.magazine.owner;
+    const ticket = transfers.transfer(block as Block, this.size);
+    this.#block = transfers.left(block as Block);
     return ticket;
   }
 
@@ -169,7 +169,7 @@ export class Lease {
   }
 
   /**
-   * After {@link end}, which it undoes; or what is left of the lease, as {@link Magazine.put} and {@link MagazineOwner.left} tell.
+   * After {@link end}, which it undoes; or what is left of the lease, as {@link Magazine.put} and {@link MagazineOwner.transfers} tell.
    * @internal
    */
   static resume(lease: Lease, block: Block | EndedLease | null): void {

@@ -38,10 +38,12 @@ export interface MagazineOwner {
   touch(block: Block, hint: string): void;
   /** The block of a lease whose ArrayBuffer was transferred, and whose memory has come back under another one. */
   reclaim(block: Block, memory: ArrayBuffer | ArrayBufferView): Block;
-  /** The block leaves this thread, with `size` of its bytes used: a ticket. */
-  transfer(block: Block, size: number): number;
-  /** The block has left this thread: what its lease has to remember, or null. */
-  left(block: Block): EndedLease | null;
+  readonly transfers: {
+    /** The block leaves this thread, with `size` of its bytes used: a ticket. */
+    transfer(block: Block, size: number): number;
+    /** The block has left this thread: what its lease has to remember, or null. */
+    left(block: Block): EndedLease | null;
+  };
 }
 
 /**
