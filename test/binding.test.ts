@@ -7,8 +7,8 @@ import { loadAddon } from '../dist/core/loader.js';
 const loaded = loadAddon();
 if (typeof loaded === 'string') throw new Error(loaded);
 const { Pool, Channel, exchange } = loaded;
-const onMail = () => {};
-const make = () => new Pool(onMail, Uint32Array.from([64, 4096]), 2 ** 20, 0, 0);
+const onNotify = () => {};
+const make = () => new Pool(onNotify, Uint32Array.from([64, 4096]), 2 ** 20, 0, 0);
 
 describe('the binding', () => {
   test('is loaded once in a thread: the same exports, and the same exchange, for a second look', () => {
@@ -23,7 +23,7 @@ describe('the binding', () => {
     expect(addon.exchange).not.toBe(exchange);
     expect(addon.copyId).toBe(loaded.copyId);
     const pool = make();
-    const other = new addon.Pool(onMail, pool.slot, pool.serial);
+    const other = new addon.Pool(onNotify, pool.slot, pool.serial);
     expect(other.isLike(Uint32Array.from([64, 4096]), 2 ** 20)).toBe(true);
     const before = [...exchange];
     expect(other.refill(0)).toBeGreaterThan(0);
@@ -50,7 +50,7 @@ describe('the binding', () => {
     ['more to keep than there may be', [Uint32Array.of(64), 2 ** 20, 0, 2 ** 20 + 1]],
     ['a negative amount to keep', [Uint32Array.of(64), 2 ** 20, 0, -1]],
   ])('refuses to make a pool of %s', (_, args) => {
-    expect(() => Reflect.construct(Pool, [onMail, ...args])).toThrow(/expected|out of range/);
+    expect(() => Reflect.construct(Pool, [onNotify, ...args])).toThrow(/expected|out of range/);
   });
 
   test.each<[string, unknown[]]>([
@@ -61,27 +61,27 @@ describe('the binding', () => {
     ['capacities for a slot', [Uint32Array.of(64), 0]],
     ['nothing that is a number', [undefined, null]],
   ])('refuses to join %s', (_, args) => {
-    expect(() => Reflect.construct(Pool, [onMail, ...args])).toThrow('no place in a pool to be had');
+    expect(() => Reflect.construct(Pool, [onNotify, ...args])).toThrow('no place in a pool to be had');
   });
 
   test('refuses to join a pool that was closed, also when its slot has a new one', () => {
     const pool = make();
     const { slot, serial } = pool;
-    const member = new Pool(onMail, slot, serial);
+    const member = new Pool(onNotify, slot, serial);
     pool.close();
-    new Pool(onMail, slot, serial).close();
+    new Pool(onNotify, slot, serial).close();
     member.close();
-    expect(() => new Pool(onMail, slot, serial)).toThrow('no place in a pool to be had');
+    expect(() => new Pool(onNotify, slot, serial)).toThrow('no place in a pool to be had');
     const next = make();
     expect([next.slot, next.serial]).toEqual([slot, serial + 1]);
-    expect(() => new Pool(onMail, slot, serial)).toThrow('no place in a pool to be had');
+    expect(() => new Pool(onNotify, slot, serial)).toThrow('no place in a pool to be had');
     next.close();
   });
 
   test('refuses to make or join a pool without a function to call', () => {
     for (const it of [undefined, null, {}, 1]) {
       expect(() => Reflect.construct(Pool, [it, Uint32Array.of(64), 2 ** 20, 0, 0])).toThrow(
-        /expected \(onMail: function/,
+        /expected \(onNotify: function/,
       );
     }
   });

@@ -31,7 +31,7 @@ test.each(['its natural end', 'process.exit()', 'an uncaught error', 'terminate(
   'B7: a ticket that a worker sent before %s',
   async (way) => {
     const pool = new BufferPool({ tiers: [8 * KiB], epochMs: 20, backend: 'native' });
-    const worker = new Worker(fixture('farewell.mjs'), { workerData: { handle: pool.handle, way } });
+    const worker = new Worker(fixture('clean-exit.mjs'), { workerData: { handle: pool.handle, way } });
     worker.on('error', (error) => expect(error).toMatchObject({ message: 'expected by the test' }));
     const gone = new Promise((resolve) => worker.on('exit', resolve));
     const [{ ticket, listeners, warnings }] = await once(worker, 'message');

@@ -4,7 +4,7 @@ import { BACKENDS } from './backends.js';
 import { type Ended, fixture, run } from './child.js';
 
 const WAYS = ['timers', 'immediates', 'microtasks', 'sockets', 'releases', 'cancel', 'oversize', 'borrowing'];
-const BETWEEN_MEMBERS = ['summons', 'trim', 'death', 'others'];
+const BETWEEN_MEMBERS = ['flush', 'trim', 'death', 'others'];
 
 const script = (text: string) =>
   run('-', [], { execArgv: ['--input-type=module', '-e', `import { BufferPool } from 'slabpool';\n${text}`] });

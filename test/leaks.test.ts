@@ -245,7 +245,7 @@ describe.each(BACKENDS)('leaks on the %s core', (backend) => {
     expect(() => pool.outstanding()).toThrow(coded('ERR_SLABPOOL_CLOSED'));
   });
 
-  test('touch() adds to the trail: the latest hints, with stacks', async () => {
+  test('touch() adds to the record: the latest hints, with stacks', async () => {
     open();
     (() => {
       const lease = pool.acquire(5000);
@@ -428,7 +428,7 @@ test('counts of a tier go on past 2^31', () => {
 });
 
 describe('leaks of an attached pool', () => {
-  test('options of detection travel with the handle, and trails name their thread', async () => {
+  test('options of detection travel with the handle, and records name their thread', async () => {
     const pool = new BufferPool({ leakDetection: 'sampled', leakSampleRate: 1, debug: 'detach' });
     const other = BufferPool.attach(structuredClone(pool.handle));
     expect(other.stats().leaks).toMatchObject({ detection: 'sampled', sampleRate: 1 });

@@ -98,7 +98,7 @@ describe.each(BACKENDS)('B14: several readers of one buffer on the %s core', (ba
     }
   });
 
-  test('a tracked lease keeps its trail: it is named until the last reader has released it', () => {
+  test('a tracked lease keeps its record: it is named until the last reader has released it', () => {
     const tracked = new BufferPool({ backend, leakDetection: 'full' });
     const first = tracked.acquire(KiB);
     const second = first.retain();

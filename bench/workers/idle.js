@@ -8,7 +8,7 @@ import { BufferPool } from 'slabpool';
 const pool = BufferPool.attach(workerData);
 
 parentPort?.on('message', async (/** @type {number} */ ms) => {
-  // Something to flush when it is summoned.
+  // Something to flush when it is asked to.
   pool.acquire(1).release();
   const delays = monitorEventLoopDelay({ resolution: 1 });
   delays.enable();

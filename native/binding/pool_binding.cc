@@ -52,7 +52,7 @@ PoolBinding::PoolBinding(const Napi::CallbackInfo& info)
   bind_method<PoolBinding, &PoolBinding::adopt>(info, "adopt", this);
   napi_type_tag_object(info.Env(), info.This(), &kTypeTag);
   if (!info[0].IsFunction()) {
-    Napi::TypeError::New(info.Env(), "expected (onMail: function, ...)").ThrowAsJavaScriptException();
+    Napi::TypeError::New(info.Env(), "expected (onNotify: function, ...)").ThrowAsJavaScriptException();
     return;
   }
   if (!(info.Length() == 3 ? join(info) : create(info))) return;
@@ -112,7 +112,7 @@ bool PoolBinding::create(const Napi::CallbackInfo& info) {
       !info[4].IsNumber() || info[1].As<Napi::TypedArray>().TypedArrayType() != napi_uint32_array) {
     Napi::TypeError::New(
         env,
-        "expected (onMail: function, capacities: Uint32Array, maxBytes: number, epochMs: number, minBytes: number)")
+        "expected (onNotify: function, capacities: Uint32Array, maxBytes: number, epochMs: number, minBytes: number)")
         .ThrowAsJavaScriptException();
     return false;
   }

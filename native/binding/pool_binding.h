@@ -14,9 +14,9 @@ class PoolBinding : public Napi::ObjectWrap<PoolBinding> {
  public:
   static Napi::Function define(Napi::Env env);
 
-  // new Pool(onMail: () => void, capacities: Uint32Array, maxBytes: number, epochMs: number, minBytes: number), or of a
+  // new Pool(onNotify: () => void, capacities: Uint32Array, maxBytes: number, epochMs: number, minBytes: number), or of a
   // pool that there is:
-  // new Pool(onMail, slot: number, serial: number)
+  // new Pool(onNotify, slot: number, serial: number)
   explicit PoolBinding(const Napi::CallbackInfo& info);
 
   ~PoolBinding() override;
