@@ -24,7 +24,7 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_BORROWED'
   /** The ticket was used before, is another pool's, or was never given out. */
   | 'ERR_SLABPOOL_STALE_TICKET'
-  /** The lease's ArrayBuffer was detached, so that there is nothing to hand over. */
+  /** The lease's ArrayBuffer was detached, so that there is nothing to hand over; or on its way, through a view that was kept. */
   | 'ERR_SLABPOOL_DETACHED'
   /** What is to be reclaimed is not over the lease's memory. */
   | 'ERR_SLABPOOL_FOREIGN_BUFFER'

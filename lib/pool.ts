@@ -8,7 +8,7 @@ import { invalidArg, SlabPoolError } from './errors.js';
 import { type PoolHandle, readHandle } from './handle.js';
 import { Heap } from './heap/heap.js';
 import { setHeap } from './heap/heap-of.js';
-import { assertNoLeaks } from './heap/still-out.js';
+import { assertNoLeaks } from './heap/outstanding.js';
 import { Lease } from './lease/lease.js';
 import { lend } from './lease/lend.js';
 import type { Block } from './lease/magazine.js';
@@ -18,7 +18,7 @@ import type { PoolStats } from './stats/stats.js';
 import type { TrackedLease, TrackedLeasesOptions } from './tracking/tracker.js';
 
 /**
- * A pool of buffers in tiers, within a hard byte budget; private to the thread that made it, until others attach to it.
+ * A BufferPool hands out buffers in tiers, within a hard byte budget; it is private to its thread until others attach to it.
  *
  * It lives until {@link close} (or the end of its thread): a pool that is merely dropped keeps what it has leased.
  *

@@ -1,6 +1,6 @@
 import { BufferPool } from 'slabpool';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { BACKENDS, checkBooks, coded, KiB, MiB } from './backends.js';
+import { BACKENDS, checkBooks, coded, heapOf, KiB, MiB } from './backends.js';
 import { check, stamp } from './fixtures/payload.mjs';
 
 const stale = coded('ERR_SLABPOOL_STALE_TICKET', /ticket \d+ is good for nothing/);
@@ -54,6 +54,20 @@ describe.each(BACKENDS)('tickets within one thread on the %s core', (backend) =>
     );
     for (const ticket of tickets) pool.adopt(ticket).release();
     expect(pool.stats().inFlight.tickets).toBe(0);
+  });
+
+  test('a block that cannot be mapped where it arrives goes back to the core', () => {
+    // Where leases are detached, each block that comes is mapped anew.
+    const other = new BufferPool({ backend, tiers: [4 * KiB], debug: 'detach' });
+    const ticket = other.acquire(4 * KiB).transfer();
+    vi.spyOn(heapOf(other).core, 'map').mockImplementationOnce(() => {
+      throw new Error('no ArrayBuffer to be had');
+    });
+    expect(() => other.adopt(ticket)).toThrow('no ArrayBuffer to be had');
+    expect(() => other.adopt(ticket)).toThrow(stale);
+    expect(other.stats()).toMatchObject({ outstanding: 0, leasedBytes: 0, inFlightBytes: 0 });
+    checkBooks(other);
+    other.close();
   });
 
   test('a block in flight is accounted for as such, and nobody gets it meanwhile', () => {

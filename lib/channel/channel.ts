@@ -29,7 +29,7 @@ export interface ChannelOptions {
 }
 
 /**
- * A bounded queue of leases between up to 64 threads of one pool: any of them may send, each message is received once, in the
+ * A channel is a bounded queue of leases between up to 64 threads of one pool: any of them may send, each message is received once, in the
  * order of sending. Nothing is copied, posted or detached. (The ring is D. Vyukov's bounded MPMC queue.)
  *
  * A thread that waits sleeps until it is woken, and by default keeps its process alive meanwhile: {@link unref}. A channel that is

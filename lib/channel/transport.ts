@@ -31,7 +31,7 @@ export class Transport {
   readonly #endpoint: Endpoint;
   /** Carries messages to the core and back: blocks with their classes and lengths. */
   readonly #exchange: Uint32Array;
-  /** Carries the tag of each, in every other place. */
+  /** The tags of the messages, at the same index as their blocks. */
   readonly #tags: Float64Array;
 
   constructor(heap: Heap, endpoint: Endpoint) {

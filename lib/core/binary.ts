@@ -1,45 +1,11 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { toNamespacedPath } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { SlabPoolError } from '../errors.js';
+import { builtHere, type Files, type Manifest, PREBUILT, readManifest } from '../prebuilt.js';
 import type { Addon, LoadedAddon } from './addon.js';
-
-/** Files by their names; ncc puts a path in the place of each URL. */
-type Files = Readonly<Record<string, URL | string>>;
-
-/**
- * The binaries of each platform, in the order in which they are tried. The URLs are literal, for bundlers to see and to bring the
- * files along; and in methods, for some leave `import.meta.url` undefined (and in arrow functions without a body nft overlooks them).
- * musl's comes first: it never loads on glibc, whereas glibc's might on musl, by accident.
- */
-const PREBUILT: Readonly<Record<string, () => Files>> = {
-  'darwin-arm64'() {
-    return { 'slabpool.node': new URL('../../prebuilds/darwin-arm64/slabpool.node', import.meta.url) };
-  },
-  'darwin-x64'() {
-    return { 'slabpool.node': new URL('../../prebuilds/darwin-x64/slabpool.node', import.meta.url) };
-  },
-  'linux-arm64'() {
-    return {
-      'slabpool.musl.node': new URL('../../prebuilds/linux-arm64/slabpool.musl.node', import.meta.url),
-      'slabpool.glibc.node': new URL('../../prebuilds/linux-arm64/slabpool.glibc.node', import.meta.url),
-    };
-  },
-  'linux-x64'() {
-    return {
-      'slabpool.musl.node': new URL('../../prebuilds/linux-x64/slabpool.musl.node', import.meta.url),
-      'slabpool.glibc.node': new URL('../../prebuilds/linux-x64/slabpool.glibc.node', import.meta.url),
-    };
-  },
-  'win32-x64'() {
-    return { 'slabpool.node': new URL('../../prebuilds/win32-x64/slabpool.node', import.meta.url) };
-  },
-};
-
-/** The manifest says what each binary was when scripts/prebuild.js made it, to know what was cut off or replaced. */
-type Manifest = Readonly<Record<string, { readonly bytes: number; readonly sha256: string } | undefined>>;
 
 /** The addon, and where it is from. */
 export interface Binary {
@@ -125,26 +91,6 @@ export function loadBinary(): Binary | NoBinary {
     return { addon: { ...module.exports, exchange, tags }, path, built: built !== null };
   }
   return none(failures, manifest);
-}
-
-/** The addon that was built beside our own sources. A bundle has none: what its application has built is not ours. */
-function builtHere(): URL | null {
-  try {
-    const here = import.meta.url;
-    const built = new URL('../../build/Release/slabpool.node', here);
-    return existsSync(new URL('../../native/addon.gypi', here)) && existsSync(built) ? built : null;
-  } catch {
-    return null;
-  }
-}
-
-/** The manifest; empty where it cannot be read: then nobody can tell what a file should be. */
-function readManifest(): Manifest {
-  try {
-    return JSON.parse(readFileSync(new URL('../../prebuilds/manifest.json', import.meta.url), 'utf8'));
-  } catch {
-    return {};
-  }
 }
 
 /** Bytes of a file; undefined where there is no such file, or nobody may look. */

@@ -220,7 +220,7 @@ export interface CoreChannel {
   trySendMany(count: number): number;
   /** How many there are in `exchange`, or below 0. */
   tryReceiveMany(most: number): number;
-  /** From now on a message wakes this endpoint: by its `onWake`, or by the thread that sends if this one will block. */
+  /** From now on a message wakes this endpoint: by its `onNotify`, or by the thread that sends if this one will block. */
   armReceiver(blocking: boolean): void;
   armSender(): void;
   disarmReceiver(): void;
@@ -293,7 +293,7 @@ export interface Reclaim {
   age(): number;
   /** All that is free gives its memory up: two epochs at once. The bytes given back. */
   trim(cause: Cause): number;
-  /** The same, by somebody else, as soon as possible. */
+  /** Has it trimmed by somebody else, as soon as possible: the janitor thread. */
   trimSoon(): void;
   /** Of the first `count` blocks of `exchange`, those that have no memory now, put first: how many. */
   areCold(count: number): number;

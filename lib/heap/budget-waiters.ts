@@ -1,4 +1,5 @@
 import { throwIfAborted } from '../base/abort.js';
+import { keepAlive, letEnd, type Waiting } from '../base/keep-alive.js';
 import { now } from '../base/runtime.js';
 import { checkWaitOptions, type Limits, type WaitOptions, watchLimits } from '../base/wait-options.js';
 import { type Core, DRAINING, QUEUE_FULL } from '../core/core.js';
@@ -7,7 +8,6 @@ import type { Outbox } from '../events.js';
 import { Lease } from '../lease/lease.js';
 import type { Block, Magazine } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
-import { keepAlive, letEnd, type Waiting } from './keep-alive.js';
 import type { Oversize } from './oversize.js';
 
 /** What requests that wait ask of the heap that they belong to. */
@@ -21,9 +21,9 @@ interface WaitersHeap {
   magazineFor(last: number): Magazine;
   assertGiving(): void;
   notified(): void;
-  keep(block: Block): void;
+  putBack(block: Block): void;
   outstanding(): number;
-  ended(): SlabPoolError;
+  endedError(): SlabPoolError;
 }
 
 /** A request that waits. */
@@ -40,7 +40,7 @@ interface Waiter {
  *
  * What       Serves at once whoever can be served without overtaking; puts the others in line, and gives up those whose
  *            limit is reached.
- * Callers    `acquireAsync()` and `borrowAsync()`; {@link Requests} when grants have come; the heap when oversize room
+ * Callers    `acquireAsync()` and `borrowAsync()`; {@link Notifications} when grants have come; the heap when oversize room
  *            has come.
  * Ownership  A grant is a block in flight to this thread: {@link collect} makes a lease of it, or puts it back if its
  *            request is gone.
@@ -195,7 +195,7 @@ export class BudgetWaiters implements Waiting {
         waiter?.fail(error);
         continue;
       }
-      if (waiter === undefined) this.#heap.keep(block);
+      if (waiter === undefined) this.#heap.putBack(block);
       else waiter.serve(block);
     }
     this.#stayAlive();
@@ -240,7 +240,7 @@ export class BudgetWaiters implements Waiting {
 
   /** Why the core gives no place in its queue. */
   #refusal(status: number, size: number): SlabPoolError {
-    if (status === DRAINING) return this.#heap.ended();
+    if (status === DRAINING) return this.#heap.endedError();
     return status === QUEUE_FULL ? this.#full(size, this.#core.waiting) : this.#outOfMemory(size);
   }
 

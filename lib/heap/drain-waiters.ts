@@ -1,7 +1,7 @@
+import { keepAlive, letEnd, type Waiting } from '../base/keep-alive.js';
 import { type Limits, watchLimits } from '../base/wait-options.js';
 import { SlabPoolError } from '../errors.js';
-import { keepAlive, letEnd, type Waiting } from './keep-alive.js';
-import { type LeasingHeap, stillOut } from './still-out.js';
+import { type LeasingHeap, stillOut } from './outstanding.js';
 
 /** What those who wait for the end ask of the heap that they belong to. */
 interface DrainedHeap extends LeasingHeap {
@@ -24,7 +24,7 @@ interface Waiter {
  *
  * What       {@link begin} stops the giving out, in all threads; those that still wait are resolved when nothing is out
  *            any more.
- * Callers    `BufferPool.drain()`; {@link check} by {@link Requests}, and when an oversize buffer was dropped.
+ * Callers    `BufferPool.drain()`; {@link check} by {@link Notifications}, and when an oversize buffer was dropped.
  * Ownership  While anybody waits, the pool is kept, and the thread as long as others may bring the rest back:
  *            `keepAlive()`.
  */

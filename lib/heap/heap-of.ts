@@ -1,5 +1,6 @@
 import type { Heap } from './heap.js';
 
+/** By pool: what is private to a pool is open to the rest of this package, and to its tests. */
 const heaps = new WeakMap<object, Heap>();
 
 /** This thread's heap behind a pool; undefined for anything else. */

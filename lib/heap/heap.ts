@@ -1,3 +1,4 @@
+import { IterableWeakSet } from '../base/iterable-weak-set.js';
 import { now } from '../base/runtime.js';
 import type { Cause, Core } from '../core/core.js';
 import { BUCKETS, bucketOf, firstOfBucket } from '../core/size-classes.js';
@@ -6,20 +7,19 @@ import { events, Outbox, type TrimEvent } from '../events.js';
 import type { EndedLease } from '../lease/ended-lease.js';
 import { type Block, Magazine } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
-import { closedError, drainingError } from '../stats/refusal.js';
 import { Poison } from '../tracking/poison.js';
 import { Tracker, type TrackerOwner } from '../tracking/tracker.js';
 import { BudgetWaiters } from './budget-waiters.js';
 import { DrainWaiters } from './drain-waiters.js';
-import { IterableWeakSet } from './iterable-weak-set.js';
 import { LeakedBlocks } from './leaked-blocks.js';
 import { MappedBlocks } from './mapped-blocks.js';
+import { Notifications } from './notifications.js';
 import { Oversize } from './oversize.js';
 import { prewarm } from './prewarm.js';
 import { reclaim } from './reclaim.js';
 import { Refills } from './refills.js';
+import { closedError, drainingError } from './refusal.js';
 import { Releases } from './releases.js';
-import { Requests } from './requests.js';
 import { RetainedBlocks } from './retained-blocks.js';
 import { SWEPT_AT_ONCE, Ticker } from './ticker.js';
 import { Transfers } from './transfers.js';
@@ -49,7 +49,7 @@ export class Heap implements TrackerOwner {
   readonly refills: Refills;
   readonly releases: Releases;
   readonly transfers: Transfers;
-  readonly requests: Requests;
+  readonly notifications: Notifications;
   readonly waiters: BudgetWaiters;
   readonly drains: DrainWaiters;
   readonly ticker: Ticker;
@@ -92,8 +92,8 @@ export class Heap implements TrackerOwner {
     this.transfers = new Transfers(this, core, options);
     this.waiters = new BudgetWaiters(this, core, options);
     this.drains = new DrainWaiters(this);
-    this.requests = new Requests(this);
-    core.listen(new WeakRef(this.requests));
+    this.notifications = new Notifications(this);
+    core.listen(new WeakRef(this.notifications));
     this.#byBucket = Array.from(
       { length: Math.min(BUCKETS, bucketOf(options.maxPooledSize - 1) + 1) },
       (_, bucket) => this.magazines.find(({ capacity }) => capacity > firstOfBucket(bucket)) as Magazine,
@@ -130,11 +130,11 @@ export class Heap implements TrackerOwner {
   }
 
   /** Publishes what has happened. If a subscriber ends the pool, the block on its way to a lease goes back. */
-  announce(block: Block | null): void {
+  publishOrThrow(block: Block | null): void {
     this.outbox.publish();
-    if (!this.closed && !this.requests.draining) return;
+    if (!this.closed && !this.notifications.draining) return;
     if (block !== null) this.releases.put(block.magazine, block);
-    throw this.ended();
+    throw this.endedError();
   }
 
   /**
@@ -151,7 +151,7 @@ export class Heap implements TrackerOwner {
 
   /** Ages the TypeScript core (the janitor ages the native one), and forgets ArrayBuffers of blocks that went cold. */
   age(critical: boolean): void {
-    this.requests.bypass(this.core.waiting > 0 || this.requests.draining);
+    this.notifications.bypass(this.core.waiting > 0 || this.notifications.draining);
     if (this.core.agesItself) {
       this.blocks.sweep(SWEPT_AT_ONCE);
     } else {
@@ -172,18 +172,18 @@ export class Heap implements TrackerOwner {
 
   /** Does what the event loop would do, for a thread that blocks, whose event loop does not turn. */
   blocked(): void {
-    this.requests.notified();
+    this.notifications.notified();
     this.ticker.catchUp();
   }
 
   notified(): void {
-    this.requests.notified();
+    this.notifications.notified();
   }
 
   /** From now on nothing is given out: see {@link DrainWaiters}. */
   drain(): void {
     this.core.drain();
-    this.requests.notified();
+    this.notifications.notified();
   }
 
   /** Whether nothing is out any more, as far as this thread can know. */
@@ -213,7 +213,7 @@ export class Heap implements TrackerOwner {
   }
 
   /** As a release, in the middle of something else. */
-  keep(block: Block): void {
+  putBack(block: Block): void {
     this.releases.put(block.magazine, block);
   }
 
@@ -224,7 +224,7 @@ export class Heap implements TrackerOwner {
     if (block.bytes.length !== magazine.capacity) block = this.replace(magazine, block);
     this.poison?.check(block);
     this.tracker.drain();
-    this.announce(block);
+    this.publishOrThrow(block);
     if (this.options.zero === 'acquire') block.bytes.fill(0);
     magazine.interval = interval;
     block = this.tracker.sample(magazine, block, size);
@@ -318,13 +318,13 @@ export class Heap implements TrackerOwner {
   }
 
   /** Why nothing is given out any more. */
-  ended(): SlabPoolError {
+  endedError(): SlabPoolError {
     return this.closed ? closedError(this.name) : drainingError(this.name);
   }
 
   /** @throws `ERR_SLABPOOL_CLOSED` where nothing may be given out, since the pool is closed or drains */
   assertGiving(): void {
-    if (this.closed || this.requests.draining) throw this.ended();
+    if (this.closed || this.notifications.draining) throw this.endedError();
   }
 
   /** For an acquire above the largest tier. */
@@ -334,7 +334,7 @@ export class Heap implements TrackerOwner {
       block = this.oversize.make(size);
       return block;
     } finally {
-      this.announce(block);
+      this.publishOrThrow(block);
     }
   }
 }

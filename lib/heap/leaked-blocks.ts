@@ -9,7 +9,7 @@ interface LeakingHeap {
   readonly outbox: Outbox;
   readonly blocks: MappedBlocks;
   readonly closed: boolean;
-  keep(block: Block): void;
+  putBack(block: Block): void;
   endIfEmpty(): void;
 }
 
@@ -60,7 +60,7 @@ export class LeakedBlocks {
     this.#blocks.delete(index);
     const { magazine } = leaked;
     const { blocks, closed, outbox } = this.#heap;
-    if (this.#wipes && !closed) this.#heap.keep(blocks.at(index, magazine));
+    if (this.#wipes && !closed) this.#heap.putBack(blocks.at(index, magazine));
     else blocks.giveBack(magazine, index);
     this.#heap.endIfEmpty();
     outbox.publish();

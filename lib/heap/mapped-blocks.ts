@@ -40,6 +40,21 @@ export class MappedBlocks {
     return known !== undefined && this.#core.stableAddresses ? known : this.#map(index, magazine, known);
   }
 
+  /** A block that has come to this thread, which gives it back if it cannot be mapped. */
+  received(index: number, magazine: Magazine): Block {
+    const known = this.#chunks[index >>> CHUNK_BITS]?.[index & (CHUNK - 1)];
+    return known !== undefined && this.#core.stableAddresses ? known : this.#mapReceived(index, magazine, known);
+  }
+
+  #mapReceived(index: number, magazine: Magazine, known: Block | undefined): Block {
+    try {
+      return this.#map(index, magazine, known);
+    } catch (error) {
+      this.giveBack(magazine, index);
+      throw error;
+    }
+  }
+
   #map(index: number, magazine: Magazine, known: Block | undefined): Block {
     const bytes = this.#core.map(magazine.sizeClass, index);
     return bytes === known?.bytes ? known : this.set(index, magazine, bytes);

@@ -2,10 +2,10 @@ import { type Core, DRAINING, SLAB, STEP } from '../core/core.js';
 import type { Outbox } from '../events.js';
 import type { Block, Magazine } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
-import { tooMany } from '../stats/refusal.js';
 import type { Tracker } from '../tracking/tracker.js';
 import type { MappedBlocks } from './mapped-blocks.js';
 import type { Refills } from './refills.js';
+import { tooMany } from './refusal.js';
 
 const SMALLEST_PAGE = 4096;
 
@@ -18,7 +18,7 @@ interface WarmableHeap {
   readonly tracker: Tracker;
   assertGiving(): void;
   startTicking(): void;
-  keep(block: Block): void;
+  putBack(block: Block): void;
   readonly refills: Refills;
 }
 
@@ -40,7 +40,7 @@ export function prewarm(heap: WarmableHeap, magazine: Magazine, count: number): 
       for (let at = 0; at < bytes.length; at += SMALLEST_PAGE) bytes[at] = bytes[at] as number;
     }
   } finally {
-    for (const block of taken) heap.keep(block);
+    for (const block of taken) heap.putBack(block);
     heap.outbox.publish();
   }
 }

@@ -2,10 +2,10 @@ import { type Cause, COLD, type Core, DRAINING, EXHAUSTED, RECLAIMED, SLAB, STEP
 import type { SlabPoolError } from '../errors.js';
 import { type ExhaustedEvent, events, type Outbox, type SlabCreateEvent } from '../events.js';
 import type { Block, Magazine } from '../lease/magazine.js';
-import { refusal } from '../stats/refusal.js';
 import type { Tracker } from '../tracking/tracker.js';
 import type { MappedBlocks } from './mapped-blocks.js';
-import type { Requests } from './requests.js';
+import type { Notifications } from './notifications.js';
+import { refusal } from './refusal.js';
 
 const KIB = 1024;
 
@@ -16,15 +16,15 @@ interface RefillingHeap {
   readonly magazines: readonly Magazine[];
   readonly blocks: MappedBlocks;
   readonly tracker: Tracker;
-  readonly requests: Requests;
+  readonly notifications: Notifications;
   readonly hasEnded: boolean;
   startTicking(): void;
   flushAll(): void;
   noteTrim(cause: Cause, bytes: number): void;
   /** Lets subscribers know, and throws if one of them has ended the pool: then the block goes back. */
-  announce(block: Block | null): void;
+  publishOrThrow(block: Block | null): void;
   assertGiving(): void;
-  ended(): SlabPoolError;
+  endedError(): SlabPoolError;
 }
 
 /**
@@ -67,7 +67,7 @@ export class Refills {
       if (magazine.count === 0) {
         const found = this.#refill(magazine);
         if (typeof found === 'number') {
-          this.#heap.announce(null);
+          this.#heap.publishOrThrow(null);
           if (found === EXHAUSTED) return false;
           throw this.refusal(magazine, found);
         }
@@ -116,7 +116,7 @@ export class Refills {
     const block = blocks[count - 1] as Block;
     this.#heap.tracker.refilled(magazine, this.#shareOut(magazine, step));
     if (step === SLAB) this.noteSlab(magazine);
-    this.#heap.announce(block);
+    this.#heap.publishOrThrow(block);
     return block;
   }
 
@@ -154,15 +154,15 @@ export class Refills {
 
   refusal(magazine: Magazine, status: number): SlabPoolError {
     if (status === DRAINING) {
-      this.#heap.requests.giveNothing();
-      return this.#heap.ended();
+      this.#heap.notifications.giveNothing();
+      return this.#heap.endedError();
     }
     if (status === EXHAUSTED) {
       this.#core.countRefusal();
       this.noteExhausted(magazine.capacity, false);
     }
     const error = this.whyNot(magazine, status);
-    this.#heap.announce(null);
+    this.#heap.publishOrThrow(null);
     return error;
   }
 

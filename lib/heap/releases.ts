@@ -5,8 +5,8 @@ import type { ResolvedOptions } from '../options.js';
 import type { Poison } from '../tracking/poison.js';
 import { isTrackingProxy, type Tracker } from '../tracking/tracker.js';
 import type { MappedBlocks } from './mapped-blocks.js';
+import type { Notifications } from './notifications.js';
 import type { Oversize } from './oversize.js';
-import type { Requests } from './requests.js';
 import type { RetainedBlocks } from './retained-blocks.js';
 
 /** What releases ask of the heap that they belong to. */
@@ -14,7 +14,7 @@ interface ReleasingHeap {
   readonly blocks: MappedBlocks;
   readonly oversize: Oversize;
   readonly poison: Poison | null;
-  readonly requests: Requests;
+  readonly notifications: Notifications;
   readonly retained: RetainedBlocks;
   readonly tracker: Tracker;
   readonly closed: boolean;
@@ -75,10 +75,10 @@ export class Releases {
     } else {
       answer = magazine.count < magazine.size ? 0 : this.#makeRoom(magazine);
       magazine.blocks[magazine.count++] = block;
-      if (this.#heap.requests.bypassed) answer = this.#heap.blocks.flushAll(magazine);
+      if (this.#heap.notifications.bypassed) answer = this.#heap.blocks.flushAll(magazine);
     }
-    this.#heap.requests.bypass((answer & WAITING) !== 0);
-    if ((answer & FLUSH_REQUESTED) !== 0) this.#heap.requests.comply();
+    this.#heap.notifications.bypass((answer & WAITING) !== 0);
+    if ((answer & FLUSH_REQUESTED) !== 0) this.#heap.notifications.comply();
     return null;
   }
 

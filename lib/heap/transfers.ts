@@ -152,7 +152,7 @@ export class Transfers {
     const magazine = this.#heap.magazines[exchange[CLASSES + at] as number] as Magazine;
     magazine.held++;
     this.#ticker.start();
-    const block = this.#blocks.at(index, magazine);
+    const block = this.#blocks.received(index, magazine);
     return block.bytes.length === magazine.capacity ? block : this.#remap(block);
   }
 

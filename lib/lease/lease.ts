@@ -4,7 +4,7 @@ import { EndedLease } from './ended-lease.js';
 import type { Block, MagazineOwner } from './magazine.js';
 
 /**
- * The right to use one buffer until it is released. Each acquire makes a fresh lease, so that a second release is noticed
+ * A lease is the right to use one buffer until it is released. Each acquire makes a fresh lease, so that a second release is noticed
  * for certain, also when the buffer has a new owner by then; the buffer itself is reused.
  *
  * An asynchronous operation (`socket.write`, `fs.write`, zlib) uses the buffer until its callback: release after that.

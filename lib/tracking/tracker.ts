@@ -74,7 +74,7 @@ export interface TrackedLease {
 export interface TrackerOwner extends MagazineOwner {
   readonly outbox: Outbox;
   /** As a release, in the middle of something else. */
-  keep(block: Block): void;
+  putBack(block: Block): void;
   /** The lease of this block was collected unreleased. */
   leaked(block: Block): void;
 }
@@ -224,7 +224,7 @@ export class Tracker {
         const { block, record, acquires } = this.#forget(proxy);
         // Nobody looked at the clock when it ended: it is taken to have been out for as long as one acquire took since.
         this.holds.totalMs += (now() - record.since) / Math.max(1, magazine.acquires - acquires);
-        this.#owner.keep(block);
+        this.#owner.putBack(block);
       }
     }
   }

@@ -39,7 +39,7 @@ ChannelBinding::ChannelBinding(const Napi::CallbackInfo& info)
   const Napi::Env env = info.Env();
   pool_ = info[0].IsObject() ? PoolBinding::from(env, info[0]) : nullptr;
   if (pool_ == nullptr || !pool_->membership() || !info[1].IsFunction()) {
-    Napi::TypeError::New(env, "expected (pool: Pool, onWake: function, ...)").ThrowAsJavaScriptException();
+    Napi::TypeError::New(env, "expected (pool: Pool, onNotify: function, ...)").ThrowAsJavaScriptException();
     return;
   }
   if (const char* wrong = open(info)) {

@@ -18,8 +18,8 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
  public:
   static Napi::Function define(Napi::Env env);
 
-  // new Channel(pool: Pool, onWake: () => void, capacity: number, holdOpen: boolean), or of a channel that there is:
-  // new Channel(pool, onWake, slot: number, serial: number). Throws errors with codes: see open().
+  // new Channel(pool: Pool, onNotify: () => void, capacity: number, holdOpen: boolean), or of a channel that there is:
+  // new Channel(pool, onNotify, slot: number, serial: number). Throws errors with codes: see open().
   explicit ChannelBinding(const Napi::CallbackInfo& info);
   ~ChannelBinding() override;
 

@@ -30,7 +30,7 @@ struct Environment {
   Departure departure = Departure::abandoned;
   // Blocks first.
   uint32_t exchange[kReclaimed + 1] = {};
-  // Two for each message.
+  // The tag of each message in `exchange`.
   double tags[kMaxBatch] = {};
   // Of pools that were garbage-collected without close(), and that other threads have: somebody may still have views of
   // the blocks that this one held, so that they are the others' only when the environment ends.

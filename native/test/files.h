@@ -1,4 +1,4 @@
-// Files: a folder of made-up files that memory.cc reads instead of the system's, as long as it lives.
+// Files: a folder of made-up files that core/memory/files.cc reads instead of the system's, as long as it lives.
 #pragma once
 
 #include <filesystem>

@@ -62,7 +62,7 @@ struct Slab {
   BlockSet past;  // given out past those who wait, and not seen here since
   // Of the list of the shelf that it is in: numbers of slabs, plus one.
   uint32_t next, previous;
-  uint8_t rank, fill;  // which list; rank kNoRank: none
+  uint8_t rank, fill;  // which list; rank Rank::none: none
   bool in_hand;        // of a thread that gives pages back
   uint32_t pass;       // of such a thread that saw it last
 

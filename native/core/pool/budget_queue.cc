@@ -22,7 +22,7 @@ Status BudgetQueue::wait(Member& member, uint32_t c, uint64_t most, uint64_t& nu
   return Status::ok;
 }
 
-// Under the lock. Somebody waits with this number and for this class, for the first time or again.
+// Needs the lock. Somebody waits with this number and for this class, for the first time or again.
 void BudgetQueue::joined(uint64_t number, uint32_t c) {
   if (queue_.draining()) return;
   const Request* const first = queue_.first();
@@ -78,7 +78,7 @@ void BudgetQueue::serve_waiting() {
   serve_requests();
 }
 
-// Under the lock.
+// Needs the lock.
 void BudgetQueue::serve_requests() {
   if (queue_.draining()) {
     note_drained();
@@ -91,7 +91,7 @@ void BudgetQueue::serve_requests() {
   queue_.each_class([this](uint32_t c) { serve_past_first(c); });
 }
 
-// Under the lock. Of those who wait for this class, behind the first of all, as many as that one loses nothing by.
+// Needs the lock. Of those who wait for this class, behind the first of all, as many as that one loses nothing by.
 void BudgetQueue::serve_past_first(uint32_t c) {
   while (Request* const request = queue_.first_of(c)) {
     if (request == queue_.first()) return;
@@ -102,14 +102,14 @@ void BudgetQueue::serve_past_first(uint32_t c) {
   }
 }
 
-// Under the lock. A block on its way to whoever asked.
+// Needs the lock. A block on its way to whoever asked.
 Status BudgetQueue::take_one(Request& request) {
   const RefillResult taken = reclaimer_.take(*request.member->heap, request.size_class, 1, &request.block);
   if (taken.status == Status::ok) grant(request, taken.step);
   return taken.status;
 }
 
-// Under the lock. The request's block, which was just taken, takes flight.
+// Needs the lock. The request's block, which was just taken, takes flight.
 void BudgetQueue::grant(Request& request, Step step) {
   const uint32_t c = request.size_class;
   own_->classes[c].count_refill(step);
@@ -118,7 +118,7 @@ void BudgetQueue::grant(Request& request, Step step) {
   own_->classes[c].acquires.add(1);
 }
 
-// Under the lock. From the queue to the notifications of whoever asked.
+// Needs the lock. From the queue to the notifications of whoever asked.
 void BudgetQueue::deliver(Request& served) {
   Notifications& notifications = served.member->notifications;
   notifications.grants.push_back(queue_.remove(served));
@@ -139,7 +139,7 @@ void BudgetQueue::drain() {
   serve();
 }
 
-// Under the lock.
+// Needs the lock.
 void BudgetQueue::note_drained() {
   if (drained()) return;
   bool all_know = true;
@@ -197,14 +197,14 @@ void BudgetQueue::request_flush(FlushRequest what, const Member* but) {
   ask(what, but);
 }
 
-// Under the lock.
+// Needs the lock.
 void BudgetQueue::ask(FlushRequest what, const Member* but) {
   members_.each([&](Member& member) {
     if (&member != but) ask(member, what);
   });
 }
 
-// Under the lock.
+// Needs the lock.
 void BudgetQueue::ask(Member& member, FlushRequest what) {
   Notifications& notifications = member.notifications;
   if (notifications.waker.wake == nullptr) return;

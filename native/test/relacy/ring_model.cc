@@ -6,12 +6,12 @@ namespace slabpool::test {
 namespace {
 
 // Not atomic: written and read by whose turn it is, published by the cell's sequence alone.
-struct Letter {
+struct Message {
   rl::var<unsigned> value;
 
-  Letter() = default;
-  explicit Letter(unsigned v) { value(RL_INFO) = v; }
-  Letter& operator=(const Letter& other) {
+  Message() = default;
+  explicit Message(unsigned v) { value(RL_INFO) = v; }
+  Message& operator=(const Message& other) {
     const unsigned v = other.value(RL_INFO);
     value(RL_INFO) = v;
     return *this;
@@ -20,20 +20,20 @@ struct Letter {
 
 // The first `producers` threads send two letters each, the others receive; after() finds the rest.
 template <unsigned threads, unsigned producers, class Sync>
-struct Mail : rl::test_suite<Mail<threads, producers, Sync>, threads> {
-  static constexpr unsigned kLetters = 2;
+struct Transfer : rl::test_suite<Transfer<threads, producers, Sync>, threads> {
+  static constexpr unsigned kMessages = 2;
 
-  typename Ring<Letter, Sync>::Cell cells[2];
-  Ring<Letter, Sync> ring;
+  typename Ring<Message, Sync>::Cell cells[2];
+  Ring<Message, Sync> ring;
   // Plain: Relacy switches threads at atomics only.
   unsigned sent[producers] = {};
-  bool arrived[producers][kLetters] = {};
+  bool arrived[producers][kMessages] = {};
 
   void before() { ring.init(cells, 2); }
   void thread(unsigned index) {
     if (index < producers) {
-      for (unsigned number = 0; number < kLetters; ++number) {
-        if (ring.try_push(Letter(index * kLetters + number)) != RingResult::ok) return;
+      for (unsigned number = 0; number < kMessages; ++number) {
+        if (ring.try_push(Message(index * kMessages + number)) != RingResult::ok) return;
         sent[index] = number + 1;
       }
     } else {
@@ -46,15 +46,15 @@ struct Mail : rl::test_suite<Mail<threads, producers, Sync>, threads> {
     while (receive(next)) {
     }
     for (unsigned p = 0; p < producers; ++p) {
-      for (unsigned number = 0; number < kLetters; ++number) RL_ASSERT(arrived[p][number] == number < sent[p]);
+      for (unsigned number = 0; number < kMessages; ++number) RL_ASSERT(arrived[p][number] == number < sent[p]);
     }
   }
   bool receive(unsigned (&next)[producers]) {
-    Letter letter;
+    Message letter;
     if (ring.try_pop(letter) != RingResult::ok) return false;
     const unsigned value = letter.value(RL_INFO);
-    const unsigned p = value / kLetters;
-    const unsigned number = value % kLetters;
+    const unsigned p = value / kMessages;
+    const unsigned number = value % kMessages;
     RL_ASSERT(p < producers && !arrived[p][number] && number >= next[p]);
     arrived[p][number] = true;
     next[p] = number + 1;
@@ -82,16 +82,16 @@ struct Pop {
 };
 
 template <class Sync = RelacySync<>>
-using TwoToOne = Mail<3, 2, Sync>;
+using TwoToOne = Transfer<3, 2, Sync>;
 template <class Sync = RelacySync<>>
-using OneToTwo = Mail<3, 1, Sync>;
+using OneToTwo = Transfer<3, 1, Sync>;
 
 constexpr rl::iteration_t kExecutions = 500'000;
 
 TEST(ring_delivers_each_message_once_and_whole) {
   check_holds_at_random<TwoToOne<>>(kExecutions);
   check_holds_at_random<OneToTwo<>>(kExecutions);
-  check_holds_at_random<Mail<4, 2, RelacySync<>>>(kExecutions);
+  check_holds_at_random<Transfer<4, 2, RelacySync<>>>(kExecutions);
   check_holds_with_preemptions<TwoToOne<>>(2);
   check_holds_with_preemptions<OneToTwo<>>(2);
 }
@@ -121,8 +121,8 @@ enum class EndFlaw { none, mark_apart, told_by_the_mark_alone };
 // everything that was taken.
 template <class Sync, EndFlaw flaw = EndFlaw::none>
 struct Closing : rl::test_suite<Closing<Sync, flaw>, 3> {
-  typename Ring<Letter, Sync>::Cell cells[2];
-  Ring<Letter, Sync> ring;
+  typename Ring<Message, Sync>::Cell cells[2];
+  Ring<Message, Sync> ring;
   typename Sync::template atomic<bool> closed{false};  // of the flaw
   unsigned taken = 0, received = 0;                    // plain: Relacy switches threads at atomics only
   bool told = false;
@@ -131,7 +131,7 @@ struct Closing : rl::test_suite<Closing<Sync, flaw>, 3> {
   void thread(unsigned index) {
     if (index < 2) {
       if (flaw == EndFlaw::mark_apart && closed.load(std::memory_order_seq_cst)) return;
-      if (ring.try_push(Letter(index)) == RingResult::ok) ++taken;
+      if (ring.try_push(Message(index)) == RingResult::ok) ++taken;
       return;
     }
     if (flaw == EndFlaw::mark_apart)
@@ -142,7 +142,7 @@ struct Closing : rl::test_suite<Closing<Sync, flaw>, 3> {
       // What was marked before is looked at before.
       const bool marked =
           flaw == EndFlaw::mark_apart ? closed.load(std::memory_order_seq_cst) : ring.marked(RingMark::closed);
-      Letter letter;
+      Message letter;
       const RingResult result = ring.try_pop(letter);
       if (result == RingResult::ok)
         ++received;
@@ -170,27 +170,27 @@ TEST(mutant_ring_that_is_closed_while_a_claimed_cell_is_not_filled_is_caught) {
 // what those had sent has been received.
 template <class Sync>
 struct Leaving : rl::test_suite<Leaving<Sync>, 3> {
-  typename Ring<Letter, Sync>::Cell cells[2];
-  Ring<Letter, Sync> ring;
+  typename Ring<Message, Sync>::Cell cells[2];
+  Ring<Message, Sync> ring;
   unsigned peers = 2, taken = 0, received = 0;  // plain
   bool told = false;
 
   void before() { ring.init(cells, 2); }
   void thread(unsigned index) {
     if (index < 2) {
-      if (ring.try_push(Letter(1)) == RingResult::ok) ++taken;
+      if (ring.try_push(Message(1)) == RingResult::ok) ++taken;
       if (--peers == 0) ring.mark(RingMark::alone);
       return;
     }
     for (unsigned tries = 0; tries < 4 && !told; ++tries) {
-      Letter letter;
+      Message letter;
       const RingResult result = ring.try_pop(letter);
       if (result == RingResult::ok) ++received;
       told = result == RingResult::alone;
       if (told) RL_ASSERT(received == taken && peers == 0);
     }
     ring.unmark(RingMark::alone);
-    RL_ASSERT(!told || ring.try_push(Letter(2)) == RingResult::ok);
+    RL_ASSERT(!told || ring.try_push(Message(2)) == RingResult::ok);
   }
 };
 
@@ -203,14 +203,14 @@ TEST(ring_that_says_its_consumer_is_alone_has_given_everything) {
 // other.
 template <class Sync>
 struct Asleep : rl::test_suite<Asleep<Sync>, 2> {
-  typename Ring<Letter, Sync>::Cell cells[2];
-  Ring<Letter, Sync> ring;
+  typename Ring<Message, Sync>::Cell cells[2];
+  Ring<Message, Sync> ring;
   typename RelacySync<>::atomic<bool> sleeps{false};
   bool missed[2] = {};  // plain
 
   void before() { ring.init(cells, 2); }
   void thread(unsigned index) {
-    Letter letter;
+    Message letter;
     if (index == 0) {
       ring.mark(RingMark::closed);
       missed[0] = !sleeps.load(std::memory_order_seq_cst);

@@ -1,13 +1,13 @@
+import { noteNews } from '../base/keep-alive.js';
 import { type Core, FLUSH_REQUESTS, type Notifiable } from '../core/core.js';
 import type { SlabPoolError } from '../errors.js';
 import type { Outbox } from '../events.js';
 import type { Magazine } from '../lease/magazine.js';
 import type { BudgetWaiters } from './budget-waiters.js';
 import type { DrainWaiters } from './drain-waiters.js';
-import { noteNews } from './keep-alive.js';
 
-/** What requests ask of the heap that they belong to. */
-interface RequestedHeap {
+/** What notifications ask of the heap that they belong to. */
+interface NotifiedHeap {
   readonly core: Core;
   readonly outbox: Outbox;
   readonly magazines: readonly Magazine[];
@@ -16,11 +16,11 @@ interface RequestedHeap {
   readonly closed: boolean;
   flushAll(): void;
   /** Why nothing is given out any more. */
-  ended(): SlabPoolError;
+  endedError(): SlabPoolError;
 }
 
 /**
- * Requests are what the other threads of the pool ask of this one; here they are complied with.
+ * Notifications tell this thread that other threads of the pool want something of it, or have something for it.
  *
  * What       Flush requests are obeyed, grants that have come are handed to those who wait, drains are checked.
  * Callers    The core's notifier, in a turn of the event loop of its own; releases and refills, which learn of requests
@@ -28,14 +28,14 @@ interface RequestedHeap {
  * Ownership  The core refers to this object weakly, so that a dropped pool can be collected.
  * Identity   `bypassed` == the `bypassed` of every magazine of this thread.
  */
-export class Requests implements Notifiable {
-  readonly #heap: RequestedHeap;
+export class Notifications implements Notifiable {
+  readonly #heap: NotifiedHeap;
   /** Whether the pool drains: nothing is given out any more. */
   draining = false;
   /** Whether the magazines are bypassed, since others wait for budget: what is released goes straight to the core. */
   bypassed = false;
 
-  constructor(heap: RequestedHeap) {
+  constructor(heap: NotifiedHeap) {
     this.#heap = heap;
   }
 
@@ -58,7 +58,7 @@ export class Requests implements Notifiable {
     if (request === 0 || closed) return;
     this.#heap.flushAll();
     if (request === FLUSH_REQUESTS.drain) this.giveNothing();
-    // Nobody waits for pages to go back but who has asked for it.
+    // Only the thread that called trim() waits for its pages to go back; for this one the janitor trims.
     else if (request !== FLUSH_REQUESTS.flush) core.trimSoon();
   }
 
@@ -66,7 +66,7 @@ export class Requests implements Notifiable {
   giveNothing(): void {
     if (this.draining) return;
     this.draining = true;
-    this.#heap.waiters.failAll(() => this.#heap.ended());
+    this.#heap.waiters.failAll(() => this.#heap.endedError());
   }
 
   /** Bypasses the magazines, or ends that: while anybody waits for budget, nothing stays in them. */

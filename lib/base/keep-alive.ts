@@ -1,6 +1,6 @@
 import process from 'node:process';
 import { setImmediate, setTimeout } from 'node:timers';
-import { outside } from '../base/runtime.js';
+import { outside } from './runtime.js';
 
 /** Between two looks of a thread that others may help, in milliseconds. */
 const LOOK_AGAIN_MS = 100;
