@@ -152,7 +152,7 @@ export class BufferPool {
   /**
    * The lease of a buffer that {@link Lease.transfer} handed over, of the `size` that the sender's lease had. A ticket is good once,
    * in any thread that has the pool.
-   * @throws `ERR_SLABPOOL_STALE_TICKET`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`
+   * @throws `ERR_SLABPOOL_STALE_TICKET`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_DETACHED`
    */
   adopt(ticket: number): Lease {
     const block = this.#heap.transfers.adopt(ticket);
