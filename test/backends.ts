@@ -87,6 +87,18 @@ export function checkBooks(pool: BufferPool): void {
   expect({ invariants: heapOf(pool).core.checkInvariants(), wrong }).toEqual({ invariants: null, wrong: [] });
 }
 
+/** Whether it is settled after a few turns of the event loop. */
+export async function settled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  void promise
+    .catch(() => {})
+    .then(() => {
+      settled = true;
+    });
+  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
+  return settled;
+}
+
 /** Detaches what `bytes` lie in, at once and on every Node, and returns the memory under its new owner. */
 export function detach(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
   let source: ReadableByteStreamController | undefined;

@@ -1,19 +1,8 @@
 import { BufferPool } from 'slabpool';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { BACKENDS, coded, detach, heapOf, KiB, MiB } from './backends.js';
+import { BACKENDS, coded, detach, heapOf, KiB, MiB, settled } from './backends.js';
 
 const CLOSED = coded('ERR_SLABPOOL_CLOSED', /drained/);
-
-async function settled(promise: Promise<unknown>): Promise<boolean> {
-  let settled = false;
-  void promise
-    .catch(() => {})
-    .then(() => {
-      settled = true;
-    });
-  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
-  return settled;
-}
 
 describe.each(BACKENDS)('A9: drain() on the %s core', (backend) => {
   let pool: BufferPool;

@@ -2,21 +2,10 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { BufferPool, Channel } from 'slabpool';
 import { describe, expect, test } from 'vitest';
-import { coded, KiB, MiB } from './backends.js';
+import { coded, KiB, MiB, settled } from './backends.js';
 import { fixture } from './child.js';
 
 const CLOSED = coded('ERR_SLABPOOL_CLOSED', /drained/);
-
-async function settled(promise: Promise<unknown>): Promise<boolean> {
-  let settled = false;
-  void promise
-    .catch(() => {})
-    .then(() => {
-      settled = true;
-    });
-  for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate);
-  return settled;
-}
 
 describe('A9: drain() of a pool that threads share', () => {
   test('it waits for leases, magazines, tickets and messages of all threads, which acquire nothing any more', async () => {

@@ -1,39 +1,13 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
-import { BufferPool, type BufferPoolOptions, type LeakEvent, type Lease } from 'slabpool';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { BufferPool, type BufferPoolOptions, type Lease } from 'slabpool';
+import { afterEach, describe, expect, test } from 'vitest';
 import { BACKENDS, checkBooks, coded, detach, heapOf, KiB, MiB } from './backends.js';
+import { collect, collectedUntil, gc, leakEvents } from './leaking.js';
 
-const gc = globalThis.gc as () => void;
 const HERE = /leaks\.test\.ts:\d+/;
-
-/** Collects garbage, and lets finalizers run, until that is true. */
-async function collectedUntil(done: () => boolean): Promise<void> {
-  for (let i = 0; i < 200 && !done(); i++) {
-    gc();
-    await setTimeout(1);
-  }
-  expect(done()).toBe(true);
-}
-
-/** A few turns with collections in them, for what is not to happen. */
-async function collect(): Promise<void> {
-  for (let i = 0; i < 10; i++) {
-    gc();
-    await setTimeout(1);
-  }
-}
-
-let events: LeakEvent[];
-const listen = (event: unknown) => events.push(event as LeakEvent);
-beforeEach(() => {
-  events = [];
-  subscribe('slabpool:leak', listen);
-});
-afterEach(() => {
-  unsubscribe('slabpool:leak', listen);
-});
+const { events, listen } = leakEvents();
 
 describe.each(BACKENDS)('leaks on the %s core', (backend) => {
   let pool: BufferPool;

@@ -1,39 +1,11 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { setTimeout } from 'node:timers/promises';
-import { BufferPool, type LeakEvent } from 'slabpool';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { BufferPool } from 'slabpool';
+import { afterEach, describe, expect, test } from 'vitest';
 import { KiB } from './backends.js';
+import { collect, collectedUntil, leakEvents } from './leaking.js';
 import { Member, terminateAll } from './member.js';
 
-const gc = globalThis.gc as () => void;
-
-/** Collects garbage, and lets finalizers run, until that is true. */
-async function collectedUntil(done: () => boolean): Promise<void> {
-  for (let i = 0; i < 200 && !done(); i++) {
-    gc();
-    await setTimeout(1);
-  }
-  expect(done()).toBe(true);
-}
-
-/** A few turns with collections in them, for what is not to happen. */
-async function collect(): Promise<void> {
-  for (let i = 0; i < 10; i++) {
-    gc();
-    await setTimeout(1);
-  }
-}
-
-let events: LeakEvent[];
-const listen = (event: unknown) => events.push(event as LeakEvent);
-beforeEach(() => {
-  events = [];
-  subscribe('slabpool:leak', listen);
-});
-afterEach(async () => {
-  unsubscribe('slabpool:leak', listen);
-  await terminateAll();
-});
+const { events } = leakEvents();
+afterEach(terminateAll);
 
 describe('leaks with threads', () => {
   test('a worker that dies with tracked leases: no report, no crash, and its blocks come back', async () => {

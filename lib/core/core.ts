@@ -303,7 +303,6 @@ export interface Reclaim {
 export interface Figures {
   /** What the budget is charged: at no moment above it, also while other threads work. */
   readonly residentBytes: number;
-  readonly waiting: number;
   /** How short memory is: what was seen within the last two seconds, or now. */
   pressure(): Pressure;
   /** Counters of a magazine that are in `exchange`: leases since the last time (low and high word), and blocks in it now. */

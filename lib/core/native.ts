@@ -23,7 +23,13 @@ import {
 } from './core.js';
 import type { Pressure } from './pressure.js';
 
-const FIELDS = 14 + STEPS.length;
+/** The order of a row of figures: these, then the refills by step, then those. */
+const BEFORE_REFILLS = [
+  ...['carved', 'resident', 'held', 'inFlight', 'quarantined', 'retired', 'slabs', 'victim'],
+  ...['peakResidentBytes', 'cached', 'acquires'],
+];
+const AFTER_REFILLS = ['stride', 'residentBytes', 'pinnedBytes'];
+const FIELDS = BEFORE_REFILLS.length + STEPS.length + AFTER_REFILLS.length;
 
 /**
  * NativeCore is the native core of one pool, as seen from this thread.
@@ -215,35 +221,11 @@ export class NativeCore implements Core, Channels {
     const numbers = new Float64Array(FIELDS * this.#classes);
     this.#pool.stats(numbers);
     return Array.from({ length: this.#classes }, (_, c) => {
-      const row = numbers.subarray(c * FIELDS, (c + 1) * FIELDS);
-      const [
-        carved,
-        resident,
-        held,
-        inFlight,
-        quarantined,
-        retired,
-        slabs,
-        victim,
-        peakResidentBytes,
-        cached,
-        acquires,
-      ] = row;
-      const refills = [...row.subarray(11, 11 + STEPS.length)];
-      const [stride, residentBytes, pinnedBytes] = row.subarray(11 + STEPS.length);
-      const places = {
-        carved,
-        resident,
-        held,
-        inFlight,
-        quarantined,
-        retired,
-        slabs,
-        victim,
-        peakResidentBytes,
-        cached,
-      };
-      return { ...places, acquires, refills, stride, residentBytes, pinnedBytes } as CoreClassStats;
+      const row = [...numbers.subarray(c * FIELDS, (c + 1) * FIELDS)];
+      const named = (names: readonly string[]) => names.map((name) => [name, row.shift()] as const);
+      const before = named(BEFORE_REFILLS);
+      const refills = row.splice(0, STEPS.length);
+      return { ...Object.fromEntries([...before, ...named(AFTER_REFILLS)]), refills } as unknown as CoreClassStats;
     });
   }
 

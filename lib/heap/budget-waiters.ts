@@ -2,7 +2,7 @@ import { throwIfAborted } from '../base/abort.js';
 import { keepAlive, letEnd, type Waiting } from '../base/keep-alive.js';
 import { now } from '../base/runtime.js';
 import { checkWaitOptions, type Limits, type WaitOptions, watchLimits } from '../base/wait-options.js';
-import { type Core, DRAINING, QUEUE_FULL } from '../core/core.js';
+import { type Core, DRAINING, type Notifiable, QUEUE_FULL } from '../core/core.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
 import type { Outbox } from '../events.js';
 import { Lease } from '../lease/lease.js';
@@ -17,10 +17,10 @@ interface WaitersHeap {
   readonly oversize: Oversize;
   readonly transfers: { granted(size: number): Block };
   readonly options: ResolvedOptions;
+  readonly notifications: Notifiable;
   readonly refills: { stock(magazine: Magazine): boolean; noteExhausted(capacity: number, waits: boolean): void };
   magazineFor(last: number): Magazine;
   assertGiving(): void;
-  notified(): void;
   putBack(block: Block): void;
   outstanding(): number;
   endedError(): SlabPoolError;
@@ -124,7 +124,7 @@ export class BudgetWaiters implements Waiting {
       } else {
         waiter.fail(this.#refusal(number, size));
       }
-      this.#heap.notified();
+      this.#heap.notifications.notified();
     });
   }
 

@@ -166,18 +166,10 @@ export class Heap implements TrackerOwner {
     return this.blocks.size > 0 || (!this.core.agesItself && this.core.residentBytes > 0);
   }
 
-  startTicking(): void {
-    this.ticker.start();
-  }
-
   /** Does what the event loop would do, for a thread that blocks, whose event loop does not turn. */
   blocked(): void {
     this.notifications.notified();
     this.ticker.catchUp();
-  }
-
-  notified(): void {
-    this.notifications.notified();
   }
 
   /** From now on nothing is given out: see {@link DrainWaiters}. */

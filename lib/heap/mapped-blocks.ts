@@ -36,14 +36,18 @@ export class MappedBlocks {
 
   /** The block with this number, which this thread holds. */
   at(index: number, magazine: Magazine): Block {
-    const known = this.#chunks[index >>> CHUNK_BITS]?.[index & (CHUNK - 1)];
+    const known = this.#known(index);
     return known !== undefined && this.#core.stableAddresses ? known : this.#map(index, magazine, known);
   }
 
-  /** A block that has come to this thread, which gives it back if it cannot be mapped. */
+  /**
+   * A block that has come to this thread, which gives it back if it cannot be mapped. One whose ArrayBuffer was detached, through a
+   * view that an earlier holder kept, gets another where the core has its memory all the same.
+   */
   received(index: number, magazine: Magazine): Block {
-    const known = this.#chunks[index >>> CHUNK_BITS]?.[index & (CHUNK - 1)];
-    return known !== undefined && this.#core.stableAddresses ? known : this.#mapReceived(index, magazine, known);
+    const known = this.#known(index);
+    if (known !== undefined && this.#core.stableAddresses && known.bytes.length === magazine.capacity) return known;
+    return this.#mapReceived(index, magazine, known);
   }
 
   #mapReceived(index: number, magazine: Magazine, known: Block | undefined): Block {
@@ -53,6 +57,10 @@ export class MappedBlocks {
       this.giveBack(magazine, index);
       throw error;
     }
+  }
+
+  #known(index: number): Block | undefined {
+    return this.#chunks[index >>> CHUNK_BITS]?.[index & (CHUNK - 1)];
   }
 
   #map(index: number, magazine: Magazine, known: Block | undefined): Block {

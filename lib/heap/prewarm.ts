@@ -6,6 +6,7 @@ import type { Tracker } from '../tracking/tracker.js';
 import type { MappedBlocks } from './mapped-blocks.js';
 import type { Refills } from './refills.js';
 import { tooMany } from './refusal.js';
+import type { Ticker } from './ticker.js';
 
 const SMALLEST_PAGE = 4096;
 
@@ -17,9 +18,9 @@ interface WarmableHeap {
   readonly blocks: MappedBlocks;
   readonly tracker: Tracker;
   assertGiving(): void;
-  startTicking(): void;
   putBack(block: Block): void;
   readonly refills: Refills;
+  readonly ticker: Ticker;
 }
 
 /**
@@ -31,7 +32,7 @@ export function prewarm(heap: WarmableHeap, magazine: Magazine, count: number): 
   heap.tracker.drain();
   // Blocks of the magazine first.
   if (count > magazine.count) warm(heap, magazine, count);
-  heap.startTicking();
+  heap.ticker.start();
   const taken: Block[] = [];
   try {
     while (taken.length < count && takeFree(heap, magazine, taken, count - taken.length)) {}

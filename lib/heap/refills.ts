@@ -6,6 +6,7 @@ import type { Tracker } from '../tracking/tracker.js';
 import type { MappedBlocks } from './mapped-blocks.js';
 import type { Notifications } from './notifications.js';
 import { refusal } from './refusal.js';
+import type { Ticker } from './ticker.js';
 
 const KIB = 1024;
 
@@ -17,8 +18,8 @@ interface RefillingHeap {
   readonly blocks: MappedBlocks;
   readonly tracker: Tracker;
   readonly notifications: Notifications;
+  readonly ticker: Ticker;
   readonly hasEnded: boolean;
-  startTicking(): void;
   flushAll(): void;
   noteTrim(cause: Cause, bytes: number): void;
   /** Lets subscribers know, and throws if one of them has ended the pool: then the block goes back. */
@@ -89,7 +90,7 @@ export class Refills {
     const core = this.#core;
     const { sizeClass, blocks } = magazine;
     magazine.grow();
-    this.#heap.startTicking();
+    this.#heap.ticker.start();
     const { exchange } = core;
     let count = core.refill(sizeClass);
     let given = exchange[RECLAIMED] as number;

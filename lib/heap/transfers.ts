@@ -153,15 +153,8 @@ export class Transfers {
     magazine.held++;
     this.#ticker.start();
     const block = this.#blocks.received(index, magazine);
-    return block.bytes.length === magazine.capacity ? block : this.#remap(block);
-  }
-
-  #remap({ index, magazine }: Block): Block {
-    // An earlier holder in this thread kept a view and detached it. On the native core the memory is there all the same.
-    const { blocks } = this.#heap;
-    const again = blocks.set(index, magazine, this.#core.map(magazine.sizeClass, index));
-    if (again.bytes.length === magazine.capacity) return again;
-    blocks.retire(magazine, index);
+    if (block.bytes.length === magazine.capacity) return block;
+    this.#blocks.retire(magazine, index);
     throw new SlabPoolError(
       'ERR_SLABPOOL_DETACHED',
       'the ArrayBuffer was detached on its way, through a view that was kept',
