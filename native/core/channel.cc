@@ -51,6 +51,7 @@ void Channel::leave(uint32_t endpoint) {
 }
 
 void Channel::set_endpoints(uint64_t endpoints) {
+  // Release: pairs with the acquire of endpoints().
   endpoints_.store(endpoints, std::memory_order_release);
   if (joins_ > 1 && holders_ == 0 && std::has_single_bit(endpoints)) {
     ring_.mark(RingMark::alone);

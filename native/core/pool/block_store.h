@@ -78,7 +78,7 @@ class BlockStore {
 
   // nullptr: no memory.
   [[nodiscard]] Heap* heap_for(uint32_t slot);
-  // nullptr while the slot has no heap yet.
+  // nullptr while the slot has no heap yet. Seq_cst: see heap_for().
   [[nodiscard]] Heap* heap_at(uint32_t slot) const { return heaps_[slot].load(std::memory_order_seq_cst); }
   // A bound for loops: no slot from here on ever had a heap. Seq_cst: see heap_for().
   [[nodiscard]] uint32_t heap_slots() const { return heap_slots_.load(std::memory_order_seq_cst); }

@@ -38,7 +38,7 @@ class Members {
   // A place beside those of attach(), for good. nullptr: no memory.
   [[nodiscard]] Member* take_place();
 
-  // nullptr while nobody ever had the index.
+  // nullptr while nobody ever had the index. Acquire: pairs with the release of member_for(); the member is complete.
   [[nodiscard]] Member* at(uint32_t index) const { return members_[index].load(std::memory_order_acquire); }
   // A bound for indices, and for loops: nobody ever was at or above it. Seq_cst: see member_for().
   [[nodiscard]] uint32_t count() const { return count_.load(std::memory_order_seq_cst); }

@@ -121,6 +121,7 @@ bool Quarantine::recall_expired_tickets() {
 }
 
 bool Quarantine::any() const {
+  // Seq_cst: see Never lost.
   if (tickets_.load(std::memory_order_seq_cst) != nullptr) return true;
   for (uint32_t c = 0; c < store_.class_count(); ++c) {
     if (store_.totals(c).quarantined.load(std::memory_order_seq_cst) != 0) return true;
