@@ -76,7 +76,9 @@ TEST(figure_of_quarantined_blocks_never_falls_below_zero) {
 // hands.
 TEST(refill_is_not_refused_while_another_frees_blocks_from_quarantine) {
   constexpr uint32_t kBlocks = 64;
-  const auto pool = make_pool({65'536}, kBlocks * 65'536, 0);
+  // A batch is one block, so that no thread takes more than its share.
+  const auto pool = make_pool({256 * kKiB}, kBlocks * 256 * kKiB, 0);
+  CHECK_EQ(pool->size_class(0).batch, 1u);
   constexpr uint32_t kRounds = 3000;
   constexpr uint32_t kThreads = 4;
   std::atomic<uint32_t> started{0}, ended{0}, refused{0};

@@ -3,7 +3,7 @@
 // Callers     Any thread. The lock is held for counting only, never while a thread has something in hand.
 // Why         Whoever finds nothing, while another thread has blocks in hand, would refuse what is there again in a
 //             moment: it waits until one such thread is done, and looks once more. A refusal counts only when no thread
-//             had anything in hand.
+//             had anything in hand from before the looking until after it.
 #pragma once
 
 #include <condition_variable>
@@ -30,21 +30,27 @@ class InHand {
     one_ended_.notify_all();
   }
 
-  // Whether a thread has anything in hand, and in `ended`, for await_one_more(), how often that has ended so far.
-  [[nodiscard]] bool any(uint64_t& ended) const {
-    const std::lock_guard lock(lock_);
-    ended = ended_;
-    return now_ != 0;
-  }
-  [[nodiscard]] bool any() const {
+  // How many threads have something in hand, and how often that has ended so far.
+  struct Look {
+    uint32_t now;
     uint64_t ended;
-    return any(ended);
+  };
+  [[nodiscard]] Look look() const {
+    const std::lock_guard lock(lock_);
+    return {now_, ended_};
+  }
+  [[nodiscard]] bool any() const { return look().now != 0; }
+
+  // Whether a thread has had anything in hand at any moment since `before`.
+  [[nodiscard]] bool any_since(Look before) const {
+    const Look after = look();
+    return before.now != 0 || after.now != 0 || after.ended != before.ended;
   }
 
-  // Waits until it has ended once more since any() said `ended`.
-  void await_one_more(uint64_t ended) const {
+  // Waits until it has ended once more since `before`.
+  void await_one_more(Look before) const {
     std::unique_lock lock(lock_);
-    one_ended_.wait(lock, [&] { return ended_ != ended; });
+    one_ended_.wait(lock, [&] { return ended_ != before.ended; });
   }
 
   // Waits until no thread has anything in hand.

@@ -27,25 +27,32 @@ RefillResult Reclaimer::take(Heap& heap, uint32_t c, uint32_t most, uint32_t* ou
     const uint64_t bytes = reclaim(std::min<uint64_t>(most * store_.size_class(c).least_bytes(), budget.max()));
     reclaimed += bytes;
     if (bytes != 0) continue;
-    // What another thread has in hand is in no place, and yet charged: a refusal counts only when there was none.
-    uint64_t ended;
-    const bool others = store_.in_hand().any(ended);
-    result = try_take(heap, c, most, out);
-    if (result.status != Status::exhausted || !others) break;
-    store_.in_hand().await_one_more(ended);
+    // What another thread has in hand is in no place, and yet charged: a refusal counts only if there was none from
+    // before the last look until after it. That look leaves the quarantine alone, since whoever frees its blocks has
+    // them in hand.
+    const InHand::Look before = store_.in_hand().look();
+    result = take_freed(heap, c, most, out);
+    if (result.status != Status::exhausted || !store_.in_hand().any_since(before)) break;
+    store_.in_hand().await_one_more(before);
   }
   result.reclaimed_bytes = reclaimed;
   return result;
 }
 
 RefillResult Reclaimer::try_take(Heap& heap, uint32_t c, uint32_t most, uint32_t* out) {
-  RefillResult found = store_.take_free(heap, c, most, out);
+  const RefillResult found = store_.take_free(heap, c, most, out);
   if (found.count != 0) return found;
-  if (quarantine_.release_expired(c)) {
-    found = store_.take_free(heap, c, most, out);
-    if (found.count != 0) return found;
-  }
-  found = store_.take_cold(heap, c, most, out);
+  if (!quarantine_.release_expired(c)) return take_cold(heap, c, most, out);
+  return take_freed(heap, c, most, out);
+}
+
+RefillResult Reclaimer::take_freed(Heap& heap, uint32_t c, uint32_t most, uint32_t* out) {
+  const RefillResult found = store_.take_free(heap, c, most, out);
+  return found.count != 0 ? found : take_cold(heap, c, most, out);
+}
+
+RefillResult Reclaimer::take_cold(Heap& heap, uint32_t c, uint32_t most, uint32_t* out) {
+  const RefillResult found = store_.take_cold(heap, c, most, out);
   if (found.count != 0) wake_janitor();
   return found;
 }
@@ -89,9 +96,9 @@ uint64_t Reclaimer::trim(Cause cause, const StdSync::atomic<bool>* stop) {
     });
     // What another thread had in hand meanwhile is idle when it puts it back. The janitor does not wait for that: it
     // comes again.
-    uint64_t ended;
-    again = stop == nullptr && store_.in_hand().any(ended);
-    if (again) store_.in_hand().await_one_more(ended);
+    const InHand::Look look = store_.in_hand().look();
+    again = stop == nullptr && look.now != 0;
+    if (again) store_.in_hand().await_one_more(look);
     if (stop == nullptr) again = again || has_idle();
   }
   return bytes;

@@ -74,6 +74,9 @@ class Reclaimer {
   friend struct PoolInsides;  // of the tests: starts counters high
 
   RefillResult try_take(Heap& heap, uint32_t c, uint32_t most, uint32_t* out);
+  // Without what is in quarantine.
+  RefillResult take_freed(Heap& heap, uint32_t c, uint32_t most, uint32_t* out);
+  RefillResult take_cold(Heap& heap, uint32_t c, uint32_t most, uint32_t* out);
   // Gives pages of idle blocks back until the budget has room for so many bytes; what it gave.
   uint64_t reclaim(uint64_t bytes);
   // Gives pages of one slab back.
