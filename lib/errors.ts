@@ -32,6 +32,12 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_CHANNEL_CLOSED'
   /** Every other thread that had the channel is gone. */
   | 'ERR_SLABPOOL_PEER_GONE'
+  /** An input ended within a record, a frame or a header, or a file before its size. `details.offset`: where that begins. */
+  | 'ERR_SLABPOOL_TRUNCATED'
+  /** A record or a frame is longer than `maxLength`, or a body than `maxBytes`. `details.offset`: where it begins. */
+  | 'ERR_SLABPOOL_TOO_LONG'
+  /** What an input says of itself cannot be: a length below that of its own header. `details.offset`: where it is. */
+  | 'ERR_SLABPOOL_MALFORMED'
   /** `assertNoLeaks()` found leases that are out, or tickets that nobody has adopted. */
   | 'ERR_SLABPOOL_LEAK'
   /** The most there can be: 4096 pools or channels in a process, 4095 threads at a pool, 64 endpoints at a channel. */

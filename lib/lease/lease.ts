@@ -132,11 +132,7 @@ export class Lease {
    * `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_INVALID_THIS`
    */
   transfer(): number {
-    const block = Lease.#of(this, 'transfer()') ?? released();
-    const { transfers } = block.magazine.owner;
-    const ticket = transfers.transfer(block as Block, this.size);
-    this.#block = transfers.left(block as Block);
-    return ticket;
+    return Lease.transferOf(this, this.size);
   }
 
   /**
@@ -156,6 +152,18 @@ export class Lease {
   static #of(self: Lease, member: string): Block | EndedLease | null {
     if (typeof self !== 'object' || self === null || !(#block in self)) lost(member);
     return self.#block;
+  }
+
+  /**
+   * {@link transfer}, for a next lease of that `size`.
+   * @internal
+   */
+  static transferOf(lease: Lease, size: number): number {
+    const block = Lease.#of(lease, 'transfer()') ?? released();
+    const { transfers } = block.magazine.owner;
+    const ticket = transfers.transfer(block as Block, size);
+    lease.#block = transfers.left(block as Block);
+    return ticket;
   }
 
   /**

@@ -1,0 +1,4 @@
+import type * as slabpool from '../dist/io/io.js' with { 'resolution-mode': 'import' };
+
+export type * from '../dist/io/io.js' with { 'resolution-mode': 'import' };
+export declare const chunkOf: typeof slabpool.chunkOf;
