@@ -1,2 +1,34 @@
 /** `slabpool/io`: readers and writers for parsers, on leases of a pool. */
+export { ByteReader, ByteReaderSync } from './byte-reader.js';
+export type { ByteWindow } from './byte-window.js';
 export { type Chunk, type ChunkSource, chunkOf, type Span } from './chunk.js';
+export type { OnTooLong } from './delimited-batch.js';
+export type { FileLike, FileOptions, FileSyncOptions } from './file-options.js';
+export { fromFile } from './file-source.js';
+export { fromFileSync } from './file-source-sync.js';
+export type { Measure } from './framed-batch.js';
+export type { PrefixOptions } from './prefix.js';
+export type { RecordBatch } from './record-batch.js';
+export {
+  type ChunkSourceSync,
+  type DelimiterOptions,
+  delimited,
+  delimitedBatch,
+  delimitedSync,
+  type FixedOptions,
+  fixed,
+  fixedBatch,
+  fixedSync,
+  frameBatch,
+  frames,
+  framesSync,
+  type LineOptions,
+  lengthPrefixed,
+  lengthPrefixedSync,
+  lineBatch,
+  lines,
+  linesSync,
+  prefixedBatch,
+  type RecordOptions,
+} from './records.js';
+export { readWhole, readWholeSync } from './whole-file.js';

@@ -2,6 +2,45 @@ import type { BufferPool } from '../pool.js';
 import type { Chunk, ChunkSource } from './chunk.js';
 
 /**
+ * Chunks that come when they are asked for, each of which belongs to whoever gets it. Can be gone through once.
+ *
+ * Callers    One reader, or one iteration.
+ */
+export abstract class PullSourceSync implements Iterable<Chunk>, Disposable {
+  /** The pool that the chunks are of. */
+  readonly pool: BufferPool;
+  /** As {@link PullSource.headroom}. */
+  headroom = 0;
+
+  constructor(pool: BufferPool) {
+    this.pool = pool;
+  }
+
+  /** The next chunk, or null at the end. */
+  abstract pull(): Chunk | null;
+
+  /** Closes what was opened here. Any number of times. */
+  abstract close(): void;
+
+  [Symbol.iterator](): Iterator<Chunk, undefined> {
+    return {
+      next: () => {
+        const chunk = this.pull();
+        return chunk === null ? { done: true, value: undefined } : { done: false, value: chunk };
+      },
+      return: () => {
+        this.close();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
  * What readers ask of a source.
  *
  * What       {@link pull} hands out the next chunk, at once where it is there. Everything else is made of that.
