@@ -28,7 +28,13 @@ export function cities() {
 
 /** The cities, one JSON object a line. */
 export function citiesFile() {
-  return kept('cities.ndjson', () => Buffer.from(`${cities().map((city) => JSON.stringify(city)).join('\n')}\n`));
+  return kept('cities.ndjson', () =>
+    Buffer.from(
+      `${cities()
+        .map((city) => JSON.stringify(city))
+        .join('\n')}\n`,
+    ),
+  );
 }
 
 /** A file of so many bytes. @param {number} bytes */

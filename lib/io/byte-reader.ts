@@ -54,7 +54,8 @@ export class ByteReader extends ByteWindow implements AsyncDisposable {
   }
 
   async #read(atLeast: number): Promise<boolean> {
-    if (this.#reading) throw invalidArg('read()', 'no read() before the one before it has settled', 'another one', this.pool.name);
+    if (this.#reading)
+      throw invalidArg('read()', 'no read() before the one before it has settled', 'another one', this.pool.name);
     this.#reading = true;
     try {
       while (this.length < atLeast && !this.ended) {
@@ -80,6 +81,10 @@ export class ByteReader extends ByteWindow implements AsyncDisposable {
     try {
       this.move(await this.#room(roomFor(needed, atLeast, this.length), needed, chunk));
     } catch (error) {
+      if (isShort(error) && needed <= this.held) {
+        this.append(chunk, false);
+        return;
+      }
       chunk.release();
       throw error;
     }
@@ -88,7 +93,7 @@ export class ByteReader extends ByteWindow implements AsyncDisposable {
       chunk.release();
       throw closed(this.pool);
     }
-    this.append(chunk);
+    this.append(chunk, false);
   }
 
   /** A lease of `bytes`, or of fewer, but as many as are needed, when it cannot be had. */
@@ -99,7 +104,8 @@ export class ByteReader extends ByteWindow implements AsyncDisposable {
       if (!isShort(error)) throw error;
       await this.#source.shed();
       // What nobody else can make room for would be waited for in vain.
-      if (this.held + chunk.bytes.length + capacityFor(this.pool, needed) > this.pool.maxBytes) throw error;
+      if (needed <= this.held || this.held + chunk.bytes.length + capacityFor(this.pool, needed) > this.pool.maxBytes)
+        throw error;
       return await this.pool.acquireAsync(needed, { signal: this.#end.signal });
     }
   }
@@ -153,10 +159,14 @@ export class ByteReaderSync extends ByteWindow implements Disposable {
     try {
       this.move(this.#room(roomFor(needed, atLeast, this.length), needed));
     } catch (error) {
+      if (isShort(error) && needed <= this.held) {
+        this.append(chunk, false);
+        return;
+      }
       chunk.release();
       throw error;
     }
-    this.append(chunk);
+    this.append(chunk, false);
   }
 
   #room(bytes: number, needed: number): Lease {

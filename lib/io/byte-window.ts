@@ -4,6 +4,9 @@ import type { Lease } from '../lease/lease.js';
 import type { BufferPool } from '../pool.js';
 import { type Chunk, owned, type Span } from './chunk.js';
 
+/** A lease so many times as large as what it is for is left for a smaller one. */
+const MUCH = 4;
+
 export const NO_BYTES: Bytes = Buffer.alloc(0);
 
 /**
@@ -126,9 +129,10 @@ export abstract class ByteWindow implements Span {
 
   /**
    * The next chunk of the input comes behind what there is, if there is room for both in one piece.
-   * @returns 0, and the chunk is the window's; or how many bytes {@link grow} must be given
+   * @param sparing whether to leave a lease that has become much too large
+   * @returns 0, and the chunk is the window's; or of how many bytes at least a lease is needed for {@link move}
    */
-  protected append(chunk: Chunk): number {
+  protected append(chunk: Chunk, sparing = true): number {
     const { start, end } = this;
     const carried = end - start;
     const coming = chunk.end - chunk.start;
@@ -145,8 +149,9 @@ export abstract class ByteWindow implements Span {
       return 0;
     }
     const needed = carried + coming;
-    if (this.#lease === null || needed > this.bytes.length) return needed;
-    if (end + coming > this.bytes.length) {
+    const { length } = this.bytes;
+    if (this.#lease === null || needed > length || (sparing && needed * MUCH < length)) return needed;
+    if (end + coming > length) {
       this.bytes.copyWithin(0, start, end);
       this.#base += start;
       this.start = 0;

@@ -1,3 +1,4 @@
+import type { Bytes } from '../base/runtime.js';
 import type { ByteWindow } from './byte-window.js';
 import { RecordBatch, splitTexts } from './record-batch.js';
 import { tooLong } from './refusals.js';
@@ -11,6 +12,8 @@ export class DelimitedBatch extends RecordBatch {
   /** The delimiter if it is a single byte, else -1: a field that is always a small integer. */
   readonly #byte: number;
   readonly #length: number;
+  /** Whether a delimiter may begin within another one. */
+  readonly #overlaps: boolean;
   readonly #crlf: boolean;
   readonly #maxLength: number;
   readonly #skips: boolean;
@@ -26,6 +29,7 @@ export class DelimitedBatch extends RecordBatch {
     this.#delimiter = delimiter;
     this.#byte = typeof delimiter === 'number' ? delimiter : -1;
     this.#length = typeof delimiter === 'number' ? 1 : delimiter.length;
+    this.#overlaps = typeof delimiter !== 'number' && overlaps(delimiter);
     this.#crlf = crlf;
     this.#maxLength = maxLength;
     this.#skips = onTooLong === 'skip';
@@ -36,17 +40,32 @@ export class DelimitedBatch extends RecordBatch {
     this.#base = window.position - window.start;
     const { bytes, start, end } = window;
     const from = Math.max(start, this.#searched - this.#base);
-    // Only what is new, or a long record would be searched again with each part that comes.
-    const last = from >= end ? -1 : bytes.subarray(from, end).lastIndexOf(this.#delimiter as number);
+    const last = this.#overlaps ? this.#lastOf(window, from) : this.#lastIndexOf(bytes, from, end);
     if (last !== -1) {
       this.#searched = 0;
-      return from + last + this.#length;
+      return last + this.#length;
     }
     this.#searched = Math.max(from, end - this.#length + 1) + this.#base;
     this.wanted = end - start + 1;
     // The delimiter, of which a part may be there, does not count, nor a CR before it.
     if (end - start >= this.#maxLength + this.#length + (this.#crlf ? 1 : 0)) this.#tooLong(window.position, window);
     return window.start;
+  }
+
+  /** Only of what is new, or a long record would be searched again with each part that comes. */
+  #lastIndexOf(bytes: Bytes, from: number, end: number): number {
+    const last = from >= end ? -1 : bytes.subarray(from, end).lastIndexOf(this.#delimiter as number);
+    return last === -1 ? -1 : from + last;
+  }
+
+  /** The last one that a search from the begin comes to: in `aaa`, there is one `aa`. */
+  #lastOf(window: ByteWindow, from: number): number {
+    let last = -1;
+    for (let at = window.indexOf(this.#delimiter, from); at !== -1; ) {
+      last = at;
+      at = window.indexOf(this.#delimiter, at + this.#length);
+    }
+    return last;
   }
 
   protected override endOfRest(window: ByteWindow): number {
@@ -95,7 +114,8 @@ export class DelimitedBatch extends RecordBatch {
   }
 
   #nextOfLong(): boolean {
-    if (!this.#skips) throw tooLong((this.window as ByteWindow).pool, 'the record', this.#base + this.from, this.#maxLength);
+    if (!this.#skips)
+      throw tooLong((this.window as ByteWindow).pool, 'the record', this.#base + this.from, this.#maxLength);
     return this.next();
   }
 
@@ -107,4 +127,12 @@ export class DelimitedBatch extends RecordBatch {
     this.from = this.to = this.at = this.end;
     return splitTexts(this.bytes, from, this.end, delimiter, this.#crlf);
   }
+}
+
+/** Whether some end of `bytes` is also a begin. */
+function overlaps(bytes: Uint8Array): boolean {
+  for (let at = 1; at < bytes.length; at++) {
+    if (bytes.subarray(at).every((byte, i) => byte === bytes[i])) return true;
+  }
+  return false;
 }

@@ -1,8 +1,14 @@
 import { closeSync, fstatSync, openSync, type PathLike, readSync } from 'node:fs';
-import type { BufferPool } from '../pool.js';
 import type { Lease } from '../lease/lease.js';
+import type { BufferPool } from '../pool.js';
 import { type Chunk, owned } from './chunk.js';
-import { checkFileSyncOptions, descriptorOf, type FileLike, type FilePart, type FileSyncOptions } from './file-options.js';
+import {
+  checkFileSyncOptions,
+  descriptorOf,
+  type FileLike,
+  type FilePart,
+  type FileSyncOptions,
+} from './file-options.js';
 import { PullSourceSync } from './pull-source.js';
 import { endedEarly } from './refusals.js';
 

@@ -1,5 +1,5 @@
-import { invalidArg, SlabPoolError } from '../errors.js';
 import type { Bytes } from '../base/runtime.js';
+import { invalidArg, SlabPoolError } from '../errors.js';
 import type { ByteWindow } from './byte-window.js';
 import { RecordBatch } from './record-batch.js';
 import { tooLong } from './refusals.js';

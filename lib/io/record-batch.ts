@@ -1,7 +1,7 @@
 import type { Bytes } from '../base/runtime.js';
+import { SlabPoolError } from '../errors.js';
 import { type ByteWindow, NO_BYTES } from './byte-window.js';
 import type { Chunk, Span } from './chunk.js';
-import { SlabPoolError } from '../errors.js';
 
 /** Most bytes of text that are decoded at once: V8 handles larger strings several times slower (measured on Node 20). */
 const TEXT_PIECE = 64 * 1024;

@@ -209,7 +209,11 @@ function delimiterOf(what: string, given: unknown): number | Uint8Array {
   if (typeof given === 'number' && Number.isInteger(given) && given >= 0 && given <= 255) return given;
   const bytes = typeof given === 'string' ? Buffer.from(given) : given;
   if (!(bytes instanceof Uint8Array) || bytes.length === 0) {
-    throw invalidArg(`${what}, option 'delimiter'`, 'a byte from 0 to 255, or a text or bytes that are not empty', given);
+    throw invalidArg(
+      `${what}, option 'delimiter'`,
+      'a byte from 0 to 255, or a text or bytes that are not empty',
+      given,
+    );
   }
   return bytes.length === 1 ? (bytes[0] as number) : Uint8Array.from(bytes);
 }
