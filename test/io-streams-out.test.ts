@@ -207,6 +207,20 @@ describe.each(BACKENDS)('chunks into streams on the %s core', (backend) => {
     while (pool.outstanding() > 0) await new Promise(setImmediate);
   });
 
+  test('a fetch() with a body by toWeb(), echoed by pump(), read into the blocks', async () => {
+    let echoed: Promise<number> | undefined;
+    const port = await listening(
+      createHttpServer((incoming, response) => {
+        echoed = pump(fromReadable(pool, incoming, { block: BLOCK }), response, { window: 2, end: true });
+      }),
+    );
+    const init = { method: 'POST', body: toWeb(chunks()), duplex: 'half' } as const;
+    const { body } = await fetch(`http://127.0.0.1:${port}`, init as RequestInit);
+    const source = fromReadable(pool, body as ReadableStream<Uint8Array>, { block: BLOCK });
+    expect((await gathered(toIter(source))).equals(DATA)).toBe(true);
+    expect([await echoed, pool.stats().drops.retired]).toEqual([50_000, 0]);
+  });
+
   test('what is no writable, source or option is refused', async () => {
     const refused = coded('ERR_SLABPOOL_INVALID_ARG');
     for (const wrong of [null, undefined, -1, 'file', {}])
