@@ -108,7 +108,7 @@ describe.each(BACKENDS)('records on the %s core', (backend) => {
         async (all, at, crlf, opens, way) => {
           const wanted = all.map((text) => text.replaceAll('\r', crlf ? '' : '\r'));
           // An empty line is none without its end.
-        const open = opens && wanted.at(-1) !== '';
+          const open = opens && wanted.at(-1) !== '';
           const input = Buffer.from(
             wanted.join(crlf ? '\r\n' : '\n') + (open || wanted.length === 0 ? '' : crlf ? '\r\n' : '\n'),
           );
