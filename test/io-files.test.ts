@@ -34,7 +34,10 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const BLOCK = 8 * KiB;
 const content = Buffer.alloc(5 * BLOCK + 123);
-for (let i = 0; i < content.length; i++) content[i] = (Math.imul(i, 0x9e3779b1) >>> 13) & 0xff;
+for (let i = 0, x = 1; i < content.length; i++) {
+  x = (Math.imul(x, 1_664_525) + 1_013_904_223) >>> 0; // the generator of Numerical Recipes
+  content[i] = x >>> 24;
+}
 const file = join(folder, 'content');
 writeFileSync(file, content);
 const text = content.toString('latin1');
