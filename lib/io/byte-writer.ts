@@ -2,6 +2,8 @@ import { isUint8Array } from 'node:util/types';
 import { invalidArg } from '../errors.js';
 import type { Lease } from '../lease/lease.js';
 import { FieldWriter } from './field-writer.js';
+import { flushChunksSync } from './flush-file.js';
+import { type FlushOptions, FlushQueue, type FlushTarget } from './flush-queue.js';
 import { type Endian, Hole, type HoleSize } from './hole.js';
 
 /** Up to so many characters, or bytes, a loop is faster than a native call. */
@@ -28,6 +30,8 @@ const encoder = new TextEncoder();
  * ```
  */
 export class ByteWriter extends FieldWriter {
+  readonly #flushes = new FlushQueue();
+
   /**
    * A string as UTF-8; lone surrogates as U+FFFD. A long one may lie in several segments, which are cut between characters.
    * @returns bytes written
@@ -109,7 +113,11 @@ export class ByteWriter extends FieldWriter {
     const { bytes, at, size } = hole;
     if (endian !== 'le' && endian !== 'be')
       throw invalidArg('fill(hole, value, endian), endian', "'le' or 'be'", endian);
-    if (size === 4 ? value !== value >>> 0 : !(Number.isSafeInteger(value) && value >= 0 && value < 256 ** size)) {
+    if (
+      size === 4
+        ? typeof value !== 'number' || value !== value >>> 0
+        : !(Number.isSafeInteger(value) && value >= 0 && value < 256 ** size)
+    ) {
       throw invalidArg(
         `fill(hole, value), value`,
         `an integer from 0 to 2^${Math.min(53, 8 * size)} - 1`,
@@ -124,6 +132,37 @@ export class ByteWriter extends FieldWriter {
       bytes[little ? at + i : at + size - 1 - i] = rest;
       rest = size === 8 ? Math.floor(rest / 256) : rest >>> 8;
     }
+  }
+
+  /**
+   * Writes everything into a file from its position on, blocking the thread; the writer is empty then. A pipe that is full is waited for.
+   *
+   * If it throws, the writer has what was not written.
+   * @throws as `fs.writevSync()`, `ERR_SLABPOOL_INVALID_ARG`
+   */
+  flushSync(fd: number): void {
+    if (!Number.isInteger(fd) || fd < 0) throw invalidArg('flushSync(fd)', 'a file descriptor', fd, this.pool.name);
+    const chunks = this.detach();
+    try {
+      flushChunksSync(fd, chunks);
+    } finally {
+      if (chunks.length > 0) this.attach(chunks);
+    }
+  }
+
+  /**
+   * Writes everything into a file, from its position on, or a stream. The writer is empty at once, and may be written to meanwhile:
+   * its flushes come one after the other.
+   *
+   * A segment is the write's until its callback, or until the stream has failed or closed, and is released then. So a stream must not
+   * keep what it was given beyond that, as a `PassThrough` does: `stream.write(writer.copy())` there. If it rejects, what was not written is
+   * gone. A signal ends it at once; in a file, when the call that runs has returned.
+   * @throws (rejects) what the file or the stream fails with, `ERR_STREAM_PREMATURE_CLOSE`, the signal's reason, `ERR_SLABPOOL_INVALID_ARG`
+   */
+  async flush(target: FlushTarget, options?: FlushOptions): Promise<void> {
+    this.check('flush(target)');
+    const signal = this.#flushes.check(target, options, this.pool.name);
+    await this.#flushes.add(target, this.detach(), signal);
   }
 
   #notOpen(hole: Hole): never {

@@ -9,56 +9,63 @@ const LONGEST_VARINT = 8;
  */
 export abstract class FieldWriter extends SegmentChain {
   u8(value: number): void {
-    if (value !== (value & 0xff)) this.wrong('u8', 'an integer from 0 to 255', value);
+    if (typeof value !== 'number' || value !== (value & 0xff)) this.wrong('u8', 'an integer from 0 to 255', value);
     const at = this.position < this.limit ? this.position : this.room(1);
     this.bytes[at] = value;
     this.position = at + 1;
   }
 
   i8(value: number): void {
-    if (value !== (value << 24) >> 24) this.wrong('i8', 'an integer from -128 to 127', value);
+    if (typeof value !== 'number' || value !== (value << 24) >> 24)
+      this.wrong('i8', 'an integer from -128 to 127', value);
     const at = this.position < this.limit ? this.position : this.room(1);
     this.bytes[at] = value;
     this.position = at + 1;
   }
 
   u16le(value: number): void {
-    if (value !== (value & 0xffff)) this.wrong('u16le', 'an integer from 0 to 65535', value);
+    if (typeof value !== 'number' || value !== (value & 0xffff))
+      this.wrong('u16le', 'an integer from 0 to 65535', value);
     this.#put16le(value);
   }
 
   u16be(value: number): void {
-    if (value !== (value & 0xffff)) this.wrong('u16be', 'an integer from 0 to 65535', value);
+    if (typeof value !== 'number' || value !== (value & 0xffff))
+      this.wrong('u16be', 'an integer from 0 to 65535', value);
     this.#put16be(value);
   }
 
   i16le(value: number): void {
-    if (value !== (value << 16) >> 16) this.wrong('i16le', 'an integer from -32768 to 32767', value);
+    if (typeof value !== 'number' || value !== (value << 16) >> 16)
+      this.wrong('i16le', 'an integer from -32768 to 32767', value);
     this.#put16le(value);
   }
 
   i16be(value: number): void {
-    if (value !== (value << 16) >> 16) this.wrong('i16be', 'an integer from -32768 to 32767', value);
+    if (typeof value !== 'number' || value !== (value << 16) >> 16)
+      this.wrong('i16be', 'an integer from -32768 to 32767', value);
     this.#put16be(value);
   }
 
   u32le(value: number): void {
-    if (value !== value >>> 0) this.wrong('u32le', 'an integer from 0 to 2^32 - 1', value);
+    if (typeof value !== 'number' || value !== value >>> 0) this.wrong('u32le', 'an integer from 0 to 2^32 - 1', value);
     this.#put32le(value);
   }
 
   u32be(value: number): void {
-    if (value !== value >>> 0) this.wrong('u32be', 'an integer from 0 to 2^32 - 1', value);
+    if (typeof value !== 'number' || value !== value >>> 0) this.wrong('u32be', 'an integer from 0 to 2^32 - 1', value);
     this.#put32be(value);
   }
 
   i32le(value: number): void {
-    if (value !== (value | 0)) this.wrong('i32le', 'an integer from -2^31 to 2^31 - 1', value);
+    if (typeof value !== 'number' || value !== (value | 0))
+      this.wrong('i32le', 'an integer from -2^31 to 2^31 - 1', value);
     this.#put32le(value);
   }
 
   i32be(value: number): void {
-    if (value !== (value | 0)) this.wrong('i32be', 'an integer from -2^31 to 2^31 - 1', value);
+    if (typeof value !== 'number' || value !== (value | 0))
+      this.wrong('i32be', 'an integer from -2^31 to 2^31 - 1', value);
     this.#put32be(value);
   }
 
@@ -125,7 +132,7 @@ export abstract class FieldWriter extends SegmentChain {
    * @param value an integer from 0 to 2^53 - 1
    */
   varint(value: number): void {
-    if (value === (value & 0x7f) && this.position < this.limit) {
+    if (typeof value === 'number' && value === (value & 0x7f) && this.position < this.limit) {
       this.bytes[this.position++] = value;
       return;
     }

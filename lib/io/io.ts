@@ -2,5 +2,6 @@
 export { ByteWriter } from './byte-writer.js';
 export { type Chunk, type ChunkSource, chunkOf, type Span } from './chunk.js';
 export type { Encoder } from './encoder.js';
+export type { FlushOptions, FlushTarget } from './flush-queue.js';
 export type { Endian, Hole, HoleSize } from './hole.js';
 export type { ByteWriterOptions } from './segment-chain.js';
