@@ -161,6 +161,24 @@ describe.each(BACKENDS)('encoders of others, into a writer, on the %s core', (ba
     expect(() => msgpackrEncoder({} as Packr)).toThrow(coded('ERR_SLABPOOL_INVALID_ARG', /a Packr/));
   });
 
+  test('msgpackr: structured clones, which it puts together in a buffer of its own', () => {
+    const packr = new Packr({ useRecords: false, structuredClone: true });
+    const encoder = msgpackrEncoder<unknown>(packr);
+    using writer = new ByteWriter(pool);
+    const shared = { name: 'shared' };
+    for (let i = 0; i < 9; i++) {
+      writer.u8(0xc0);
+      encoder.encode(writer, [shared, { shared }, new Error(`${i}`)]);
+    }
+    const seen = packr.unpackMultiple(writer.copy()) as [object, { shared: object }, Error][];
+    expect(seen.length).toBe(18);
+    for (let i = 0; i < 9; i++) {
+      expect(seen[2 * i]).toBe(null);
+      const [first, second, error] = seen[2 * i + 1];
+      expect([second.shared === first, first, error.message]).toEqual([true, shared, `${i}`]);
+    }
+  });
+
   test("cbor-x: a stranger's encode() afterwards is not in the writer's memory", () => {
     const encoder = new CborEncoder();
     const writer = new ByteWriter(pool);

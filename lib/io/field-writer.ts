@@ -72,28 +72,28 @@ export abstract class FieldWriter extends SegmentChain {
   u64le(value: bigint): void {
     this.#check64('u64le', value, false);
     const at = this.#room(8);
-    this.bytes.writeBigUInt64LE(value, at);
+    this.view.setBigUint64(at, value, true);
     this.position = at + 8;
   }
 
   u64be(value: bigint): void {
     this.#check64('u64be', value, false);
     const at = this.#room(8);
-    this.bytes.writeBigUInt64BE(value, at);
+    this.view.setBigUint64(at, value);
     this.position = at + 8;
   }
 
   i64le(value: bigint): void {
     this.#check64('i64le', value, true);
     const at = this.#room(8);
-    this.bytes.writeBigInt64LE(value, at);
+    this.view.setBigInt64(at, value, true);
     this.position = at + 8;
   }
 
   i64be(value: bigint): void {
     this.#check64('i64be', value, true);
     const at = this.#room(8);
-    this.bytes.writeBigInt64BE(value, at);
+    this.view.setBigInt64(at, value);
     this.position = at + 8;
   }
 
@@ -101,7 +101,7 @@ export abstract class FieldWriter extends SegmentChain {
   f32le(value: number): void {
     if (typeof value !== 'number') this.wrong('f32le', 'a number', value);
     const at = this.#room(4);
-    this.bytes.writeFloatLE(value, at);
+    this.view.setFloat32(at, value, true);
     this.position = at + 4;
   }
 
@@ -109,21 +109,21 @@ export abstract class FieldWriter extends SegmentChain {
   f32be(value: number): void {
     if (typeof value !== 'number') this.wrong('f32be', 'a number', value);
     const at = this.#room(4);
-    this.bytes.writeFloatBE(value, at);
+    this.view.setFloat32(at, value);
     this.position = at + 4;
   }
 
   f64le(value: number): void {
     if (typeof value !== 'number') this.wrong('f64le', 'a number', value);
     const at = this.#room(8);
-    this.bytes.writeDoubleLE(value, at);
+    this.view.setFloat64(at, value, true);
     this.position = at + 8;
   }
 
   f64be(value: number): void {
     if (typeof value !== 'number') this.wrong('f64be', 'a number', value);
     const at = this.#room(8);
-    this.bytes.writeDoubleBE(value, at);
+    this.view.setFloat64(at, value);
     this.position = at + 8;
   }
 
@@ -179,37 +179,25 @@ export abstract class FieldWriter extends SegmentChain {
 
   #put16le(value: number): void {
     const at = this.#room(2);
-    const { bytes } = this;
-    bytes[at] = value;
-    bytes[at + 1] = value >>> 8;
+    this.view.setUint16(at, value, true);
     this.position = at + 2;
   }
 
   #put16be(value: number): void {
     const at = this.#room(2);
-    const { bytes } = this;
-    bytes[at] = value >>> 8;
-    bytes[at + 1] = value;
+    this.view.setUint16(at, value);
     this.position = at + 2;
   }
 
   #put32le(value: number): void {
     const at = this.#room(4);
-    const { bytes } = this;
-    bytes[at] = value;
-    bytes[at + 1] = value >>> 8;
-    bytes[at + 2] = value >>> 16;
-    bytes[at + 3] = value >>> 24;
+    this.view.setUint32(at, value, true);
     this.position = at + 4;
   }
 
   #put32be(value: number): void {
     const at = this.#room(4);
-    const { bytes } = this;
-    bytes[at] = value >>> 24;
-    bytes[at + 1] = value >>> 16;
-    bytes[at + 2] = value >>> 8;
-    bytes[at + 3] = value;
+    this.view.setUint32(at, value);
     this.position = at + 4;
   }
 

@@ -6,6 +6,10 @@ import type { Encoder } from './encoder.js';
 
 /** Let `pack()` return what it wrote into, with the indices `start` and `end` in it. */
 const REUSE_BUFFER_MODE = 512;
+/** Leave as many bytes as the lowest eight bits say before the value. */
+const RESERVE_START_SPACE = 2048;
+/** `pack()` begins where a multiple of so many bytes is. */
+const ALIGNMENT = 8;
 /** `pack()` allocates where less is left behind the position, and aligns that to eight bytes. */
 const ROOM = 0x800 + 10 + 8;
 /** Bytes of the buffers that `pack()` allocates. */
@@ -18,8 +22,8 @@ export interface PackrLike {
 }
 
 interface Packed extends Uint8Array {
-  start: number;
-  end: number;
+  start?: number;
+  end?: number;
 }
 
 /**
@@ -53,26 +57,27 @@ class MsgpackrEncoder implements Encoder<unknown> {
     const packr = this.#packr;
     const { bytes, position } = writer;
     let view: Bytes | null = null;
+    let before = 0;
     if (bytes.length - position >= ROOM) {
       view = bytes === this.#segment && bytes.buffer === this.#view.buffer ? this.#view : this.#viewOf(bytes);
       packr.useBuffer(view);
-      packr.position = position;
+      // So that the value begins at `position`, aligned or not.
+      before = position % ALIGNMENT;
+      packr.position = position - before;
     } else {
       this.#spend();
     }
     let packed: Packed;
     try {
-      packed = packr.pack(value, REUSE_BUFFER_MODE) as Packed;
+      packed = packr.pack(value, REUSE_BUFFER_MODE | RESERVE_START_SPACE | before) as Packed;
     } finally {
       this.#spend();
     }
-    const { start, end } = packed;
-    if ((packed as Uint8Array) !== view || end - start > writer.limit - position) {
-      writer.write(packed.subarray(start, end));
-      return;
-    }
-    if (start !== position) bytes.copyWithin(position, start, end);
-    writer.position = position + end - start;
+    // Without indices, if structured cloning has made a piece of its own.
+    const start = (packed.start ?? 0) + before;
+    const end = packed.end ?? packed.length;
+    if ((packed as Uint8Array) === view && end <= writer.limit) writer.position = end;
+    else writer.write(packed.subarray(start, end));
   }
 
   #viewOf(bytes: Bytes): Bytes {

@@ -10,6 +10,8 @@ import { type Chunk, owned, type Span } from './chunk.js';
 /** Least `segment`. A hole, and what cuts a string at whole characters, need less. */
 const LEAST_SEGMENT = 16;
 
+const NO_VIEW = new DataView(NO_BYTES.buffer, NO_BYTES.byteOffset, 0);
+
 /** Options of a writer. */
 export interface ByteWriterOptions {
   /** Bytes of a segment, an integer from 16; rounded up to a tier of the pool. Default: 64 KiB. */
@@ -40,6 +42,8 @@ export abstract class SegmentChain implements Disposable {
   limit = 0;
   /** Bytes of a segment, as a rule. */
   protected readonly segment: number;
+  /** Over `bytes`: one store for a number of several bytes, where an index into `bytes` takes one for each. */
+  protected view = NO_VIEW;
   readonly #maxBytes: number;
   /** What `bytes` lie in; null before the first segment. */
   #lease: Lease | null = null;
@@ -291,9 +295,11 @@ export abstract class SegmentChain implements Disposable {
 
   #set(lease: Lease | null, position: number): void {
     this.#lease = lease;
-    this.bytes = lease === null ? NO_BYTES : lease.bytes;
+    const bytes = lease === null ? NO_BYTES : lease.bytes;
+    if (bytes.buffer !== this.view.buffer) this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.bytes = bytes;
     this.position = position;
-    this.limit = Math.min(this.bytes.length, this.#maxBytes - this.#before);
+    this.limit = Math.min(bytes.length, this.#maxBytes - this.#before);
   }
 
   /** All segments go back; holes are dead. */
