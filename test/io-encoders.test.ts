@@ -44,7 +44,9 @@ function protobufEncoder<T extends object>(type: protobuf.Type): Encoder<T> {
 }
 
 /** `cbor-x` goes on behind what it has written, until it is given another buffer, and others write there as well. */
-function encodeCbor(encoder: CborEncoder, writer: ByteWriter, values: readonly unknown[]): void {
+function encodeCbor(given: CborEncoder, writer: ByteWriter, values: readonly unknown[]): void {
+  // Its types do not know useBuffer().
+  const encoder = given as CborEncoder & { useBuffer(buffer: Uint8Array): void };
   try {
     for (const value of values) {
       const at = writer.reserve(4 * KiB);

@@ -229,7 +229,7 @@ describe.each(BACKENDS)('ByteWriter on the %s core', (backend) => {
       varint: [-1, 2 ** 53, 0.5, '1'],
       zigzag: [2 ** 53, 0.5, '1'],
       utf8: [1, null, Buffer.alloc(1)],
-      latin1: ['Ā', 'a'.repeat(100) + '水', 1],
+      latin1: ['Ā', `${'a'.repeat(100)}水`, 1],
       write: ['text', null, [1], new ArrayBuffer(1), new Uint16Array(1)],
       hole: [0, 3, 16, '4'],
       reserve: [-1, 0.5 + KiB * KiB, Number.NaN, 'x'],
