@@ -32,3 +32,7 @@ export declare const toIter: typeof slabpool.toIter;
 export declare const toReadable: typeof slabpool.toReadable;
 export declare const toReadableUnsafe: typeof slabpool.toReadableUnsafe;
 export declare const toWeb: typeof slabpool.toWeb;
+export declare const ByteWriter: typeof slabpool.ByteWriter;
+export type ByteWriter = slabpool.ByteWriter;
+export declare const chunkOf: typeof slabpool.chunkOf;
+export declare const msgpackrEncoder: typeof slabpool.msgpackrEncoder;

@@ -54,8 +54,7 @@ export class ByteReader extends ByteWindow implements AsyncDisposable {
   }
 
   async #read(atLeast: number): Promise<boolean> {
-    if (this.#reading)
-      throw invalidArg('read()', 'no read() before the one before it has settled', 'another one', this.pool.name);
+    if (this.#reading) throw overlapping(this.pool);
     this.#reading = true;
     try {
       while (this.length < atLeast && !this.ended) {
@@ -224,4 +223,10 @@ function poolOf(what: string, source: { readonly pool: BufferPool }, iterator: s
 
 function closed(pool: BufferPool): SlabPoolError {
   return new SlabPoolError('ERR_SLABPOOL_CLOSED', 'the reader was closed while it was reading', { pool: pool.name });
+}
+
+function overlapping(pool: BufferPool): SlabPoolError {
+  const message =
+    'read(): the read() before it has not settled: await what it returns, also where that is mostly no promise';
+  return new SlabPoolError('ERR_SLABPOOL_INVALID_ARG', message, { pool: pool.name });
 }

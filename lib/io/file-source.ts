@@ -91,7 +91,8 @@ class FileSource extends PullSource {
         if (this.#failed) throw this.#error;
         if (this.#closing !== null) return null;
         if (this.#fd === -1) {
-          await (this.#opening ??= this.#open());
+          this.#opening ??= this.#open();
+          await this.#opening;
           continue;
         }
         const [slot] = this.#slots;
