@@ -37,19 +37,21 @@ export class ReceivedBytes extends ByteWindow {
    * Whether at least so many bytes are there. If not, return from `data()`: it is called again when they are, or when the input has
    * ended, and `ended` is true.
    * @param atLeast an integer from 0 (bytes), counted from `start`; default: one more than there are
-   * @throws `ERR_SLABPOOL_TOO_LONG` for more than `maxLength` that are not there, `ERR_SLABPOOL_INVALID_ARG`
+   * @throws `ERR_SLABPOOL_TOO_LONG` for more than `maxLength`, `ERR_SLABPOOL_INVALID_ARG`
    */
   read(atLeast: number = this.end - this.start + 1): boolean {
-    if (this.end - this.start >= atLeast) return true;
+    // Too long is too long, however the input was cut.
+    const { maxLength } = this;
+    if (this.end - this.start >= atLeast && atLeast <= maxLength) return true;
     this.checkRead(atLeast);
-    if (atLeast > this.maxLength) {
+    if (atLeast > maxLength) {
       throw new SlabPoolError(
         'ERR_SLABPOOL_TOO_LONG',
-        `a record of ${atLeast} bytes or more at offset ${this.position} is longer than maxLength, ${this.maxLength}: the other side sends ` +
+        `a record of ${atLeast} bytes or more at offset ${this.position} is longer than maxLength, ${maxLength}: the other side sends ` +
           'something else, or maxLength has to be larger',
         {
           pool: this.pool.name,
-          details: { offset: this.position, lengthBytes: atLeast, maxLengthBytes: this.maxLength },
+          details: { offset: this.position, lengthBytes: atLeast, maxLengthBytes: maxLength },
         },
       );
     }
