@@ -170,12 +170,16 @@ async function receiveAll(way, warm, total) {
 function sendAll(port, size) {
   const one = Buffer.alloc(4 + size, 'frame ');
   one.writeUInt32LE(size);
-  const some = Buffer.concat(Array(Math.max(1, Math.round(256 * 1024 / one.length))).fill(one));
+  const some = Buffer.concat(Array(Math.max(1, Math.round((256 * 1024) / one.length))).fill(one));
   const socket = connect(port, '127.0.0.1');
   const more = () => {
     while (socket.write(some));
   };
-  socket.on('connect', more).on('drain', more).on('error', () => {}).on('close', () => process.exit(0));
+  socket
+    .on('connect', more)
+    .on('drain', more)
+    .on('error', () => {})
+    .on('close', () => process.exit(0));
 }
 
 /**
@@ -187,7 +191,9 @@ function sendAll(port, size) {
 export async function measureFrames(way, size, total) {
   const self = fileURLToPath(import.meta.url);
   const warm = Math.round(total / 4);
-  const receiver = spawn(execPath, [self, 'receive', way, String(warm), String(total)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const receiver = spawn(execPath, [self, 'receive', way, String(warm), String(total)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   let output = '';
   receiver.stdout.setEncoding('utf8').on('data', (text) => {
     output += text;
@@ -204,6 +210,7 @@ export async function measureFrames(way, size, total) {
 
 if (argv[1] === fileURLToPath(import.meta.url)) {
   const [, , role, first, second, third] = argv;
-  if (role === 'receive') await receiveAll(/** @type {keyof typeof RECEIVERS} */ (first), Number(second), Number(third));
+  if (role === 'receive')
+    await receiveAll(/** @type {keyof typeof RECEIVERS} */ (first), Number(second), Number(third));
   else if (role === 'send') sendAll(Number(first), Number(second));
 }

@@ -503,6 +503,66 @@ describe.each(WAYS)('$backend core, $mode', ({ backend, mode }) => {
     await close();
   });
 
+  test('take() waits for a lease, and data() is called again; nothing else holds one meanwhile', async () => {
+    const pool = newPool({ maxBytes: 256 * KiB, maxPooledSize: 64 * KiB });
+    const mine = pool.acquireMany(64 * KiB, 4);
+    const seeds: number[] = [];
+    const taken: Chunk[] = [];
+    const { port, serving, close } = await service(pool, (socket) => ({
+      data(reader) {
+        while (reader.read(4)) {
+          const length = reader.bytes.readUInt32LE(reader.start);
+          if (!reader.read(4 + length)) return;
+          const chunk = reader.take(4 + length);
+          seeds.push(chunk.bytes[chunk.start + 4]);
+          // Four of these fill the budget.
+          taken.push(chunk);
+          setImmediate(() => taken.shift()?.release());
+        }
+      },
+      end: () => socket.end(),
+    }));
+    const clients = await Promise.all(
+      [10, 20, 30].map(async (first) => {
+        const socket = await client(port);
+        const all = Array.from({ length: 9 }, (_, i) => frame(50_000 + first, first + i));
+        socket.end(Buffer.concat(all));
+        socket.resume();
+        return { closed: once(socket, 'close') };
+      }),
+    );
+    while (serving.waiting < 3) await new Promise(setImmediate);
+    expect(pool.outstanding()).toBe(4);
+    pool.releaseMany(mine);
+    await Promise.all(clients.map(({ closed }) => closed));
+    const all = [10, 20, 30].flatMap((first) => Array.from({ length: 9 }, (_, i) => first + i));
+    expect(seeds.sort((a, b) => a - b)).toEqual(all);
+    while (taken.length > 0) await new Promise(setImmediate);
+    await close();
+  });
+
+  test('a connection that was paused when it was made is read when it is resumed', async () => {
+    const pool = newPool();
+    const order: string[] = [];
+    const { port, sockets, close } = await service(pool, (socket) => {
+      socket.pause();
+      return {
+        data: frames((body) => order.push(`${body.length}`)),
+        end: () => socket.end(),
+      };
+    });
+    const socket = await client(port);
+    socket.end(frame(70_000, 1));
+    socket.resume();
+    while (sockets.length === 0) await new Promise(setImmediate);
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    order.push('resumed');
+    sockets[0].resume();
+    await once(socket, 'close');
+    expect(order).toEqual(['resumed', '70000']);
+    await close();
+  });
+
   test('a client receives as well', async () => {
     const pool = newPool();
     const all = [frame(10, 1), frame(MiB, 2), frame(1000, 3), frame(0, 4), frame(70_000, 5)];

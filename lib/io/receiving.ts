@@ -31,6 +31,10 @@ export class Receiving implements Reading {
   /** Whether the socket's user had paused it before this did, which must not resume it then. */
   #wasPaused = false;
   #inputEnded = false;
+  /** Whether the socket would have ended itself while a lease was waited for. */
+  #endsLate = false;
+  /** Whether it was closed then, with everything sent and received. */
+  #closesLate = false;
   #closed = false;
 
   constructor(pool: BufferPool, maxLength: number, waits: Waits) {
@@ -42,7 +46,8 @@ export class Receiving implements Reading {
   attach(socket: Socket, receiver: Receiver): void {
     this.#socket = socket;
     this.#receiver = receiver;
-    socket.on('end', () => this.#ended());
+    // Before Node's own listener, which asks whether the socket can be half open.
+    socket.prependListener('end', () => this.#ended());
     socket.on('close', () => this.#close());
     if (receiver.error !== undefined) socket.on('error', (error) => receiver.error?.(error));
   }
@@ -120,7 +125,7 @@ export class Receiving implements Reading {
       window.needed = 0;
       return this.#failed(error);
     }
-    if (this.#socket?.destroyed === true) this.#release();
+    if (this.#dropped) this.#release();
     return !this.#closed;
   }
 
@@ -155,7 +160,7 @@ export class Receiving implements Reading {
   #failed(error: unknown): false {
     const { refusal } = this.#window;
     this.#window.refusal = null;
-    if (refusal === null || refusal.error !== error || this.#socket?.destroyed === true) this.#fail(error as Error);
+    if (refusal === null || refusal.error !== error || this.#dropped) this.#fail(error as Error);
     else this.#wait(refusal.bytes);
     return false;
   }
@@ -192,7 +197,7 @@ export class Receiving implements Reading {
     const window = this.#window;
     const { bytes, start, end } = window;
     this.#noWait();
-    if (this.#socket?.destroyed === true) this.#release();
+    if (this.#dropped) this.#release();
     else if (window.ended) this.#finish();
     else {
       // Which lie in memory of no pool.
@@ -214,7 +219,14 @@ export class Receiving implements Reading {
 
   #ended(): void {
     this.#inputEnded = true;
-    if (this.#waiting === null && !this.#closed) this.#finish();
+    const socket = this.#socket as Socket;
+    if (this.#waiting === null) {
+      if (!this.#closed) this.#finish();
+    } else if (!socket.allowHalfOpen) {
+      // A socket that only stops flowing may end meanwhile. What is left can still be answered.
+      socket.allowHalfOpen = true;
+      this.#endsLate = true;
+    }
   }
 
   #finish(): void {
@@ -232,6 +244,14 @@ export class Receiving implements Reading {
     }
     this.#release();
     this.#receiver?.end?.();
+    if (this.#endsLate) this.#socket?.end();
+    if (this.#closesLate) this.#receiver?.close?.();
+  }
+
+  /** Whether the socket is destroyed, other than by itself when everything was sent and received. */
+  get #dropped(): boolean {
+    const { destroyed, writableFinished, errored } = this.#socket as Socket;
+    return destroyed && !(this.#inputEnded && writableFinished && errored === null);
   }
 
   #fail(error: Error): void {
@@ -242,6 +262,7 @@ export class Receiving implements Reading {
       this.#socket?.destroy();
       receiver.error(error);
     }
+    if (this.#closesLate) receiver?.close?.();
   }
 
   #release(): void {
@@ -252,6 +273,10 @@ export class Receiving implements Reading {
   }
 
   #close(): void {
+    if (this.#waiting !== null && !this.#dropped) {
+      this.#closesLate = true;
+      return;
+    }
     this.#release();
     this.#receiver?.close?.();
   }
