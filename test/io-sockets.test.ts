@@ -541,6 +541,39 @@ describe.each(WAYS)('$backend core, $mode', ({ backend, mode }) => {
     await close();
   });
 
+  test('the end of both sides while a lease is waited for', async () => {
+    const pool = newPool({ maxBytes: 256 * KiB, maxPooledSize: 64 * KiB });
+    const mine = pool.acquireMany(64 * KiB, 4);
+    const lives: string[] = [];
+    const { port, serving, close } = await service(pool, (socket) => {
+      socket.end('hello');
+      return {
+        data(reader) {
+          while (reader.read(4)) {
+            const length = reader.bytes.readUInt32LE(reader.start);
+            if (!reader.read(4 + length)) return;
+            const chunk = reader.take(4 + length);
+            lives.push(`${chunk.end - chunk.start}`);
+            chunk.release();
+          }
+        },
+        end: () => lives.push('end'),
+        close: () => lives.push('close'),
+      };
+    });
+    const socket = await client(port);
+    socket.resume();
+    socket.end(Buffer.concat([frame(1000, 1), frame(2000, 2)]));
+    while (serving.waiting === 0) await new Promise(setImmediate);
+    await once(socket, 'close');
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    expect(lives).toEqual([]);
+    pool.releaseMany(mine);
+    while (!lives.includes('close')) await new Promise(setImmediate);
+    expect(lives).toEqual(['1004', '2004', 'end', 'close']);
+    await close();
+  });
+
   test('a connection that was paused when it was made is read when it is resumed', async () => {
     const pool = newPool();
     const order: string[] = [];
