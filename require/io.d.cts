@@ -34,5 +34,7 @@ export declare const toReadableUnsafe: typeof slabpool.toReadableUnsafe;
 export declare const toWeb: typeof slabpool.toWeb;
 export declare const ByteWriter: typeof slabpool.ByteWriter;
 export type ByteWriter = slabpool.ByteWriter;
-export declare const chunkOf: typeof slabpool.chunkOf;
 export declare const msgpackrEncoder: typeof slabpool.msgpackrEncoder;
+export declare const connect: typeof slabpool.connect;
+export declare const receive: typeof slabpool.receive;
+export declare const serve: typeof slabpool.serve;

@@ -74,7 +74,9 @@ async function main() {
   const jobs = file === undefined ? JOBS : [COUNTRIES];
   const cpu = cpus()[0]?.model.trim() || process.arch;
   console.log(`slabpool demo: Node ${process.version}, ${cpu}, ${cpus().length} cores, ${process.platform}`);
-  console.log(`${file ?? 'GeoNames cities as NDJSON'}: ${(input.size / 1e6).toFixed(0)} MB. gain: slabpool over the other way\n\n${HEAD}`);
+  console.log(
+    `${file ?? 'GeoNames cities as NDJSON'}: ${(input.size / 1e6).toFixed(0)} MB. gain: slabpool over the other way\n\n${HEAD}`,
+  );
 
   const gains = [];
   let passes = 0;

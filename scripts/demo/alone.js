@@ -19,7 +19,8 @@ export function runAlone(label, args, input, seconds) {
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [child, ...args, `${seconds}`], options, (error, stdout, stderr) => {
       if (error === null) resolve(JSON.parse(stdout));
-      else reject(new DemoError(`${label} ended early (${error.signal ?? `exit code ${error.code}`}):\n${stderr.trim()}`));
+      else
+        reject(new DemoError(`${label} ended early (${error.signal ?? `exit code ${error.code}`}):\n${stderr.trim()}`));
     });
   });
 }

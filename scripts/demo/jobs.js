@@ -20,7 +20,8 @@ function inChild(title, file, job, ways) {
     title,
     ways: Object.entries(ways).map(([label, way]) => ({
       label,
-      run: (/** @type {string} */ input, /** @type {number} */ seconds) => runAlone(label, [url, job, way], input, seconds),
+      run: (/** @type {string} */ input, /** @type {number} */ seconds) =>
+        runAlone(label, [url, job, way], input, seconds),
     })),
   };
 }
@@ -38,11 +39,16 @@ function overSocket(label, way) {
 const FILES = '../../bench/io/files.js';
 
 /** @type {Job} */
-export const COUNTRIES = inChild('NDJSON records counted by country: the parser dominates', './countries.js', 'countries', {
-  'lines()': 'slabpool',
-  'blocks of a JavaScript pool, by hand': 'a JavaScript pool',
-  'fresh blocks, by hand': 'fresh buffers',
-});
+export const COUNTRIES = inChild(
+  'NDJSON records counted by country: the parser dominates',
+  './countries.js',
+  'countries',
+  {
+    'lines()': 'slabpool',
+    'blocks of a JavaScript pool, by hand': 'a JavaScript pool',
+    'fresh blocks, by hand': 'fresh buffers',
+  },
+);
 
 /** @type {readonly Job[]} */
 export const JOBS = [
@@ -51,9 +57,18 @@ export const JOBS = [
     'createReadStream, the rest carried over': 'createReadStream, carrying over',
     readline: 'readline',
   }),
-  inChild('JSON.parse of each line of a file', FILES, 'json', { 'lines(), texts()': 'lines(), texts()', readline: 'readline' }),
-  inChild('Whole files of 100 KiB', FILES, 'whole-100K', { 'readWholeSync()': 'readWholeSync()', readFileSync: 'readFileSync' }),
-  inChild('Whole files of 1 MiB', FILES, 'whole-1M', { 'readWholeSync()': 'readWholeSync()', readFileSync: 'readFileSync' }),
+  inChild('JSON.parse of each line of a file', FILES, 'json', {
+    'lines(), texts()': 'lines(), texts()',
+    readline: 'readline',
+  }),
+  inChild('Whole files of 100 KiB', FILES, 'whole-100K', {
+    'readWholeSync()': 'readWholeSync()',
+    readFileSync: 'readFileSync',
+  }),
+  inChild('Whole files of 1 MiB', FILES, 'whole-1M', {
+    'readWholeSync()': 'readWholeSync()',
+    readFileSync: 'readFileSync',
+  }),
   {
     title: 'Frames of 1,000 B received from a socket',
     ways: [
@@ -62,7 +77,10 @@ export const JOBS = [
       overSocket("'data', Buffer.concat", 'concat'),
     ],
   },
-  inChild('Small records encoded', './records.js', 'records', { ByteWriter: 'ByteWriter', 'Buffer.concat': 'Buffer.concat' }),
+  inChild('Small records encoded', './records.js', 'records', {
+    ByteWriter: 'ByteWriter',
+    'Buffer.concat': 'Buffer.concat',
+  }),
   COUNTRIES,
   inChild('A file in asynchronous reads of 8 KiB: the reads dominate', './small-reads.js', 'small', {
     'fromFile()': 'fromFile()',
