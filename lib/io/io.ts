@@ -4,20 +4,7 @@ export type { ByteInput } from './byte-input.js';
 export { ByteReader, ByteReaderSync } from './byte-reader.js';
 export type { ByteWindow } from './byte-window.js';
 export { ByteWriter } from './byte-writer.js';
-export {
-  type Chunk,
-  type Chunk,
-  type Chunk,
-  type ChunkSource,
-  type ChunkSource,
-  type ChunkSource,
-  chunkOf,
-  chunkOf,
-  chunkOf,
-  type Span,
-  type Span,
-  type Span,
-} from './chunk.js';
+export { type Chunk, type ChunkSource, chunkOf, type Span } from './chunk.js';
 export type { Chunks } from './chunk-cursor.js';
 export { type CollectOptions, collect } from './collect.js';
 export { connect } from './connect.js';
