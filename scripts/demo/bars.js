@@ -6,7 +6,8 @@ const LABEL = 40;
 /** Within this share of one another, two rates are called even: runs differ by as much. */
 const EVEN = 0.05;
 
-const coloured = process.stdout.isTTY === true && !process.env.NO_COLOR;
+const { NO_COLOR } = process.env;
+const coloured = process.stdout.isTTY === true && !NO_COLOR;
 /** @param {number} code @param {string} text */
 const paint = (code, text) => (coloured && text !== '' ? `\x1b[${code}m${text}\x1b[0m` : text);
 const [BOLD, RED, GREEN, GREY] = [1, 31, 32, 90];

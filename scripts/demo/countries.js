@@ -18,9 +18,10 @@ class Tally {
   add(bytes, from, to) {
     const at = behindKey(bytes, from, to);
     if (at === -1) return;
-    const end = bytes.indexOf(QUOTE, at);
-    if (end === -1 || end >= to) return;
-    const country = bytes.latin1Slice(at, end);
+    let end = at;
+    while (end < to && bytes[end] !== QUOTE) end++;
+    if (end === to) return;
+    const country = bytes.toString('latin1', at, end);
     this.#counts.set(country, (this.#counts.get(country) ?? 0) + 1);
   }
 
@@ -30,14 +31,19 @@ class Tally {
   }
 }
 
-/** @param {Buffer} bytes @param {number} from @param {number} to */
+/** @param {Uint8Array} bytes @param {number} from @param {number} to */
 function behindKey(bytes, from, to) {
-  for (let at = from; at + KEY.length < to; at++) {
-    let i = 0;
-    while (i < KEY.length && bytes[at + i] === KEY[i]) i++;
-    if (i === KEY.length) return at + i;
+  const last = to - KEY.length;
+  for (let at = from; at < last; at++) {
+    if (bytes[at] === QUOTE && bytes[at + 1] === KEY[1] && isKey(bytes, at)) return at + KEY.length;
   }
   return -1;
+}
+
+/** @param {Uint8Array} bytes @param {number} at */
+function isKey(bytes, at) {
+  for (let i = 0; i < KEY.length; i++) if (bytes[at + i] !== KEY[i]) return false;
+  return true;
 }
 
 async function onLeases() {

@@ -1,0 +1,87 @@
+// node examples/server.js [PORT [WORKERS [BUDGET [STALL_MS]]]]: answers frames with the SHA-256 of their bodies, which workers compute.
+// A frame: how long the rest is (u32 be), a number of the client's (4 bytes), the body. An answer is a frame with this number; answers come
+// in any order. While BUDGET is exhausted, sockets are not read. Who leaves answers unread, or misses one, is hung up on.
+import { createHash } from 'node:crypto';
+import { createServer } from 'node:net';
+import { isMainThread, Worker, workerData } from 'node:worker_threads';
+import { BufferPool, Channel } from 'slabpool';
+import { serve } from 'slabpool/io';
+
+const [HEADER, ANSWER] = [8, 40];
+
+async function work({ pool: handle, requests, answers } = workerData) {
+  const pool = BufferPool.attach(handle);
+  const out = Channel.attach(pool, answers);
+  for await (const lease of Channel.attach(pool, requests)) {
+    // In place, so that no answer waits for memory: the smallest lease has room for it.
+    createHash('sha256').update(lease.bytes.subarray(HEADER, lease.length)).digest().copy(lease.bytes, HEADER);
+    lease.bytes.writeUInt32BE(ANSWER - 4);
+    await out.send(lease, ANSWER, lease.tag);
+  }
+  pool.close();
+}
+
+async function main([port = 0, workers = 2, budget = 2 ** 24, stallMs = 30_000] = process.argv.slice(2).map(Number)) {
+  const pool = new BufferPool({ name: 'server', maxBytes: budget });
+  // Open also while a worker that died is replaced.
+  const [requests, answers] = [new Channel(pool, { holdOpen: true }), new Channel(pool, { holdOpen: true })];
+  /** @type {Map<number, { socket: import('node:net').Socket, pending: number }>} */
+  const connections = new Map();
+  let [count, served, alive] = [0, 0, workers];
+
+  /** @type {(socket: import('node:net').Socket) => import('slabpool/io').Receiver} */
+  const accept = (socket) => {
+    const id = ++count;
+    // What is pending: answers, and the end of the input.
+    const connection = { socket, pending: 1 };
+    connections.set(id, connection);
+    const isStalled = () => connection.pending > 1 || socket.writableLength > 0;
+    socket.on('drain', () => socket.resume()).setTimeout(stallMs, () => isStalled() && socket.destroy());
+    return {
+      data(reader) {
+        while (reader.read(4)) {
+          const whole = 4 + reader.bytes.readUInt32BE(reader.start);
+          if (whole < HEADER) throw new Error('a frame without a number');
+          if (!reader.read(whole)) return;
+          const { lease, bytes, start, end } = reader.take(whole);
+          if (start > 0) bytes.copyWithin(0, start, end);
+          connection.pending++;
+          if (!requests.trySend(lease, whole, id)) requests.send(lease, whole, id).catch(() => lease.release());
+        }
+      },
+      end: () => void (--connection.pending === 0 && socket.end()),
+      error: ({ message }) => console.log(`connection ${id}: ${message}`),
+      close: () => void connections.delete(id),
+    };
+  };
+  const server = createServer({ allowHalfOpen: true });
+  serve(pool, server, accept, { maxLength: pool.maxPooledSize });
+  server.listen(port, '127.0.0.1', () => console.log(`listening on ${JSON.stringify(server.address())}`));
+
+  const handles = { pool: pool.handle, requests: requests.handle, answers: answers.handle };
+  const start = () =>
+    new Worker(new URL(import.meta.url), { workerData: handles }).on('exit', () => {
+      if (!requests.closed) start();
+      else if (--alive === 0) answers.close();
+    });
+  for (let i = 0; i < workers; i++) start();
+
+  // Clients may finish; a second signal hangs up on them.
+  process.once('SIGTERM', () => {
+    process.once('SIGTERM', () => connections.forEach(({ socket }) => void socket.destroy()));
+    server.close(() => requests.close());
+  });
+  for await (const lease of answers) {
+    served++;
+    const answer = Buffer.from(lease.bytes.subarray(0, lease.length));
+    lease.release();
+    const connection = connections.get(lease.tag);
+    if (connection?.socket.write(answer) === false) connection.socket.pause();
+    if (connection !== undefined && --connection.pending === 0) connection.socket.end();
+  }
+  pool.assertNoLeaks();
+  pool.close();
+  console.log(`served ${count} connections, ${served} frames; nothing out`);
+}
+
+await (isMainThread ? main() : work());
