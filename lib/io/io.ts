@@ -1,5 +1,4 @@
 /** `slabpool/io`: readers and writers for parsers, on leases of a pool. */
-
 export type { ByteInput } from './byte-input.js';
 export { ByteReader, ByteReaderSync } from './byte-reader.js';
 export type { ByteWindow } from './byte-window.js';
