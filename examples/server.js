@@ -25,18 +25,17 @@ async function main([port = 0, workers = 2, budget = 2 ** 24, stallMs = 30_000] 
   const pool = new BufferPool({ name: 'server', maxBytes: budget });
   // Open also while a worker that died is replaced.
   const [requests, answers] = [new Channel(pool, { holdOpen: true }), new Channel(pool, { holdOpen: true })];
-  /** @type {Map<number, { socket: import('node:net').Socket, pending: number }>} */
+  /** @type {Map<number, { socket: import('node:net').Socket, pending: number }>} pending: answers, and the input's end */
   const connections = new Map();
   let [count, served, alive] = [0, 0, workers];
-
-  /** @type {(socket: import('node:net').Socket) => import('slabpool/io').Receiver} */
-  const accept = (socket) => {
+  const server = createServer({ allowHalfOpen: true });
+  serve(pool, server, (socket) => {
     const id = ++count;
-    // What is pending: answers, and the end of the input.
     const connection = { socket, pending: 1 };
     connections.set(id, connection);
-    const isStalled = () => connection.pending > 1 || socket.writableLength > 0;
-    socket.on('drain', () => socket.resume()).setTimeout(stallMs, () => isStalled() && socket.destroy());
+    socket.on('drain', () => socket.resume());
+    const isIdle = () => connection.pending === 1 && !socket.readableEnded && socket.writableLength === 0;
+    socket.setTimeout(stallMs, () => isIdle() || socket.destroy());
     return {
       data(reader) {
         while (reader.read(4)) {
@@ -53,21 +52,14 @@ async function main([port = 0, workers = 2, budget = 2 ** 24, stallMs = 30_000] 
       error: ({ message }) => console.log(`connection ${id}: ${message}`),
       close: () => void connections.delete(id),
     };
-  };
-  const server = createServer({ allowHalfOpen: true });
-  serve(pool, server, accept, { maxLength: pool.maxPooledSize });
+  });
   server.listen(port, '127.0.0.1', () => console.log(`listening on ${JSON.stringify(server.address())}`));
-
   const handles = { pool: pool.handle, requests: requests.handle, answers: answers.handle };
-  const start = () =>
-    new Worker(new URL(import.meta.url), { workerData: handles }).on('exit', () => {
-      if (!requests.closed) start();
-      else if (--alive === 0) answers.close();
-    });
+  const start = () => new Worker(new URL(import.meta.url), { workerData: handles }).on('exit', exited);
+  const exited = () => void (requests.closed ? --alive === 0 && answers.close() : start());
   for (let i = 0; i < workers; i++) start();
-
-  // Clients may finish; a second signal hangs up on them.
   process.once('SIGTERM', () => {
+    console.log('clients may finish; a second SIGTERM hangs up on them');
     process.once('SIGTERM', () => connections.forEach(({ socket }) => void socket.destroy()));
     server.close(() => requests.close());
   });

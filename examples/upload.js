@@ -51,10 +51,13 @@ async function store(request, name) {
 async function answer(request, response) {
   const [, name] = /^\/([\w-][\w.-]*)$/.exec(request.url ?? '') ?? [];
   try {
-    if (request.method !== 'PUT' || name === undefined) response.writeHead(404).end('PUT /name\n');
-    else if (Number(request.headers['content-length']) > Number(maxBytes))
-      throw new TooLong(`at most ${maxBytes} bytes`);
-    else response.writeHead(201).end(`${JSON.stringify(await store(request, name))}\n`);
+    if (request.method !== 'PUT' || name === undefined) {
+      response.writeHead(404).end('PUT /name\n');
+      return;
+    }
+    if (Number(request.headers['content-length']) > Number(maxBytes)) throw new TooLong(`at most ${maxBytes} bytes`);
+    const stored = await store(request, name);
+    response.writeHead(201).end(`${JSON.stringify(stored)}\n`);
   } catch (error) {
     if (error instanceof TooLong) response.writeHead(413, { connection: 'close' }).end(`${error.message}\n`);
     else response.destroy();

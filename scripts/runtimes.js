@@ -4,17 +4,7 @@ import { ensureNpm, root } from './run.js';
 
 const RELEASES = [22, 24, 26];
 /** Files of tests that ask nothing that depends on the release: it is enough to run them on the oldest and on the last one. */
-const ANY_RELEASE = [
-  'cli',
-  'demo',
-  'doctor',
-  'install',
-  'metrics-example',
-  'page-size',
-  'prebuild',
-  'tcp-service',
-  'top',
-];
+const ANY_RELEASE = ['cli', 'demo', 'doctor', 'examples', 'install', 'metrics-example', 'page-size', 'prebuild', 'top'];
 
 /** @returns {{ name: string, execPath: string, leftOut: string[] }[]} what to leave out are names of files, without `.test.ts` */
 export function installRuntimes() {

@@ -14,6 +14,8 @@ export interface Ended {
 interface Options {
   readonly execArgv?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** What it reads from its standard input, which ends then. Default: nothing, and it stays open. */
+  readonly input?: string;
 }
 
 export function fixture(name: string): string {
@@ -24,11 +26,13 @@ export function fixture(name: string): string {
 export function run(
   script: string,
   args: readonly string[],
-  { execArgv = [], env = {} }: Options = {},
+  { execArgv = [], env = {}, input }: Options = {},
 ): Promise<Ended> {
   // Options of the test runner are not the child's.
   const { NODE_OPTIONS: _, VITEST: __, ...inherited } = process.env;
   const child = spawn(process.execPath, [...execArgv, script, ...args], { env: { ...inherited, ...env } });
+  // It may end without having read it.
+  if (input !== undefined) child.stdin.on('error', () => {}).end(input);
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (chunk: string) => {

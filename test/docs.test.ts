@@ -9,7 +9,7 @@ import { events } from '../dist/events.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
-const FOLDERS = ['.', 'docs', 'native', 'native/test', 'examples/metrics', 'examples/tcp-service'];
+const FOLDERS = ['.', 'docs', 'native', 'native/test', 'examples', 'examples/metrics'];
 const pages = FOLDERS.flatMap((folder) =>
   readdirSync(join(root, folder))
     .filter((name) => name.endsWith('.md'))

@@ -74,8 +74,8 @@ function hosts(folder) {
 const NOT_ON_BUN = [
   ...['abort', 'binding', 'binding.process', 'debug-poison', 'leaks', 'leaks.thread', 'metrics', 'metrics.process'],
   ...['misuse-tracked', 'oversize', 'reclaim', 'subscribers'],
-  ...['backend', 'cli', 'demo', 'doctor', 'exits', 'grants', 'metrics-example', 'page-size', 'prebuild'].map(ofProcess),
-  ...['tcp-service', 'top'].map(ofProcess),
+  ...['backend', 'cli', 'demo', 'doctor', 'examples', 'exits', 'grants', 'metrics-example'].map(ofProcess),
+  ...['page-size', 'prebuild', 'top'].map(ofProcess),
 ];
 
 /** @param {string} name */

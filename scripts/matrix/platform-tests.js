@@ -11,7 +11,7 @@ const THREADS =
 /** They need npm, programs of the host, or prom-client not to be there twice: by the link to node_modules and by its target. */
 const NOT_ON_WINE = [
   ...['prometheus', 'metrics.thread'],
-  ...['demo', 'doctor', 'install', 'metrics-example', 'prebuild', 'tcp-service'].map((name) => `${name}.process`),
+  ...['demo', 'doctor', 'examples', 'install', 'metrics-example', 'prebuild'].map((name) => `${name}.process`),
 ];
 const ALL = readdirSync(join(root, 'test')).flatMap((name) => name.match(/^(.*)\.test\.ts$/)?.[1] ?? []);
 const CORE = [
