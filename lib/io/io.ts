@@ -1,8 +1,9 @@
 /** `slabpool/io`: readers and writers for parsers, on leases of a pool. */
 
+export type { Bytes } from '../base/runtime.js';
 export type { ByteWindow } from './byte-window.js';
-export { type Chunk, type ChunkSource, chunkOf, type Span } from './chunk.js';
-export type { FileLike, FileOptions, FileSyncOptions } from './files/file-options.js';
+export { type Chunk, type ChunkSource, type ChunkSourceSync, chunkOf, type Span } from './chunk.js';
+export type { FileLike, FileOptions, FileSyncOptions, OpenFile } from './files/file-options.js';
 export { fromFile } from './files/file-source.js';
 export { fromFileSync } from './files/file-source-sync.js';
 export { readWhole, readWholeSync } from './files/whole-file.js';
@@ -12,7 +13,6 @@ export type { Measure } from './read/framed-batch.js';
 export type { PrefixOptions } from './read/prefix.js';
 export type { RecordBatch } from './read/record-batch.js';
 export {
-  type ChunkSourceSync,
   type DelimiterOptions,
   delimited,
   delimitedBatch,

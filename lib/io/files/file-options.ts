@@ -5,7 +5,13 @@ import { invalidArg } from '../../errors.js';
 import { BufferPool } from '../../pool.js';
 
 /** A path, a file descriptor, or a `FileHandle` of `node:fs/promises`. What is no path is read, and stays open. */
-export type FileLike = PathLike | number | { readonly fd: number };
+export type FileLike = PathLike | number | OpenFile;
+
+/** What has a file descriptor, such as a `FileHandle`. */
+export interface OpenFile {
+  /** The descriptor. */
+  readonly fd: number;
+}
 
 /** Which bytes of a file, and how many at once. */
 export interface FileSyncOptions {

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, type PathLike, readSync } from 'node:fs';
 import type { Lease } from '../../lease/lease.js';
 import type { BufferPool } from '../../pool.js';
-import { type Chunk, owned } from '../chunk.js';
+import { type Chunk, type ChunkSourceSync, owned } from '../chunk.js';
 import { PullSourceSync } from '../pull-source.js';
 import { endedEarly } from '../refusals.js';
 import {
@@ -87,6 +87,6 @@ class FileSourceSync extends PullSourceSync {
  * @throws `ERR_SLABPOOL_INVALID_ARG`; while it is gone through `ERR_SLABPOOL_TRUNCATED` if the file ends before `end`, as `acquire()`,
  * and Node's errors
  */
-export function fromFileSync(pool: BufferPool, file: FileLike, options?: FileSyncOptions): PullSourceSync {
+export function fromFileSync(pool: BufferPool, file: FileLike, options?: FileSyncOptions): ChunkSourceSync {
   return new FileSourceSync(pool, file, checkFileSyncOptions('fromFileSync(pool, file, options)', pool, options));
 }

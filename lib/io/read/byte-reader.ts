@@ -2,7 +2,7 @@ import { invalidArg, SlabPoolError } from '../../errors.js';
 import type { Lease } from '../../lease/lease.js';
 import type { BufferPool } from '../../pool.js';
 import { ByteWindow } from '../byte-window.js';
-import type { Chunk, ChunkSource } from '../chunk.js';
+import type { Chunk, ChunkSource, ChunkSourceSync } from '../chunk.js';
 import { PullSource, PullSourceSync } from '../pull-source.js';
 import { isExhausted } from '../refusals.js';
 import { IteratedSource, IteratedSourceSync } from './iterated-source.js';
@@ -127,11 +127,8 @@ export class ByteReader extends ByteWindow implements AsyncDisposable {
 export class ByteReaderSync extends ByteWindow implements Disposable {
   readonly #source: PullSourceSync;
 
-  /**
-   * @param pool that the chunks are of
-   * @throws `ERR_SLABPOOL_INVALID_ARG`
-   */
-  constructor(source: Iterable<Chunk> & { readonly pool: BufferPool }) {
+  /** @throws `ERR_SLABPOOL_INVALID_ARG` */
+  constructor(source: ChunkSourceSync) {
     super(poolOf('new ByteReaderSync(source)', source, Symbol.iterator, 'what fromFileSync() returns'));
     this.#source = source instanceof PullSourceSync ? source : new IteratedSourceSync(source);
   }

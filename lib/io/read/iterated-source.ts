@@ -1,4 +1,4 @@
-import type { Chunk, ChunkSource } from '../chunk.js';
+import type { Chunk, ChunkSource, ChunkSourceSync } from '../chunk.js';
 import { PullSource, PullSourceSync } from '../pull-source.js';
 
 /** A source of anybody's making, for readers. */
@@ -25,10 +25,10 @@ export class IteratedSource extends PullSource {
 
 /** As {@link IteratedSource}, synchronous. */
 export class IteratedSourceSync extends PullSourceSync {
-  readonly #source: Iterable<Chunk>;
+  readonly #source: ChunkSourceSync;
   #iterator: Iterator<Chunk> | null = null;
 
-  constructor(source: Iterable<Chunk> & Pick<ChunkSource, 'pool'>) {
+  constructor(source: ChunkSourceSync) {
     super(source.pool);
     this.#source = source;
   }
@@ -41,5 +41,6 @@ export class IteratedSourceSync extends PullSourceSync {
 
   close(): void {
     this.#iterator?.return?.();
+    this.#source[Symbol.dispose]?.();
   }
 }

@@ -1,7 +1,6 @@
 import { checkOptions } from '../../base/check-options.js';
 import { invalidArg } from '../../errors.js';
-import type { BufferPool } from '../../pool.js';
-import type { Chunk, ChunkSource } from '../chunk.js';
+import type { ChunkSource, ChunkSourceSync } from '../chunk.js';
 import { ByteReader, ByteReaderSync } from './byte-reader.js';
 import { DelimitedBatch, type OnTooLong } from './delimited-batch.js';
 import { FramedBatch, type Measure } from './framed-batch.js';
@@ -10,9 +9,6 @@ import type { RecordBatch } from './record-batch.js';
 
 /** Bytes of the longest record, unless an option says otherwise. */
 const DEFAULT_MAX_LENGTH = 1024 * 1024;
-
-/** Chunks that are there when they are asked for: what `fromFileSync()` returns. */
-export type ChunkSourceSync = Iterable<Chunk> & { readonly pool: BufferPool };
 
 /** Limits of records. */
 export interface RecordOptions {

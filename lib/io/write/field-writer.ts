@@ -8,6 +8,7 @@ const LONGEST_VARINT = 8;
  * Numbers. One that its type does not hold is an `ERR_SLABPOOL_INVALID_ARG`: nothing wraps. All of them throw what `reserve()` throws.
  */
 export abstract class FieldWriter extends SegmentChain {
+  /** An unsigned integer of 8 bits. */
   u8(value: number): void {
     if (typeof value !== 'number' || value !== (value & 0xff)) this.wrong('u8', 'an integer from 0 to 255', value);
     const at = this.position < this.limit ? this.position : this.room(1);
@@ -15,6 +16,7 @@ export abstract class FieldWriter extends SegmentChain {
     this.position = at + 1;
   }
 
+  /** A signed integer of 8 bits. */
   i8(value: number): void {
     if (typeof value !== 'number' || value !== (value << 24) >> 24)
       this.wrong('i8', 'an integer from -128 to 127', value);
@@ -23,52 +25,61 @@ export abstract class FieldWriter extends SegmentChain {
     this.position = at + 1;
   }
 
+  /** An unsigned integer of 16 bits, the least significant byte first. */
   u16le(value: number): void {
     if (typeof value !== 'number' || value !== (value & 0xffff))
       this.wrong('u16le', 'an integer from 0 to 65535', value);
     this.#put16le(value);
   }
 
+  /** An unsigned integer of 16 bits, the most significant byte first. */
   u16be(value: number): void {
     if (typeof value !== 'number' || value !== (value & 0xffff))
       this.wrong('u16be', 'an integer from 0 to 65535', value);
     this.#put16be(value);
   }
 
+  /** A signed integer of 16 bits, the least significant byte first. */
   i16le(value: number): void {
     if (typeof value !== 'number' || value !== (value << 16) >> 16)
       this.wrong('i16le', 'an integer from -32768 to 32767', value);
     this.#put16le(value);
   }
 
+  /** A signed integer of 16 bits, the most significant byte first. */
   i16be(value: number): void {
     if (typeof value !== 'number' || value !== (value << 16) >> 16)
       this.wrong('i16be', 'an integer from -32768 to 32767', value);
     this.#put16be(value);
   }
 
+  /** An unsigned integer of 32 bits, the least significant byte first. */
   u32le(value: number): void {
     if (typeof value !== 'number' || value !== value >>> 0) this.wrong('u32le', 'an integer from 0 to 2^32 - 1', value);
     this.#put32le(value);
   }
 
+  /** An unsigned integer of 32 bits, the most significant byte first. */
   u32be(value: number): void {
     if (typeof value !== 'number' || value !== value >>> 0) this.wrong('u32be', 'an integer from 0 to 2^32 - 1', value);
     this.#put32be(value);
   }
 
+  /** A signed integer of 32 bits, the least significant byte first. */
   i32le(value: number): void {
     if (typeof value !== 'number' || value !== (value | 0))
       this.wrong('i32le', 'an integer from -2^31 to 2^31 - 1', value);
     this.#put32le(value);
   }
 
+  /** A signed integer of 32 bits, the most significant byte first. */
   i32be(value: number): void {
     if (typeof value !== 'number' || value !== (value | 0))
       this.wrong('i32be', 'an integer from -2^31 to 2^31 - 1', value);
     this.#put32be(value);
   }
 
+  /** An unsigned integer of 64 bits, a bigint, the least significant byte first. */
   u64le(value: bigint): void {
     this.#check64('u64le', value, false);
     const at = this.#room(8);
@@ -76,6 +87,7 @@ export abstract class FieldWriter extends SegmentChain {
     this.position = at + 8;
   }
 
+  /** An unsigned integer of 64 bits, a bigint, the most significant byte first. */
   u64be(value: bigint): void {
     this.#check64('u64be', value, false);
     const at = this.#room(8);
@@ -83,6 +95,7 @@ export abstract class FieldWriter extends SegmentChain {
     this.position = at + 8;
   }
 
+  /** A signed integer of 64 bits, a bigint, the least significant byte first. */
   i64le(value: bigint): void {
     this.#check64('i64le', value, true);
     const at = this.#room(8);
@@ -90,6 +103,7 @@ export abstract class FieldWriter extends SegmentChain {
     this.position = at + 8;
   }
 
+  /** A signed integer of 64 bits, a bigint, the most significant byte first. */
   i64be(value: bigint): void {
     this.#check64('i64be', value, true);
     const at = this.#room(8);
@@ -97,7 +111,7 @@ export abstract class FieldWriter extends SegmentChain {
     this.position = at + 8;
   }
 
-  /** The nearest 32-bit number. */
+  /** The nearest number of 32 bits, the least significant byte first. */
   f32le(value: number): void {
     if (typeof value !== 'number') this.wrong('f32le', 'a number', value);
     const at = this.#room(4);
@@ -105,7 +119,7 @@ export abstract class FieldWriter extends SegmentChain {
     this.position = at + 4;
   }
 
-  /** The nearest 32-bit number. */
+  /** The nearest number of 32 bits, the most significant byte first. */
   f32be(value: number): void {
     if (typeof value !== 'number') this.wrong('f32be', 'a number', value);
     const at = this.#room(4);
@@ -113,6 +127,7 @@ export abstract class FieldWriter extends SegmentChain {
     this.position = at + 4;
   }
 
+  /** A number of 64 bits, the least significant byte first. */
   f64le(value: number): void {
     if (typeof value !== 'number') this.wrong('f64le', 'a number', value);
     const at = this.#room(8);
@@ -120,6 +135,7 @@ export abstract class FieldWriter extends SegmentChain {
     this.position = at + 8;
   }
 
+  /** A number of 64 bits, the most significant byte first. */
   f64be(value: number): void {
     if (typeof value !== 'number') this.wrong('f64be', 'a number', value);
     const at = this.#room(8);

@@ -9,6 +9,7 @@ export type Endian = 'le' | 'be';
 
 /** Room for a number that is known later, such as the length of what comes behind it: see `ByteWriter.hole()`. */
 export class Hole {
+  /** Bytes. */
   readonly size: HoleSize;
   /**
    * Null once filled.

@@ -17,7 +17,9 @@ const OWN_BYTES = 8192;
 
 /** What this needs of a `Packr` of `msgpackr`. */
 export interface PackrLike {
+  /** The value as bytes. */
   pack(value: unknown, options?: number): Uint8Array;
+  /** Where it packs to from now on. */
   useBuffer(buffer: Bytes): void;
 }
 

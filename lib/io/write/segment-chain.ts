@@ -36,9 +36,11 @@ export class Turn {}
 export abstract class SegmentChain implements Disposable {
   /** The pool that the segments are of. */
   readonly pool: BufferPool;
+  /** The segment that is being written. */
   bytes: Bytes = NO_BYTES;
+  /** Index of the next byte: encoders that write themselves move it, after `reserve()`. */
   position = 0;
-  /** -1 once released, so that nothing fits. */
+  /** Index behind the last byte that may be written; -1 once released, so that nothing fits. */
   limit = 0;
   /** Bytes of a segment, as a rule. */
   protected readonly segment: number;
@@ -216,6 +218,7 @@ export abstract class SegmentChain implements Disposable {
   }
 
   /** What holes must have to be filled. */
+  /** @internal */
   protected get turn(): Turn {
     return this.#turn;
   }
