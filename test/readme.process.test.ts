@@ -8,7 +8,7 @@ import { run } from './child.js';
 // What a newcomer copies from the README runs as it stands.
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const [oneThread, main, worker] = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code as string);
+const [parser, oneThread, main, worker] = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code as string);
 let project: string;
 
 beforeAll(() => {
@@ -24,11 +24,16 @@ function place(name: string, code: string | undefined): string {
   return join(project, name);
 }
 
-test('the first example', async () => {
-  const file = place(
-    'first.mjs',
-    (oneThread as string).replace("'package.json'", JSON.stringify(join(project, 'package.json'))),
-  );
+const inProject = (code: string | undefined) =>
+  (code as string).replace("'package.json'", JSON.stringify(join(project, 'package.json')));
+
+test('the first example: a parser', async () => {
+  const ended = await run(place('parser.mjs', inProject(parser)), []);
+  expect(ended).toEqual({ code: 0, signal: null, stdout: '19 0\n', stderr: '' });
+});
+
+test('the example of leases', async () => {
+  const file = place('leases.mjs', inProject(oneThread));
   const ended = await run(file, []);
   expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
   expect(ended.stdout).toMatch(/^20 65536\n\d+ 0\n$/);
