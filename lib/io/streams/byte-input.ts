@@ -1,4 +1,5 @@
 import { finished, type Readable } from 'node:stream';
+import type { ReadableStream } from 'node:stream/web';
 import { types } from 'node:util';
 import { invalidArg, type SlabPoolError } from '../../errors.js';
 

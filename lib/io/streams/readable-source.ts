@@ -1,3 +1,4 @@
+import type { ReadableStream } from 'node:stream/web';
 import { isAbortSignal } from '../../base/abort.js';
 import { checkOptions } from '../../base/check-options.js';
 import { invalidArg } from '../../errors.js';

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import type { ReadableStream as WebStream } from 'node:stream/web';
 import type { Bytes } from '../../base/runtime.js';
 import type { Chunk } from '../chunk.js';
 import { ChunkCursor, type Chunks } from './chunk-cursor.js';
@@ -108,7 +109,7 @@ export function toReadableUnsafe(source: Chunks): Readable {
  * Cancelling the stream closes the source.
  * @throws `ERR_SLABPOOL_INVALID_ARG`
  */
-export function toWeb(source: Chunks): ReadableStream<Uint8Array> {
+export function toWeb(source: Chunks): WebStream<Uint8Array> {
   const cursor = new ChunkCursor(source, 'toWeb(source)');
   let chunk: Chunk | null = null;
   let at = 0;

@@ -10,7 +10,7 @@ import { type Chunk, owned, type Span } from '../chunk.js';
 /** Least `segment`. A hole, and what cuts a string at whole characters, need less. */
 const LEAST_SEGMENT = 16;
 
-const NO_VIEW = new DataView(NO_BYTES.buffer, NO_BYTES.byteOffset, 0);
+const NO_VIEW: DataView = new DataView(NO_BYTES.buffer, NO_BYTES.byteOffset, 0);
 
 /** Options of a writer. */
 export interface ByteWriterOptions {
@@ -45,7 +45,7 @@ export abstract class SegmentChain implements Disposable {
   /** Bytes of a segment, as a rule. */
   protected readonly segment: number;
   /** Over `bytes`: one store for a number of several bytes, where an index into `bytes` takes one for each. */
-  protected view = NO_VIEW;
+  protected view: DataView = NO_VIEW;
   readonly #maxBytes: number;
   /** What `bytes` lie in; null before the first segment. */
   #lease: Lease | null = null;
