@@ -44,3 +44,22 @@ test('the example of threads', async () => {
   const ended = await run(place('main.mjs', main), []);
   expect(ended).toEqual({ code: 0, signal: null, stdout: 'filled here\n', stderr: '' });
 });
+
+test('the examples of docs/io.md', async () => {
+  const page = readFileSync(join(root, 'docs/io.md'), 'utf8');
+  const [reader, server] = [...page.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code as string);
+  const ended = await run(place('reader.mjs', inProject(reader)), []);
+  expect(ended).toEqual({ code: 0, signal: null, stdout: '19\n', stderr: '' });
+  const asked = `
+    import { connect } from 'node:net';
+    server.listen(0, '127.0.0.1', () => {
+      const client = connect(server.address().port, '127.0.0.1', () => client.write(Buffer.from([3, 0, 0, 0, 1, 2, 3])));
+      client.once('data', (answer) => {
+        console.log(answer.toString().trim(), pool.outstanding());
+        client.destroy();
+        server.close();
+      });
+    });`;
+  const answered = await run(place('server.mjs', server + asked), []);
+  expect(answered).toEqual({ code: 0, signal: null, stdout: '3 bytes 0\n', stderr: '' });
+});
