@@ -12,7 +12,7 @@ import {
   serve,
 } from 'slabpool/io';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { allowUserBuffers } from '../dist/io/user-buffer.js';
+import { allowUserBuffers } from '../dist/io/sockets/user-buffer.js';
 import { BACKENDS, checkBooks, coded, KiB, MiB } from './backends.js';
 
 const WAYS = BACKENDS.flatMap((backend) => [
