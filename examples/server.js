@@ -33,9 +33,9 @@ async function main([port = 0, workers = 2, budget = 2 ** 24, stallMs = 30_000] 
     const id = ++count;
     const connection = { socket, pending: 1 };
     connections.set(id, connection);
-    socket.on('drain', () => socket.resume());
     const isIdle = () => connection.pending === 1 && !socket.readableEnded && socket.writableLength === 0;
-    socket.setTimeout(stallMs, () => isIdle() || socket.destroy());
+    socket.setTimeout(stallMs).on('timeout', () => isIdle() || socket.destroy());
+    socket.on('drain', () => socket.resume());
     return {
       data(reader) {
         while (reader.read(4)) {
