@@ -82,8 +82,9 @@ export const JOBS = [
     'Buffer.concat': 'Buffer.concat',
   }),
   COUNTRIES,
-  inChild('A file in asynchronous reads of 8 KiB: the reads dominate', './small-reads.js', 'small', {
+  inChild('A file in asynchronous reads of 8 KiB: the calls dominate', './small-reads.js', 'small', {
     'fromFile()': 'fromFile()',
     createReadStream: 'createReadStream',
+    'FileHandle.read() into one buffer': 'one buffer',
   }),
 ];

@@ -1,5 +1,6 @@
-// A file in small pieces, each read asynchronously: where a pool gains nothing.
+// A file in small pieces, each read asynchronously: a buffer of one's own is all that this takes.
 import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { BufferPool } from 'slabpool';
 import { fromFile } from 'slabpool/io';
 import { citiesFile } from '../../bench/io/data.js';
@@ -30,4 +31,23 @@ function onStream() {
   return { bytes: size, once };
 }
 
-export const jobs = { small: { ways: { 'fromFile()': onLeases, createReadStream: onStream } } };
+function onOneBuffer() {
+  const { path, size } = citiesFile();
+  const bytes = Buffer.allocUnsafeSlow(PIECE);
+  const once = async () => {
+    let sum = 0;
+    const file = await open(path);
+    for (;;) {
+      const { bytesRead } = await file.read(bytes, 0, PIECE);
+      if (bytesRead === 0) break;
+      sum += bytesRead + bytes[0];
+    }
+    await file.close();
+    return sum;
+  };
+  return { bytes: size, once };
+}
+
+export const jobs = {
+  small: { ways: { 'fromFile()': onLeases, createReadStream: onStream, 'one buffer': onOneBuffer } },
+};
