@@ -87,9 +87,9 @@ async function main() {
       const options = { input: input.path, seconds: SECONDS, rounds };
       const runs = await race(job, options, ({ label }) => progress.update(begun++, label));
       progress.stop();
-      const { text, gain } = barsOf(job, runs);
+      const { text, ...gain } = barsOf(job, runs);
       console.log(`${text}\n`);
-      gains.push({ title: job.title, gain });
+      gains.push(gain);
       passes += begun;
     } finally {
       progress.stop();

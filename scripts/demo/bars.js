@@ -15,14 +15,12 @@ const [BOLD, RED, GREEN, GREY] = [1, 31, 32, 90];
 /** @param {number} value */
 const whole = (value) => value.toFixed(0).replace(/\B(?=(\d{3})+$)/g, ',');
 
-/** slabpool's rate over that of the best other way. @param {readonly number[]} rates the first is slabpool's */
-const gainOf = ([own, ...others]) => own / Math.max(...others);
-
 /** The bars of one job, the first of which is slabpool's. @param {Job} job @param {Map<Way, Reading[]>} runs */
 export function barsOf({ title, ways }, runs) {
   const figures = ways.map((way) => rateOf(runs.get(way) ?? []));
   const [own] = figures;
-  const most = Math.max(...figures.map(({ rate }) => rate));
+  const rates = figures.map(({ rate }) => rate);
+  const most = Math.max(...rates);
   const rows = figures.map(({ rate, rss }, i) => {
     const bar = '█'.repeat(Math.max(1, Math.round((rate / most) * BAR)));
     const behind = i > 0 && rate > own.rate * (1 + EVEN);
@@ -31,16 +29,23 @@ export function barsOf({ title, ways }, runs) {
     const row = `  ${ways[i].label.padEnd(LABEL)} ${paint(colour, bar)}${' '.repeat(BAR - bar.length)}`;
     return `${row} ${whole(rate).padStart(7)} ${ratio.padStart(7)} ${whole(rss).padStart(6)} MB${behind ? '  slabpool loses' : ''}`;
   });
-  const gain = gainOf(figures.map(({ rate }) => rate));
-  return { text: [paint(BOLD, title), ...rows].join('\n'), gain };
+  const best = 1 + rates.slice(1).indexOf(Math.max(...rates.slice(1)));
+  return {
+    text: [paint(BOLD, title), ...rows].join('\n'),
+    title,
+    gain: own.rate / rates[best],
+    over: ways[best].label,
+  };
 }
 
 /** What the columns are. */
-export const HEAD = `${' '.repeat(LABEL + BAR + 4)} MB/CPU s  gain  peak RSS`;
+export const HEAD = `${' '.repeat(LABEL + BAR + 3)}MB/CPU s    gain  peak RSS`;
 
-/** Where slabpool is ahead of the best other way, and where not. @param {readonly { title: string, gain: number }[]} gains */
+/** @typedef {{ title: string, gain: number, over: string }} Gain slabpool's rate over that of the best other way */
+
+/** Where slabpool is ahead of the best other way, and where not. @param {readonly Gain[]} gains */
 export function summaryOf(gains) {
-  const name = (/** @type {{ title: string, gain: number }} */ { title, gain }) => `  ${gain.toFixed(2)} x  ${title}`;
+  const name = (/** @type {Gain} */ { title, gain, over }) => `  ${gain.toFixed(2)} x  ${title} (${over})`;
   const groups = [
     { what: 'Ahead of the best other way:', of: gains.filter(({ gain }) => gain > 1 + EVEN) },
     { what: 'Even:', of: gains.filter(({ gain }) => gain <= 1 + EVEN && gain >= 1 / (1 + EVEN)) },

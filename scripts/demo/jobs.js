@@ -56,6 +56,7 @@ export const JOBS = [
     'lines()': 'lines()',
     'createReadStream, the rest carried over': 'createReadStream, carrying over',
     readline: 'readline',
+    'readSync into one buffer, by hand': 'by hand, on one static buffer',
   }),
   inChild('JSON.parse of each line of a file', FILES, 'json', {
     'lines(), texts()': 'lines(), texts()',
