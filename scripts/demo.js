@@ -12,7 +12,7 @@ import { race } from './demo/race.js';
 
 const MIB = 1024 * 1024;
 /** Seconds that one way is measured for, a round. */
-const SECONDS = 0.25;
+const SECONDS = 0.35;
 
 const HELP = `npm run demo [-- [FILE] [--size MIB] [--rounds N]]
 
