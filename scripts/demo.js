@@ -98,6 +98,8 @@ async function main() {
   console.log(`${summaryOf(gains)}\nAll ${passes} passes found the same as the others of their job.`);
 }
 
+// Such as `| head`, when it has seen enough.
+process.stdout.on('error', () => process.exit());
 try {
   await main();
 } catch (error) {

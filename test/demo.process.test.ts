@@ -44,7 +44,7 @@ test('all jobs, each with bars, and what they come to', async () => {
   const summed = stdout.match(/^ {2}\d+\.\d\d x {2}\S/gm) ?? [];
   expect(summed).toHaveLength(stdout.match(/^[A-Z].* \.\.\.$/gm)?.length ?? 0);
   expect(summed.length).toBeGreaterThanOrEqual(8);
-});
+}, 300_000);
 
 test('a record that is too long fails it, and says why', async () => {
   const { code, stderr } = await run(demo, [file('endless', [100, 40 * 2 ** 20]), '--rounds', '1']);
