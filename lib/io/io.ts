@@ -3,10 +3,17 @@
 export type { ByteInput } from './byte-input.js';
 export { ByteReader, ByteReaderSync } from './byte-reader.js';
 export type { ByteWindow } from './byte-window.js';
+export {
+  type CheckParserOptions,
+  checkParser,
+  type MakeParser,
+  type ParserCheck,
+} from './check-parser.js';
 export { type Chunk, type ChunkSource, chunkOf, type Span } from './chunk.js';
 export type { Chunks } from './chunk-cursor.js';
 export { type CollectOptions, collect } from './collect.js';
 export type { OnTooLong } from './delimited-batch.js';
+export { type FeedInput, type FeedMode, type FeedOptions, feed, type PushParser } from './feed.js';
 export type { FileLike, FileOptions, FileSyncOptions } from './file-options.js';
 export { fromFile } from './file-source.js';
 export { fromFileSync } from './file-source-sync.js';
