@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events';
 import { write } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import process from 'node:process';
@@ -43,12 +42,7 @@ class Flight {
   #wake: (() => void) | null = null;
   /** Written, while the stream has not handed out yet all that it has made of them. Null: that does not matter. */
   readonly #unread: Chunk[] | null;
-  readonly #read = () => process.nextTick(this.#handedOut);
-  readonly #handedOut = () => {
-    if (this.#unread === null || unreadLength(this.#writable) > 0) return;
-    for (const chunk of this.#unread.splice(0)) this.#release(chunk);
-    this.#turn();
-  };
+  #unhook: () => void = () => {};
 
   /**
    * @param handOut whether a chunk is kept until what the stream has made of it was read
@@ -60,8 +54,7 @@ class Flight {
     this.#failed = failed;
     this.#unread = handOut ? [] : null;
     writable.on('drain', this.#drained);
-    // Around the stream's own `on()`, which would make it flow. It tells of each `read()`.
-    if (handOut) EventEmitter.prototype.on.call(writable, 'data', this.#read);
+    if (handOut) this.#unhook = afterReads(writable, () => this.#handedOut());
     this.#forget = finished(writable, { readable: false }, (error) => {
       this.#over = true;
       if (error) this.fail(error);
@@ -113,6 +106,12 @@ class Flight {
     }
   }
 
+  #handedOut(): void {
+    if (this.#unread === null || this.#unread.length === 0 || unreadLength(this.#writable) > 0) return;
+    for (const chunk of this.#unread.splice(0)) this.#release(chunk);
+    this.#turn();
+  }
+
   #release(chunk: Chunk): void {
     if (this.#chunks.delete(chunk)) chunk[Symbol.dispose]();
   }
@@ -159,8 +158,30 @@ class Flight {
 
   #deaf(): void {
     this.#writable.off('drain', this.#drained);
-    this.#writable.off('data', this.#read);
+    this.#unhook();
   }
+}
+
+/**
+ * Calls `call` after each `read()`, which everything that a stream hands out later than at once goes through. No event tells of that
+ * without making some streams flow.
+ * @returns what ends it
+ */
+function afterReads(writable: Writable, call: () => void): () => void {
+  const stream: Writable & { read?: (size?: number) => unknown } = writable;
+  const { read } = stream;
+  if (typeof read !== 'function') return () => {};
+  const own = Object.hasOwn(stream, 'read');
+  const hooked = (size?: number) => {
+    process.nextTick(call);
+    return read.call(stream, size);
+  };
+  stream.read = hooked;
+  return () => {
+    if (stream.read !== hooked) return;
+    if (own) stream.read = read;
+    else delete stream.read;
+  };
 }
 
 /** What a stream has made and nobody has read yet, by its own measure; 0 if it is not read from. */
