@@ -171,6 +171,31 @@ describe.each(BACKENDS)('feed() on the %s core', (backend) => {
     }
   });
 
+  test('a promise that write() has returned is waited for, also after an abort; what is lent stays until then', async () => {
+    for (const mode of MODES) {
+      let finish = () => {};
+      const seen: Buffer[] = [];
+      const parser = {
+        write(bytes: Buffer) {
+          seen.push(bytes);
+          return new Promise<void>((resolve) => {
+            finish = resolve;
+          });
+        },
+      };
+      const controller = new AbortController();
+      const fed = feed(parser, inputFor(mode), mode, { signal: controller.signal });
+      expect(await settled(fed)).toBe(false);
+      controller.abort(new Error('enough'));
+      expect(await settled(fed)).toBe(false);
+      expect(pool.outstanding() > 0).toBe(mode !== 'copy');
+      expect(TEXT.startsWith(seen.join('')) && seen[0]?.length).toBeGreaterThan(0);
+      finish();
+      await expect(fed).rejects.toThrow('enough');
+      expect([seen.length, pool.outstanding()]).toEqual([1, 0]);
+    }
+  });
+
   test('copies of batches, and batches in place', async () => {
     for (const mode of ['copy', 'borrow'] as const) {
       const seen: string[] = [];

@@ -32,7 +32,10 @@ export interface PushParser {
 export interface FeedOptions {
   /** Whether the parser is ended after the input, and waited for. Default: true. */
   end?: boolean;
-  /** Ends it: the input is closed and a stream destroyed, and the promise rejects with `signal.reason`. Default: none. */
+  /**
+   * Ends it: the input is closed and a stream destroyed, and the promise rejects with `signal.reason`. A promise of a parser that is no
+   * stream is waited for, as the bytes are its own until then. Default: none.
+   */
   signal?: AbortSignal;
 }
 
@@ -152,9 +155,13 @@ async function push(
       using chunk = await cursor.next();
       throwIfAborted(signal);
       if (chunk === null) break;
-      const view = chunk.bytes.subarray(chunk.start, chunk.end);
+      let view = chunk.bytes.subarray(chunk.start, chunk.end);
+      if (copy) {
+        view = Buffer.from(view);
+        chunk[Symbol.dispose]();
+      }
       bytes += view.length;
-      if (view.length > 0) await parser.write(copy ? Buffer.from(view) : view);
+      if (view.length > 0) await parser.write(view);
     }
     if (end) await parser.end?.();
     return bytes;
