@@ -8,8 +8,18 @@ import { verdicts } from './targets.js';
 
 const ONE_THREAD = ['steady', 'burst', 'live-set', 'read-file', 'steady-state', 'detection', 'core', 'jagged', 'decay'];
 const THREADS = ['handover', 'latency', 'xmalloc', 'larson', 'msgpass', 'scaling', 'budget', 'waiting', 'churn'];
-const PROCESSES = ['memory-limit', 'hostile', 'install'];
+const PROCESSES = ['io', 'memory-limit', 'hostile', 'install'];
 const NAMES = [...ONE_THREAD, ...THREADS, ...PROCESSES];
+
+/** Figures that some benchmarks have, and the heads of their columns. */
+const MORE = /** @type {const} */ ([
+  ['gcMs', 'GC ms/s'],
+  ['gigabytes', 'GB/s'],
+  ['mbPerCpuSecond', 'MB/CPU s'],
+  ['mbPerSecond', 'MB/s'],
+  ['faultsPerMiB', 'faults/MiB'],
+  ['peakRssMiB', 'RSS MiB'],
+]);
 
 /**
  * @typedef {object} Context
@@ -76,17 +86,17 @@ console.log(`\n## targets\n${verdicts(measured)}`);
 
 /** @param {readonly import('./measure.js').Result[]} cases */
 function table(cases) {
-  const moves = cases.some(({ gigabytes }) => gigabytes !== undefined);
-  const head = ['', 'ns', 'time / first', 'of rounds', 'GC ms/s', ...(moves ? ['GB/s'] : [])];
+  const more = MORE.filter(([key]) => cases.some((one) => one[key] !== undefined));
+  const head = ['', 'ns', 'time / first', 'of rounds', ...more.map(([, name]) => name)];
   const grid = new Table({
     head,
     colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
     style: { head: [], border: [] },
   });
-  for (const { name, ns, ratio, low, high, gcMs, gigabytes } of cases) {
-    const row = [name, figure(ns), figure(ratio), `${figure(low)}-${figure(high)}`];
-    row.push(gcMs === undefined ? '' : figure(gcMs));
-    grid.push(gigabytes === undefined ? row : [...row, figure(gigabytes)]);
+  for (const one of cases) {
+    const { name, ns, ratio, low, high } = one;
+    const others = more.map(([key]) => (one[key] === undefined ? '' : figure(one[key])));
+    grid.push([name, figure(ns), figure(ratio), `${figure(low)}-${figure(high)}`, ...others]);
   }
   return grid.toString();
 }

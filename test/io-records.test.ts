@@ -46,8 +46,11 @@ describe.each(BACKENDS)('records on the %s core', (backend) => {
     }
   }
 
-  const syncSource = (input: Uint8Array, lengths: readonly number[], before?: number) =>
-    Object.assign({ [Symbol.iterator]: () => chunksOf(input, lengths, before) }, { pool });
+  const syncSource = (input: Uint8Array, lengths: readonly number[], before?: number) => ({
+    pool,
+    [Symbol.iterator]: () => chunksOf(input, lengths, before),
+    [Symbol.dispose]() {},
+  });
 
   function source(input: Uint8Array, lengths: readonly number[], before?: number): ChunkSource {
     const chunks = chunksOf(input, lengths, before);

@@ -8,7 +8,7 @@ import { run } from './child.js';
 // What a newcomer copies from the README runs as it stands.
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const [oneThread, main, worker] = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code as string);
+const [parser, oneThread, main, worker] = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code as string);
 let project: string;
 
 beforeAll(() => {
@@ -24,11 +24,16 @@ function place(name: string, code: string | undefined): string {
   return join(project, name);
 }
 
-test('the first example', async () => {
-  const file = place(
-    'first.mjs',
-    (oneThread as string).replace("'package.json'", JSON.stringify(join(project, 'package.json'))),
-  );
+const inProject = (code: string | undefined) =>
+  (code as string).replace("'package.json'", JSON.stringify(join(project, 'package.json')));
+
+test('the first example: a parser', async () => {
+  const ended = await run(place('parser.mjs', inProject(parser)), []);
+  expect(ended).toEqual({ code: 0, signal: null, stdout: '19 0\n', stderr: '' });
+});
+
+test('the example of leases', async () => {
+  const file = place('leases.mjs', inProject(oneThread));
   const ended = await run(file, []);
   expect(ended).toMatchObject({ code: 0, signal: null, stderr: '' });
   expect(ended.stdout).toMatch(/^20 65536\n\d+ 0\n$/);
@@ -38,4 +43,23 @@ test('the example of threads', async () => {
   place('worker.mjs', worker);
   const ended = await run(place('main.mjs', main), []);
   expect(ended).toEqual({ code: 0, signal: null, stdout: 'filled here\n', stderr: '' });
+});
+
+test('the examples of docs/io.md', async () => {
+  const page = readFileSync(join(root, 'docs/io.md'), 'utf8');
+  const [reader, server] = [...page.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code as string);
+  const ended = await run(place('reader.mjs', inProject(reader)), []);
+  expect(ended).toEqual({ code: 0, signal: null, stdout: '19\n', stderr: '' });
+  const asked = `
+    import { connect } from 'node:net';
+    server.listen(0, '127.0.0.1', () => {
+      const client = connect(server.address().port, '127.0.0.1', () => client.write(Buffer.from([3, 0, 0, 0, 1, 2, 3])));
+      client.once('data', (answer) => {
+        console.log(answer.toString().trim(), pool.outstanding());
+        client.destroy();
+        server.close();
+      });
+    });`;
+  const answered = await run(place('server.mjs', server + asked), []);
+  expect(answered).toEqual({ code: 0, signal: null, stdout: '3 bytes 0\n', stderr: '' });
 });

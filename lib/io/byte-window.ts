@@ -81,12 +81,12 @@ export abstract class ByteWindow implements Span {
     const lease = this.#lease;
     const behind = end - start - n;
     if (lease === null || n <= behind) {
-      const copy = this.pool.acquire(n);
+      const copy = this.leaseFor(n);
       bytes.copy(copy.bytes, 0, start, start + n);
       this.start = start + n;
       return owned(copy, 0, n);
     }
-    const rest = behind === 0 ? null : this.pool.acquire(behind);
+    const rest = behind === 0 ? null : this.leaseFor(behind);
     if (rest !== null) bytes.copy(rest.bytes, 0, start + n, end);
     this.#base += start + n;
     this.#set(rest, behind);
@@ -118,12 +118,17 @@ export abstract class ByteWindow implements Span {
     lease?.[Symbol.dispose]();
   }
 
-  /** Somebody's bytes, which the window borrows, behind nothing. Not while it has any. */
-  protected lend(bytes: Bytes, end: number): void {
-    this.#base += this.start;
+  /** A lease for what is taken. */
+  protected leaseFor(size: number): Lease {
+    return this.pool.acquire(size);
+  }
+
+  /** Somebody's bytes, which the window borrows, behind nothing. Not while it has a lease. */
+  protected lend(bytes: Bytes, end: number, start = 0): void {
+    this.#base += this.start - start;
     this.#lease = null;
     this.bytes = bytes;
-    this.start = 0;
+    this.start = start;
     this.end = end;
   }
 

@@ -87,3 +87,9 @@ export interface ChunkSource extends AsyncIterable<Chunk>, AsyncDisposable {
   /** The pool that the chunks are of. */
   readonly pool: BufferPool;
 }
+
+/** As {@link ChunkSource}, of chunks that are there when they are asked for. */
+export interface ChunkSourceSync extends Iterable<Chunk>, Disposable {
+  /** The pool that the chunks are of. */
+  readonly pool: BufferPool;
+}

@@ -1,29 +1,20 @@
 /** `slabpool/io`: readers and writers for parsers, on leases of a pool. */
 
-export type { ByteInput } from './byte-input.js';
-export { ByteReader, ByteReaderSync } from './byte-reader.js';
+export type { Bytes } from '../base/runtime.js';
 export type { ByteWindow } from './byte-window.js';
+export { type Chunk, type ChunkSource, type ChunkSourceSync, chunkOf, type Span } from './chunk.js';
+export type { FileLike, FileOptions, FileSyncOptions, OpenFile } from './files/file-options.js';
+export { fromFile } from './files/file-source.js';
+export { fromFileSync } from './files/file-source-sync.js';
+export { readWhole, readWholeSync } from './files/whole-file.js';
+export { type CheckParserOptions, checkParser, type MakeParser, type ParserCheck } from './parsers/check-parser.js';
+export { type FeedInput, type FeedMode, type FeedOptions, feed, type PushParser } from './parsers/feed.js';
+export { ByteReader, ByteReaderSync } from './read/byte-reader.js';
+export type { OnTooLong } from './read/delimited-batch.js';
+export type { Measure } from './read/framed-batch.js';
+export type { PrefixOptions } from './read/prefix.js';
+export type { RecordBatch } from './read/record-batch.js';
 export {
-  type CheckParserOptions,
-  checkParser,
-  type MakeParser,
-  type ParserCheck,
-} from './check-parser.js';
-export { type Chunk, type ChunkSource, chunkOf, type Span } from './chunk.js';
-export type { Chunks } from './chunk-cursor.js';
-export { type CollectOptions, collect } from './collect.js';
-export type { OnTooLong } from './delimited-batch.js';
-export { type FeedInput, type FeedMode, type FeedOptions, feed, type PushParser } from './feed.js';
-export type { FileLike, FileOptions, FileSyncOptions } from './file-options.js';
-export { fromFile } from './file-source.js';
-export { fromFileSync } from './file-source-sync.js';
-export type { Measure } from './framed-batch.js';
-export type { PrefixOptions } from './prefix.js';
-export { type PumpOptions, pump } from './pump.js';
-export { type FromReadableOptions, fromReadable } from './readable-source.js';
-export type { RecordBatch } from './record-batch.js';
-export {
-  type ChunkSourceSync,
   type DelimiterOptions,
   delimited,
   delimitedBatch,
@@ -43,6 +34,20 @@ export {
   linesSync,
   prefixedBatch,
   type RecordOptions,
-} from './records.js';
-export { toIter, toReadable, toReadableUnsafe, toWeb } from './to-streams.js';
-export { readWhole, readWholeSync } from './whole-file.js';
+} from './read/records.js';
+export { connect } from './sockets/connect.js';
+export type { ReceivedBytes } from './sockets/received-bytes.js';
+export type { ReceiveOptions, Receiver } from './sockets/receiver.js';
+export { receive, type Serving, serve } from './sockets/serve.js';
+export type { ByteInput } from './streams/byte-input.js';
+export type { Chunks } from './streams/chunk-cursor.js';
+export { type CollectOptions, collect } from './streams/collect.js';
+export { type PumpOptions, pump } from './streams/pump.js';
+export { type FromReadableOptions, fromReadable } from './streams/readable-source.js';
+export { toIter, toReadable, toReadableUnsafe, toWeb } from './streams/to-streams.js';
+export { ByteWriter } from './write/byte-writer.js';
+export type { Encoder } from './write/encoder.js';
+export type { FlushOptions, FlushTarget } from './write/flush-queue.js';
+export type { Endian, Hole, HoleSize } from './write/hole.js';
+export { msgpackrEncoder, type PackrLike } from './write/msgpackr-encoder.js';
+export type { ByteWriterOptions } from './write/segment-chain.js';

@@ -1,12 +1,12 @@
 import type { BufferPool } from '../pool.js';
-import type { Chunk, ChunkSource } from './chunk.js';
+import type { Chunk, ChunkSource, ChunkSourceSync } from './chunk.js';
 
 /**
  * Chunks that come when they are asked for, each of which belongs to whoever gets it. Can be gone through once.
  *
  * Callers    One reader, or one iteration.
  */
-export abstract class PullSourceSync implements Iterable<Chunk>, Disposable {
+export abstract class PullSourceSync implements ChunkSourceSync {
   /** The pool that the chunks are of. */
   readonly pool: BufferPool;
   /** As {@link PullSource.headroom}. */

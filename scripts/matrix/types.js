@@ -14,8 +14,11 @@ const RESOLUTIONS = [
   { module: 'esnext', moduleResolution: 'bundler' },
 ];
 const SAMPLE = `
+import { createServer } from 'node:net';
 import { BufferPool, Channel, SlabPoolError, diagnose } from 'slabpool';
 import type { Lease, PoolHandle, PoolStats, ReceivedLease } from 'slabpool';
+import { ByteReader, ByteWriter, fromFile, lines, serve } from 'slabpool/io';
+import type { Chunk, Encoder, RecordBatch } from 'slabpool/io';
 import { serveStats } from 'slabpool/top';
 
 const pool: BufferPool = new BufferPool({ maxBytes: 1024 * 1024, name: 'typed' });
@@ -42,6 +45,17 @@ export async function main(): Promise<number> {
   for await (const message of channel) message.release();
   return pool.borrow(10, ({ size }) => size);
 }
+export async function read(): Promise<Chunk> {
+  const batches: AsyncIterable<RecordBatch> = lines(fromFile(pool, 'file'), { crlf: true });
+  for await (const batch of batches) while (batch.next()) console.log(batch.text().length, batch.bytes[batch.from]);
+  const reader = new ByteReader(fromFile(pool, 'file', { ahead: 1 }));
+  const there: boolean | Promise<boolean> = reader.read(10);
+  console.log(await there);
+  return reader.take(10);
+}
+const encoder: Encoder<number> = { encode: (writer, value) => writer.u32le(value) };
+encoder.encode(new ByteWriter(pool), 1);
+export const mode: 'onread' | 'copy' = serve(pool, createServer(), () => ({ data: (received) => received.consume(1) })).mode;
 // @ts-expect-error: a size is a number
 pool.acquire('1');
 // @ts-expect-error: not any

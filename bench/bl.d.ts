@@ -1,0 +1,8 @@
+declare module 'bl' {
+  export class BufferList {
+    append(bytes: Uint8Array | string): this;
+    slice(): Buffer;
+    readonly length: number;
+  }
+  export default BufferList;
+}

@@ -1,0 +1,46 @@
+import type { Chunk, ChunkSource, ChunkSourceSync } from '../chunk.js';
+import { PullSource, PullSourceSync } from '../pull-source.js';
+
+/** A source of anybody's making, for readers. */
+export class IteratedSource extends PullSource {
+  readonly #source: ChunkSource;
+  #iterator: AsyncIterator<Chunk> | null = null;
+
+  constructor(source: ChunkSource) {
+    super(source.pool);
+    this.#source = source;
+  }
+
+  async pull(): Promise<Chunk | null> {
+    this.#iterator ??= this.#source[Symbol.asyncIterator]();
+    const { done, value } = await this.#iterator.next();
+    return done ? null : value;
+  }
+
+  async close(): Promise<void> {
+    await this.#iterator?.return?.();
+    await this.#source[Symbol.asyncDispose]?.();
+  }
+}
+
+/** As {@link IteratedSource}, synchronous. */
+export class IteratedSourceSync extends PullSourceSync {
+  readonly #source: ChunkSourceSync;
+  #iterator: Iterator<Chunk> | null = null;
+
+  constructor(source: ChunkSourceSync) {
+    super(source.pool);
+    this.#source = source;
+  }
+
+  pull(): Chunk | null {
+    this.#iterator ??= this.#source[Symbol.iterator]();
+    const { done, value } = this.#iterator.next();
+    return done ? null : value;
+  }
+
+  close(): void {
+    this.#iterator?.return?.();
+    this.#source[Symbol.dispose]?.();
+  }
+}

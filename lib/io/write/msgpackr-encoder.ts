@@ -1,0 +1,95 @@
+import type { Bytes } from '../../base/runtime.js';
+import { invalidArg } from '../../errors.js';
+import { NO_BYTES } from '../byte-window.js';
+import type { ByteWriter } from './byte-writer.js';
+import type { Encoder } from './encoder.js';
+
+/** Let `pack()` return what it wrote into, with the indices `start` and `end` in it. */
+const REUSE_BUFFER_MODE = 512;
+/** Leave as many bytes as the lowest eight bits say before the value. */
+const RESERVE_START_SPACE = 2048;
+/** `pack()` begins where a multiple of so many bytes is. */
+const ALIGNMENT = 8;
+/** `pack()` allocates where less is left behind the position, and aligns that to eight bytes. */
+const ROOM = 0x800 + 10 + 8;
+/** Bytes of the buffers that `pack()` allocates. */
+const OWN_BYTES = 8192;
+
+/** What this needs of a `Packr` of `msgpackr`. */
+export interface PackrLike {
+  /** The value as bytes. */
+  pack(value: unknown, options?: number): Uint8Array;
+  /** Where it packs to from now on. */
+  useBuffer(buffer: Bytes): void;
+}
+
+interface Packed extends Uint8Array {
+  start?: number;
+  end?: number;
+}
+
+/**
+ * What writes values by `msgpackr` into the segments of a writer.
+ *
+ * Where it packs is one variable for all that `msgpackr` does in a thread. So after each value a buffer stands there in which there is
+ * no room: the next `pack()` of somebody else allocates one, and writes neither into the writer's memory nor over what it gave out.
+ * @param packr without `bundleStrings`
+ * @throws `ERR_SLABPOOL_INVALID_ARG`
+ */
+export function msgpackrEncoder<T = unknown>(packr: PackrLike): Encoder<T> {
+  if (typeof packr?.pack !== 'function' || typeof packr.useBuffer !== 'function' || !('position' in packr)) {
+    throw invalidArg('msgpackrEncoder(packr)', 'a Packr of msgpackr', packr);
+  }
+  return new MsgpackrEncoder(packr as PackrLike & { position: number });
+}
+
+class MsgpackrEncoder implements Encoder<unknown> {
+  readonly #packr: PackrLike & { position: number };
+  readonly #spent = Buffer.alloc(OWN_BYTES) as Bytes;
+  /** The segment that {@link #view} is of. */
+  #segment: Bytes = NO_BYTES;
+  /** One of its own for each segment, since `msgpackr` leaves properties there. */
+  #view: Bytes = NO_BYTES;
+
+  constructor(packr: PackrLike & { position: number }) {
+    this.#packr = packr;
+  }
+
+  encode(writer: ByteWriter, value: unknown): void {
+    const packr = this.#packr;
+    const { bytes, position } = writer;
+    let view: Bytes | null = null;
+    let before = 0;
+    if (bytes.length - position >= ROOM) {
+      view = bytes === this.#segment && bytes.buffer === this.#view.buffer ? this.#view : this.#viewOf(bytes);
+      packr.useBuffer(view);
+      // So that the value begins at `position`, aligned or not.
+      before = position % ALIGNMENT;
+      packr.position = position - before;
+    } else {
+      this.#spend();
+    }
+    let packed: Packed;
+    try {
+      packed = packr.pack(value, REUSE_BUFFER_MODE | RESERVE_START_SPACE | before) as Packed;
+    } finally {
+      this.#spend();
+    }
+    // Without indices, if structured cloning has made a piece of its own.
+    const start = (packed.start ?? 0) + before;
+    const end = packed.end ?? packed.length;
+    if ((packed as Uint8Array) === view && end <= writer.limit) writer.position = end;
+    else writer.write(packed.subarray(start, end));
+  }
+
+  #viewOf(bytes: Bytes): Bytes {
+    this.#segment = bytes;
+    this.#view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    return this.#view;
+  }
+
+  #spend(): void {
+    this.#packr.useBuffer(this.#spent);
+    this.#packr.position = OWN_BYTES;
+  }
+}
