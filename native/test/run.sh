@@ -44,7 +44,7 @@ report() {  # report <ok or FAILED> <seconds> <name>: a line as test.h prints it
 
 run() {  # run <variant>/<program>
   local log=$out/$1.log status
-  timeout 120 ${launcher[$1]:-} "$out/$1" "${1%/*}" "${filter[@]}" 2>&1 | tee "$log" | "${show[@]}"
+  timeout 300 ${launcher[$1]:-} "$out/$1" "${1%/*}" "${filter[@]}" 2>&1 | tee "$log" | "${show[@]}"
   status=${PIPESTATUS[0]}
   # A crash, a time-out or a sanitizer's report outlives the test's own line.
   if [ "$status" -ne 0 ] && ! grep -q '^FAILED ' "$log"; then
