@@ -86,7 +86,5 @@ test('the table of docs/parsers.md says what the tests say', () => {
     .slice(2)
     .map((row) => row.split('|').map((cell) => cell.trim()))
     .map(([, name, , , records, borrow]) => [name, records, borrow]);
-  expect(said).toEqual(
-    ROWS.map(({ name, verdicts }) => [`\`${name}\``, verdicts.records ?? '', verdicts.borrow]),
-  );
+  expect(said).toEqual(ROWS.map(({ name, verdicts }) => [`\`${name}\``, verdicts.records ?? '', verdicts.borrow]));
 });
