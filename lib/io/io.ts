@@ -7,6 +7,8 @@ export type { FileLike, FileOptions, FileSyncOptions, OpenFile } from './files/f
 export { fromFile } from './files/file-source.js';
 export { fromFileSync } from './files/file-source-sync.js';
 export { readWhole, readWholeSync } from './files/whole-file.js';
+export { type CheckParserOptions, checkParser, type MakeParser, type ParserCheck } from './parsers/check-parser.js';
+export { type FeedInput, type FeedMode, type FeedOptions, feed, type PushParser } from './parsers/feed.js';
 export { ByteReader, ByteReaderSync } from './read/byte-reader.js';
 export type { OnTooLong } from './read/delimited-batch.js';
 export type { Measure } from './read/framed-batch.js';

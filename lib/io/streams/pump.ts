@@ -1,5 +1,6 @@
 import { write } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import process from 'node:process';
 import { finished, type Writable } from 'node:stream';
 import { promisify } from 'node:util';
 import { abortReason, isAbortSignal, onAbort } from '../../base/abort.js';
@@ -39,13 +40,21 @@ class Flight {
   /** Whether the stream has finished, or is no more. */
   #over = false;
   #wake: (() => void) | null = null;
+  /** Written, while the stream has not handed out yet all that it has made of them. Null: that does not matter. */
+  readonly #unread: Chunk[] | null;
+  #unhook: () => void = () => {};
 
-  /** @param failed is called when the flight has failed, once */
-  constructor(writable: Writable, window: number, failed: (error: unknown) => void) {
+  /**
+   * @param handOut whether a chunk is kept until what the stream has made of it was read
+   * @param failed is called when the flight has failed, once
+   */
+  constructor(writable: Writable, window: number, handOut: boolean, failed: (error: unknown) => void) {
     this.#writable = writable;
     this.#window = window;
     this.#failed = failed;
+    this.#unread = handOut ? [] : null;
     writable.on('drain', this.#drained);
+    if (handOut) this.#unhook = afterReads(writable, () => this.#handedOut());
     this.#forget = finished(writable, { readable: false }, (error) => {
       this.#over = true;
       if (error) this.fail(error);
@@ -86,14 +95,25 @@ class Flight {
     this.#chunks.add(chunk);
     try {
       this.#writable.write(bytes.subarray(start, end), (error) => {
-        if (this.#chunks.delete(chunk)) chunk[Symbol.dispose]();
+        if (this.#unread === null || error || unreadLength(this.#writable) === 0) this.#release(chunk);
+        else this.#unread.push(chunk);
         if (error) this.fail(error);
         this.#turn();
       });
     } catch (error) {
-      if (this.#chunks.delete(chunk)) chunk[Symbol.dispose]();
+      this.#release(chunk);
       throw error;
     }
+  }
+
+  #handedOut(): void {
+    if (this.#unread === null || this.#unread.length === 0 || unreadLength(this.#writable) > 0) return;
+    for (const chunk of this.#unread.splice(0)) this.#release(chunk);
+    this.#turn();
+  }
+
+  #release(chunk: Chunk): void {
+    if (this.#chunks.delete(chunk)) chunk[Symbol.dispose]();
   }
 
   /** Waits until there is room for another chunk. */
@@ -126,23 +146,62 @@ class Flight {
 
   /** After a failure: until nothing of ours is in the stream. Its errors stay listened to, as there may be more. */
   async gone(): Promise<void> {
-    this.#writable.off('drain', this.#drained);
+    this.#deaf();
     while (this.#chunks.size > 0) await this.#woken();
   }
 
   /** After success. */
   leave(): void {
-    this.#writable.off('drain', this.#drained);
+    this.#deaf();
     this.#forget();
+  }
+
+  #deaf(): void {
+    this.#writable.off('drain', this.#drained);
+    this.#unhook();
   }
 }
 
-async function pumpToStream(
+/**
+ * Calls `call` after each `read()`, which everything that a stream hands out later than at once goes through. No event tells of that
+ * without making some streams flow.
+ * @returns what ends it
+ */
+function afterReads(writable: Writable, call: () => void): () => void {
+  const stream: Writable & { read?: (size?: number) => unknown } = writable;
+  const { read } = stream;
+  if (typeof read !== 'function') return () => {};
+  const own = Object.hasOwn(stream, 'read');
+  const hooked = (size?: number) => {
+    process.nextTick(call);
+    return read.call(stream, size);
+  };
+  stream.read = hooked;
+  return () => {
+    if (stream.read !== hooked) return;
+    if (own) stream.read = read;
+    else delete stream.read;
+  };
+}
+
+/** What a stream has made and nobody has read yet, by its own measure; 0 if it is not read from. */
+function unreadLength(stream: Writable): number {
+  const { readableLength, _readableState } = stream as {
+    readableLength?: number;
+    _readableState?: { length: number };
+  };
+  // Those of readable-stream 2 do not tell.
+  return readableLength ?? _readableState?.length ?? 0;
+}
+
+/** As {@link pump}. @param handOut whether a chunk is kept until what the stream has made of it was read */
+export async function pumpToStream(
   source: Chunks,
   writable: Writable,
   window: number,
   end: boolean,
   signal: AbortSignal | undefined,
+  handOut: boolean,
 ): Promise<number> {
   const cursor = new ChunkCursor(source, 'pump(source, writable), source');
   let closed: Promise<void> | undefined;
@@ -150,8 +209,9 @@ async function pumpToStream(
     closed ??= cursor.close().catch(() => {});
     return closed;
   };
-  const flight = new Flight(writable, window, close);
+  const flight = new Flight(writable, window, handOut, close);
   const forget = signal && onAbort(signal, () => flight.fail(abortReason(signal)));
+  if (signal?.aborted) flight.fail(abortReason(signal));
   let bytes = 0;
   try {
     for (;;) {
@@ -243,7 +303,7 @@ export async function pump(
     if (isWritable(writable)) writable.destroy();
     throw abortReason(signal);
   }
-  if (isWritable(writable)) return pumpToStream(source, writable, window, end, signal);
+  if (isWritable(writable)) return pumpToStream(source, writable, window, end, signal, false);
   if (typeof writable === 'number' && Number.isSafeInteger(writable) && writable >= 0) {
     return pumpToFile(source, (bytes, at, length) => writeTo(writable, bytes, at, length, null), signal);
   }
@@ -257,7 +317,7 @@ export async function pump(
 }
 
 /** Tells it by its shape; a `FileHandle` has `on()` and `write()`, too, but no `end()`. */
-function isWritable(value: unknown): value is Writable {
+export function isWritable(value: unknown): value is Writable {
   if (typeof value !== 'object' || value === null) return false;
   const { on, write, end, destroy } = value as Partial<Writable>;
   return [on, write, end, destroy].every((method) => typeof method === 'function');
