@@ -11,7 +11,7 @@ import { runAlone } from './alone.js';
 
 const FRAME = 1000;
 /** Bytes of frames for a second. */
-const RATE = 200e6;
+const RATE = 600e6;
 
 /** A job of a module that bench/io/child.js can run. @param {string} title @param {string} file @param {string} job @param {Record<string, string>} ways labels, and how the module calls it */
 function inChild(title, file, job, ways) {
