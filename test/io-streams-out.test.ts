@@ -145,6 +145,21 @@ describe.each(BACKENDS)('chunks into streams on the %s core', (backend) => {
     while (pool.outstanding() > 0) await new Promise(setImmediate);
   });
 
+  test('a file that is busy is tried again', async () => {
+    const got: Buffer[] = [];
+    let calls = 0;
+    const file = {
+      fd: 1,
+      async write(bytes: Buffer, at: number, length: number) {
+        if (++calls % 2 === 1) throw Object.assign(new Error('busy'), { code: 'EAGAIN' });
+        got.push(Buffer.from(bytes.subarray(at, at + Math.min(length, 2000))));
+        return { bytesWritten: Math.min(length, 2000) };
+      },
+    };
+    expect(await pump(chunks(), file as never)).toBe(50_000);
+    expect(Buffer.concat(got).equals(DATA)).toBe(true);
+  });
+
   test('what fails closes the other: the source, the stream, the stream before, the signal', async () => {
     const discard = () => new Writable({ write: (_bytes, _encoding, done) => setImmediate(done) });
     const one = discard();
