@@ -99,7 +99,8 @@ export function internal(call: string, answer: number, evidence: Record<string, 
 export function invalidArg(what: string, expected: string, given: unknown, pool?: string): SlabPoolError {
   // Else the message would read as if what was given were what is expected.
   const words = expected.toLowerCase().split(' ');
-  const isNamesake = typeof given === 'object' && given !== null && words.includes(className(given).toLowerCase());
+  const name = typeof given === 'object' && given !== null ? className(given).toLowerCase() : 'object';
+  const isNamesake = name !== 'object' && words.includes(name);
   return new SlabPoolError(
     'ERR_SLABPOOL_INVALID_ARG',
     `${what}: expected ${expected}, got ${describe(given)}${isNamesake ? ' that is not of this copy of slabpool' : ''}`,

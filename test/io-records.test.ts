@@ -307,6 +307,34 @@ describe.each(BACKENDS)('records on the %s core', (backend) => {
     expect({ closed, outstanding: pool.outstanding() }).toEqual({ closed: 2, outstanding: 0 });
   });
 
+  test('records left out one after the other, more than the stack has room for', async () => {
+    const input = Buffer.from(`${'abc\n'.repeat(100_000)}a\n`);
+    const way = { maxLength: 2, onTooLong: 'skip' } as const;
+    for (const batch of linesSync(syncSource(input, []), way)) {
+      expect([batch.next(), batch.text(), batch.next()]).toEqual([true, 'a', false]);
+    }
+    for (const batch of linesSync(syncSource(input, []), way)) expect(batch.texts()).toEqual(['a']);
+    expect.assertions(2);
+  });
+
+  test('what is behind the end of the input completes no delimiter', () => {
+    const lease = pool.acquire(1024);
+    lease.bytes.write('x--y-;--;');
+    const chunks = [chunkOf(lease, 0, 5)];
+    const given = { pool, [Symbol.iterator]: () => chunks.values(), [Symbol.dispose]() {} };
+    const texts: string[] = [];
+    for (const batch of delimitedSync(given, { delimiter: '-;' })) texts.push(...batch.texts());
+    expect(texts).toEqual(['x--y-']);
+  });
+
+  test('a CR that is before no LF is part of the last line', async () => {
+    for (const way of [1, 2, 3]) {
+      const input = Buffer.from('a\r\nb\r\r\n\r\nc\r');
+      const found = await collectBoth(() => [lines(source(input, [4])), linesSync(syncSource(input, [4]))], way);
+      expect(found.map(String)).toEqual(['a', 'b\r', '', 'c\r']);
+    }
+  });
+
   test('misuse of a batch is an error', async () => {
     const [kept] = [...linesSync(syncSource(Buffer.from('a\nb\n'), []))];
     expect(kept?.next()).toBe(false);

@@ -96,7 +96,7 @@ test('arguments are checked', () => {
   wrong(() => serve(pool, server, () => receiver, { maxLength: 0 }), /'maxLength': expected an integer from 1/);
   wrong(() => serve(pool, server, () => receiver, { max: 1 } as never), /there is no option 'max'/);
   wrong(() => connect(pool, { port: 1, onread: {} } as never, receiver), /without onread/);
-  wrong(() => connect(pool, { port: 1 }, {} as never), /with a method data/);
+  wrong(() => connect(pool, { port: 1 }, {} as never), /with a method data, got an object of class Object$/);
   wrong(() => receive(pool, {} as never, receiver), /expected a socket/);
   expect(server.listenerCount('connection')).toBe(0);
   pool.close();

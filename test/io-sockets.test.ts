@@ -334,6 +334,26 @@ describe.each(WAYS)('$backend core, $mode', ({ backend, mode }) => {
     await close();
   });
 
+  test('what end() throws ends the connection, as what data() throws', async () => {
+    const pool = newPool();
+    const seen: unknown[] = [];
+    const { port, sockets, close } = await service(pool, () => ({
+      data: frames(() => {}),
+      end() {
+        throw new RangeError('mine');
+      },
+      error: (error) => seen.push(error, sockets[0]?.destroyed),
+      close: () => seen.push('close'),
+    }));
+    const socket = await client(port);
+    socket.resume();
+    socket.end(frame(10, 1));
+    await once(socket, 'close');
+    while (seen.length < 3) await new Promise(setImmediate);
+    expect(seen).toEqual([new RangeError('mine'), true, 'close']);
+    await close();
+  });
+
   test('a reset within a frame', async () => {
     const pool = newPool();
     const errors: Error[] = [];

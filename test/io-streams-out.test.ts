@@ -7,7 +7,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, type Readable, Writable } from 'node:stream';
 import { BufferPool } from 'slabpool';
-import { type Chunk, chunkOf, fromReadable, pump, toIter, toReadable, toReadableUnsafe, toWeb } from 'slabpool/io';
+import {
+  type Chunk,
+  chunkOf,
+  fromReadable,
+  lines,
+  pump,
+  toIter,
+  toReadable,
+  toReadableUnsafe,
+  toWeb,
+} from 'slabpool/io';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BACKENDS, checkBooks, coded, KiB, settled } from './backends.js';
 
@@ -135,6 +145,21 @@ describe.each(BACKENDS)('chunks into streams on the %s core', (backend) => {
     while (pool.outstanding() > 0) await new Promise(setImmediate);
   });
 
+  test('a file that is busy is tried again', async () => {
+    const got: Buffer[] = [];
+    let calls = 0;
+    const file = {
+      fd: 1,
+      async write(bytes: Buffer, at: number, length: number) {
+        if (++calls % 2 === 1) throw Object.assign(new Error('busy'), { code: 'EAGAIN' });
+        got.push(Buffer.from(bytes.subarray(at, at + Math.min(length, 2000))));
+        return { bytesWritten: Math.min(length, 2000) };
+      },
+    };
+    expect(await pump(chunks(), file as never)).toBe(50_000);
+    expect(Buffer.concat(got).equals(DATA)).toBe(true);
+  });
+
   test('what fails closes the other: the source, the stream, the stream before, the signal', async () => {
     const discard = () => new Writable({ write: (_bytes, _encoding, done) => setImmediate(done) });
     const one = discard();
@@ -232,6 +257,25 @@ describe.each(BACKENDS)('chunks into streams on the %s core', (backend) => {
     for (const wrong of [{ window: 0 }, { window: 1.5 }, { end: 1 }, { signal: {} }, { other: 1 }]) {
       await expect(pump([], new PassThrough(), wrong as never)).rejects.toThrow(refused);
     }
+  });
+
+  test('a source of something else than chunks fails, and is left', async () => {
+    const refused = coded('ERR_SLABPOOL_INVALID_ARG', /source of chunks/);
+    const pieces = async function* () {
+      try {
+        yield Buffer.from('piece') as unknown as Chunk;
+      } finally {
+        log.push('left');
+      }
+    };
+    const given = () => ({ pool, [Symbol.asyncIterator]: pieces, async [Symbol.asyncDispose]() {} });
+    await expect(pump(pieces(), new PassThrough())).rejects.toThrow(refused);
+    await expect(gathered(toReadable(pieces()))).rejects.toThrow(refused);
+    await expect(gathered(toReadableUnsafe(pieces()))).rejects.toThrow(refused);
+    await expect(gathered(toIter(pieces()))).rejects.toThrow(refused);
+    await expect(toWeb(pieces()).getReader().read()).rejects.toThrow(refused);
+    await expect(lines(given()).next()).rejects.toThrow(refused);
+    expect(log).toEqual(Array(6).fill('left'));
   });
 
   describe.each([

@@ -82,6 +82,21 @@ export function chunkOf(lease: Lease, start: number, end: number): Chunk {
   return owned(lease, start, end);
 }
 
+/**
+ * What a source of anybody's making has given.
+ * @param what the public function, and its argument
+ * @throws `ERR_SLABPOOL_INVALID_ARG`
+ */
+export function assertChunk(given: Chunk, what: string): void {
+  const { lease, bytes, release, [Symbol.dispose]: dispose } = (given ?? {}) as Partial<Chunk>;
+  if (lease && bytes && typeof release === 'function' && typeof dispose === 'function') return;
+  throw invalidArg(
+    what,
+    'a source of chunks: chunkOf(lease, start, end) makes one, fromReadable() those of a stream',
+    given,
+  );
+}
+
 /** Chunks one after the other, each of which belongs to whoever gets it. Can be gone through once. */
 export interface ChunkSource extends AsyncIterable<Chunk>, AsyncDisposable {
   /** The pool that the chunks are of. */

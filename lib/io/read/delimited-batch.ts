@@ -98,25 +98,26 @@ export class DelimitedBatch extends RecordBatch {
 
   override next(): boolean {
     const { bytes, end } = this;
-    const from = this.at;
-    if (from >= end) {
-      this.from = this.to = end;
-      return false;
-    }
     const byte = this.#byte;
-    let to = byte === -1 ? bytes.indexOf(this.#delimiter as Uint8Array, from) : bytes.indexOf(byte, from);
-    if (to === -1 || to >= end) to = end;
-    this.from = from;
-    this.at = to + this.#length;
-    if (this.#crlf && bytes[to - 1] === 13 && to > from) to--;
-    this.to = to;
-    return to - from <= this.#maxLength || this.#nextOfLong();
-  }
-
-  #nextOfLong(): boolean {
-    if (!this.#skips)
-      throw tooLong((this.window as ByteWindow).pool, 'the record', this.#base + this.from, this.#maxLength);
-    return this.next();
+    while (this.at < end) {
+      const from = this.at;
+      let to = byte === -1 ? bytes.indexOf(this.#delimiter as Uint8Array, from) : bytes.indexOf(byte, from);
+      if (to === -1 || to + this.#length > end) {
+        // It ends with the input, and a CR there is before no LF. What was found may be of bytes that are none of the input.
+        to = end;
+        this.at = end;
+      } else {
+        this.at = to + this.#length;
+        if (this.#crlf && bytes[to - 1] === 13 && to > from) to--;
+      }
+      this.from = from;
+      this.to = to;
+      if (to - from <= this.#maxLength) return true;
+      if (!this.#skips)
+        throw tooLong((this.window as ByteWindow).pool, 'the record', this.#base + from, this.#maxLength);
+    }
+    this.from = this.to = end;
+    return false;
   }
 
   override texts(): string[] {

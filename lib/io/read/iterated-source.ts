@@ -1,4 +1,4 @@
-import type { Chunk, ChunkSource, ChunkSourceSync } from '../chunk.js';
+import { assertChunk, type Chunk, type ChunkSource, type ChunkSourceSync } from '../chunk.js';
 import { PullSource, PullSourceSync } from '../pull-source.js';
 
 /** A source of anybody's making, for readers. */
@@ -14,7 +14,9 @@ export class IteratedSource extends PullSource {
   async pull(): Promise<Chunk | null> {
     this.#iterator ??= this.#source[Symbol.asyncIterator]();
     const { done, value } = await this.#iterator.next();
-    return done ? null : value;
+    if (done) return null;
+    assertChunk(value, 'new ByteReader(source), source');
+    return value;
   }
 
   async close(): Promise<void> {
@@ -36,7 +38,9 @@ export class IteratedSourceSync extends PullSourceSync {
   pull(): Chunk | null {
     this.#iterator ??= this.#source[Symbol.iterator]();
     const { done, value } = this.#iterator.next();
-    return done ? null : value;
+    if (done) return null;
+    assertChunk(value, 'new ByteReaderSync(source), source');
+    return value;
   }
 
   close(): void {

@@ -132,17 +132,19 @@ export function splitTexts(bytes: Bytes, from: number, end: number, delimiter: n
       const next = last >= at ? last : bytes.indexOf(delimiter, at + TEXT_PIECE);
       if (next !== -1 && next < end) to = next + 1;
     }
-    const text = utf8(bytes, at, bytes[to - 1] === delimiter ? to - 1 : to);
+    const closed = bytes[to - 1] === delimiter;
+    const text = utf8(bytes, at, closed ? to - 1 : to);
     const piece = text.split(separator);
-    if (crlf && text.includes('\r')) withoutCr(piece);
+    if (crlf && text.includes('\r')) withoutCr(piece, closed ? piece.length : piece.length - 1);
     texts = texts.length === 0 ? piece : texts.concat(piece);
     at = to;
   }
   return texts;
 }
 
-function withoutCr(texts: string[]): void {
-  for (let i = 0; i < texts.length; i++) {
+/** Of the first `count`: behind the last text there may be no LF. */
+function withoutCr(texts: string[], count: number): void {
+  for (let i = 0; i < count; i++) {
     const text = texts[i] as string;
     if (text.endsWith('\r')) texts[i] = text.slice(0, -1);
   }

@@ -28,8 +28,8 @@ export interface Receiver {
   /** The other side has ended, and everything it sent was consumed. */
   end?(): void;
   /**
-   * An error of the socket's, what `data()` threw, `ERR_SLABPOOL_TRUNCATED`; the socket is destroyed. Without this method, it is an
-   * event 'error' of the socket.
+   * An error of the socket's, what `data()` or `end()` threw, `ERR_SLABPOOL_TRUNCATED`; the socket is destroyed. Without this method, it
+   * is an event 'error' of the socket.
    */
   error?(error: Error): void;
   /** The socket is closed, and everything was released. */

@@ -243,7 +243,12 @@ export class Receiving implements Reading {
       return;
     }
     this.#release();
-    this.#receiver?.end?.();
+    try {
+      this.#receiver?.end?.();
+    } catch (error) {
+      this.#fail(error as Error);
+      return;
+    }
     if (this.#endsLate) this.#socket?.end();
     if (this.#closesLate) this.#receiver?.close?.();
   }

@@ -1,5 +1,5 @@
 import { invalidArg } from '../../errors.js';
-import type { Chunk } from '../chunk.js';
+import { assertChunk, type Chunk } from '../chunk.js';
 import { PullSource } from '../pull-source.js';
 
 /** Chunks one after the other: a `ChunkSource`, or anything that yields chunks. */
@@ -14,6 +14,7 @@ export type Chunks = AsyncIterable<Chunk> | Iterable<Chunk>;
  */
 export class ChunkCursor {
   readonly #iterator: AsyncIterator<Chunk> | Iterator<Chunk>;
+  readonly #what: string;
   /** Whether the source can be closed while it is asked. */
   readonly #prompt: boolean;
   #over = false;
@@ -27,6 +28,7 @@ export class ChunkCursor {
     if (typeof async === 'function') this.#iterator = async.call(source);
     else if (typeof sync === 'function' && typeof source === 'object') this.#iterator = sync.call(source);
     else throw invalidArg(what, 'a ChunkSource, or an iterable of chunks', source);
+    this.#what = what;
     this.#prompt = source instanceof PullSource;
   }
 
@@ -47,18 +49,28 @@ export class ChunkCursor {
   }
 
   async #ask(): Promise<IteratorResult<Chunk>> {
+    let result: IteratorResult<Chunk>;
     try {
-      return await this.#iterator.next();
+      result = await this.#iterator.next();
     } catch (error) {
       if (this.#over) return { done: true, value: undefined };
       this.#over = true;
       throw error;
     }
+    if (result.done || this.#over) return result;
+    try {
+      assertChunk(result.value, this.#what);
+    } catch (error) {
+      this.#over = true;
+      await this.#iterator.return?.();
+      throw error;
+    }
+    return result;
   }
 
   #got(result: IteratorResult<Chunk>): Chunk | null {
     if (this.#over) {
-      if (!result.done) result.value[Symbol.dispose]();
+      if (!result.done) result.value?.[Symbol.dispose]?.();
       return null;
     }
     if (!result.done) return result.value;

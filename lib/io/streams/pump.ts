@@ -2,6 +2,7 @@ import { write } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import process from 'node:process';
 import { finished, type Writable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { abortReason, isAbortSignal, onAbort } from '../../base/abort.js';
 import { checkOptions } from '../../base/check-options.js';
@@ -19,6 +20,9 @@ export interface PumpOptions {
   /** Ends it: both sides are closed, and the promise rejects with `signal.reason`. Default: none. */
   signal?: AbortSignal;
 }
+
+/** A file that is busy, such as a pipe that is full and does not block, is tried again after so many milliseconds. */
+const BUSY_MS = 1;
 
 const writeTo = promisify(write);
 
@@ -258,9 +262,14 @@ async function pumpToFile(
       if (chunk === null) return written;
       const { bytes, end } = chunk;
       for (let at = chunk.start; at < end; ) {
-        const { bytesWritten } = await writeSome(bytes, at, end - at);
-        at += bytesWritten;
-        written += bytesWritten;
+        try {
+          const { bytesWritten } = await writeSome(bytes, at, end - at);
+          at += bytesWritten;
+          written += bytesWritten;
+        } catch (error) {
+          if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+          await setTimeout(BUSY_MS);
+        }
         if (signal?.aborted) throw abortReason(signal);
       }
     }

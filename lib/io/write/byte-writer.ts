@@ -167,7 +167,7 @@ export class ByteWriter extends FieldWriter {
 
   #notOpen(hole: Hole): never {
     this.check('fill(hole, value)');
-    const expected = 'a hole of this writer, not filled yet, and of after it was emptied or merged';
+    const expected = 'what hole() of this writer gave since it was emptied or merged, and not filled yet';
     throw invalidArg('fill(hole, value), hole', expected, hole, this.pool.name);
   }
 
