@@ -344,6 +344,11 @@ describe.each(BACKENDS)('files on the %s core', (backend) => {
       () => new ByteReader({} as never),
       () => new ByteReaderSync(undefined as never),
       () => readWholeSync(undefined as never, file),
+      ...[null, undefined, {}, -1, 1.5, { fd: -1 }, Number.NaN].flatMap((none) => [
+        () => fromFile(pool, none as never),
+        () => fromFileSync(pool, none as never),
+        () => readWholeSync(pool, none as never),
+      ]),
     ];
     for (const call of wrong) expect(call).toThrow(coded('ERR_SLABPOOL_INVALID_ARG'));
     await using reader = new ByteReader(fromFile(pool, file));

@@ -87,9 +87,9 @@ export function chunkOf(lease: Lease, start: number, end: number): Chunk {
  * @param what the public function, and its argument
  * @throws `ERR_SLABPOOL_INVALID_ARG`
  */
-export function assertChunk(given: Chunk, what: string): void {
-  const { lease, bytes, release, [Symbol.dispose]: dispose } = (given ?? {}) as Partial<Chunk>;
-  if (lease && bytes && typeof release === 'function' && typeof dispose === 'function') return;
+export function assertChunk(given: Span & Disposable, what: string): void {
+  const { bytes, [Symbol.dispose]: dispose } = (given ?? {}) as Partial<Span & Disposable>;
+  if (bytes && typeof dispose === 'function') return;
   throw invalidArg(
     what,
     'a source of chunks: chunkOf(lease, start, end) makes one, fromReadable() those of a stream',

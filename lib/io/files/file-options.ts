@@ -85,10 +85,19 @@ export function checkFileSyncOptions(what: string, pool: BufferPool, given: File
   return checkFileOptions(what, pool, given, SYNC_OPTIONS);
 }
 
-/** The descriptor of what is open already, or null for a path. */
-export function descriptorOf(file: FileLike): number | null {
-  if (typeof file === 'number') return file;
-  if (typeof file !== 'object' || file === null) return null;
-  const { fd } = file as { fd?: unknown };
-  return typeof fd === 'number' ? fd : null;
+/**
+ * The descriptor of what is open already, or null for a path.
+ * @param what the public function that was called
+ * @throws `ERR_SLABPOOL_INVALID_ARG`
+ */
+export function descriptorOf(what: string, file: FileLike, pool: BufferPool): number | null {
+  if (typeof file === 'string' || file instanceof Uint8Array || isURL(file)) return null;
+  const fd = typeof file === 'number' ? file : (file as Partial<OpenFile> | null | undefined)?.fd;
+  if (typeof fd === 'number' && fd === fd >>> 0 && fd < 2 ** 31) return fd;
+  throw invalidArg(`${what}, file`, 'a path, a file descriptor or an open FileHandle', file, pool.name);
+}
+
+/** Told by its shape, since a URL may be of another realm. */
+function isURL(file: unknown): boolean {
+  return typeof file === 'object' && file !== null && typeof (file as Partial<URL>).href === 'string';
 }

@@ -19,6 +19,8 @@ import {
  */
 class FileSourceSync extends PullSourceSync {
   readonly #file: FileLike;
+  /** Of what was open already, or null. */
+  readonly #given: number | null;
   readonly #part: FilePart;
   #fd = -1;
   #opened = false;
@@ -29,6 +31,7 @@ class FileSourceSync extends PullSourceSync {
   constructor(pool: BufferPool, file: FileLike, part: FilePart) {
     super(pool);
     this.#file = file;
+    this.#given = descriptorOf('fromFileSync(pool, file, options)', file, pool);
     this.#part = part;
     this.#position = part.start;
   }
@@ -68,9 +71,8 @@ class FileSourceSync extends PullSourceSync {
   }
 
   #open(): void {
-    const given = descriptorOf(this.#file);
-    this.#fd = given ?? openSync(this.#file as PathLike, 'r');
-    this.#opened = given === null;
+    this.#fd = this.#given ?? openSync(this.#file as PathLike, 'r');
+    this.#opened = this.#given === null;
     this.#seekable = fstatSync(this.#fd).isFile();
   }
 

@@ -48,6 +48,8 @@ class Slot {
  */
 class FileSource extends PullSource {
   readonly #file: FileLike;
+  /** Of what was open already, or null. */
+  readonly #given: number | null;
   readonly #part: FilePart;
   /** In the order of the file. */
   #slots: Slot[] = [];
@@ -73,6 +75,7 @@ class FileSource extends PullSource {
   constructor(pool: BufferPool, file: FileLike, part: FilePart) {
     super(pool);
     this.#file = file;
+    this.#given = descriptorOf('fromFile(pool, file, options)', file, pool);
     this.#part = part;
     this.#next = part.start;
     const { signal } = part;
@@ -140,9 +143,8 @@ class FileSource extends PullSource {
   }
 
   async #open(): Promise<void> {
-    const given = descriptorOf(this.#file);
-    const fd = given ?? (await openFile(this.#file as PathLike, 'r'));
-    this.#opened = given === null;
+    const fd = this.#given ?? (await openFile(this.#file as PathLike, 'r'));
+    this.#opened = this.#given === null;
     const found = await statFile(fd).catch(async (error) => {
       if (this.#opened) await closeFile(fd);
       throw error;

@@ -26,7 +26,7 @@ export async function readWhole(pool: BufferPool, file: FileLike, options?: Wait
   checkPool('readWhole(pool, file, options)', pool);
   const { signal } = checkWaitOptions('readWhole(pool, file, options)', options, pool.name);
   if (signal?.aborted) throw abortReason(signal);
-  const given = descriptorOf(file);
+  const given = descriptorOf('readWhole(pool, file, options)', file, pool);
   const fd = given ?? (await openFile(file as PathLike, 'r'));
   try {
     const found = await statFile(fd);
@@ -68,7 +68,7 @@ async function readUnsized(pool: BufferPool, fd: number, signal: AbortSignal | u
  */
 export function readWholeSync(pool: BufferPool, file: FileLike): Chunk {
   checkPool('readWholeSync(pool, file)', pool);
-  const given = descriptorOf(file);
+  const given = descriptorOf('readWholeSync(pool, file)', file, pool);
   const fd = given ?? openSync(file as PathLike, 'r');
   try {
     const found = fstatSync(fd);

@@ -31,6 +31,7 @@ export interface CheckParserOptions {
 
 /** What {@link checkParser} has found. */
 export interface ParserCheck {
+  /** The mode that was tried. */
   readonly mode: FeedMode;
   /** Whether all is right, and stays so: the same as `verdict === 'safe'`. */
   readonly safe: boolean;
