@@ -54,3 +54,12 @@ function allCities() {
 export function plainFile(bytes) {
   return kept(`plain-${bytes}`, () => Buffer.alloc(bytes, 'slabpool '));
 }
+
+/** The cities as CSV, with a row of names. */
+export function citiesCsv() {
+  const field = (/** @type {string} */ text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  return kept('cities.csv', () => {
+    const rows = cities().map(({ name, lat, lng, country }) => [name, lat, lng, country].map(field).join(','));
+    return Buffer.from(`name,lat,lng,country\n${rows.join('\n')}\n`);
+  });
+}

@@ -1,11 +1,20 @@
 // Jobs where pooling does nothing, or loses.
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { parse } from 'csv-parse';
 import { BufferPool } from 'slabpool';
-import { fromFile } from 'slabpool/io';
-import { cities, plainFile } from './data.js';
+import { feed, fromFile } from 'slabpool/io';
+import { cities, citiesCsv, plainFile } from './data.js';
 
 const SMALL = 8 * 1024;
+
+/** @param {import('node:stream').Readable} rows */
+async function counted(rows) {
+  let count = 0;
+  for await (const _ of rows) count++;
+  return count;
+}
 
 /** @type {Record<string, { what: string, ways: Record<string, () => import('./child.js').Job> }>} */
 export const jobs = {
@@ -43,6 +52,30 @@ export const jobs = {
           let sum = 0;
           for await (const chunk of createReadStream(path, { highWaterMark: SMALL })) sum += chunk.length;
           return sum;
+        };
+        return { bytes: size, once };
+      },
+    },
+  },
+  csv: {
+    what: 'csv-parse of a file: the parser is the cost',
+    ways: {
+      'feed(), copies': () => {
+        const { path, size } = citiesCsv();
+        const pool = new BufferPool();
+        const once = async () => {
+          const parser = parse();
+          const [rows] = await Promise.all([counted(parser), feed(parser, fromFile(pool, path))]);
+          return rows;
+        };
+        return { bytes: size, once };
+      },
+      createReadStream: () => {
+        const { path, size } = citiesCsv();
+        const once = async () => {
+          const parser = parse();
+          const [rows] = await Promise.all([counted(parser), pipeline(createReadStream(path), parser)]);
+          return rows;
         };
         return { bytes: size, once };
       },
