@@ -132,7 +132,7 @@ export class Lease {
    * `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_INVALID_THIS`
    */
   transfer(): number {
-    return Lease.transferOf(this, this.size);
+    return Lease.transferOf(this);
   }
 
   /**
@@ -155,13 +155,13 @@ export class Lease {
   }
 
   /**
-   * {@link transfer}, for a next lease of that `size`.
+   * {@link transfer}, for a next lease of that `size`, or of the same one.
    * @internal
    */
-  static transferOf(lease: Lease, size: number): number {
+  static transferOf(lease: Lease, size?: number): number {
     const block = Lease.#of(lease, 'transfer()') ?? released();
     const { transfers } = block.magazine.owner;
-    const ticket = transfers.transfer(block as Block, size);
+    const ticket = transfers.transfer(block as Block, size ?? lease.size);
     lease.#block = transfers.left(block as Block);
     return ticket;
   }
