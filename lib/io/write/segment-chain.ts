@@ -217,8 +217,10 @@ export abstract class SegmentChain implements Disposable {
     this.limit = -1;
   }
 
-  /** What holes must have to be filled. */
-  /** @internal */
+  /**
+   * What holes must have to be filled.
+   * @internal
+   */
   protected get turn(): Turn {
     return this.#turn;
   }
