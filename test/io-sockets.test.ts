@@ -104,7 +104,8 @@ describe.each(WAYS)('$backend core, $mode', ({ backend, mode }) => {
 
   test('says how it receives', async () => {
     const { serving, close } = await service(newPool(), () => ({ data() {} }));
-    expect(serving.mode).toBe(mode);
+    // Bun keeps its sockets' handles to itself.
+    expect(serving.mode).toBe(process.versions['bun'] === undefined ? mode : 'copy');
     expect(serving).toMatchObject({ waiting: 0, waitingBytes: 0 });
     await close();
   });
