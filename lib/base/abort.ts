@@ -1,3 +1,5 @@
+import { invalidArg } from '../errors.js';
+
 /** Tells an abort signal by its shape: those of other realms and polyfills pass, as with Node's own functions. */
 export function isAbortSignal(value: unknown): value is AbortSignal {
   if (typeof value !== 'object' || value === null) return false;
@@ -5,6 +7,16 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
   return (
     typeof aborted === 'boolean' && typeof addEventListener === 'function' && typeof removeEventListener === 'function'
   );
+}
+
+/**
+ * @param what the public function that was called, whose option it is
+ * @throws `ERR_SLABPOOL_INVALID_ARG`
+ */
+export function checkSignal(what: string, signal: AbortSignal | undefined, pool?: string): void {
+  if (signal !== undefined && !isAbortSignal(signal)) {
+    throw invalidArg(`${what}, option 'signal'`, 'an AbortSignal', signal, pool);
+  }
 }
 
 /** The reason why the signal was aborted. Polyfills may not know it. */

@@ -1,6 +1,6 @@
 import { clearTimeout, setTimeout } from 'node:timers';
 import { invalidArg } from '../errors.js';
-import { abortReason, isAbortSignal, onAbort } from './abort.js';
+import { abortReason, checkSignal, onAbort } from './abort.js';
 import { checkOptions } from './check-options.js';
 
 /** The most that `setTimeout` takes, in milliseconds. */
@@ -33,9 +33,7 @@ const FOREVER: Limits = Object.freeze({ signal: undefined, timeout: Infinity });
 export function checkWaitOptions(what: string, given: WaitOptions | undefined, pool: string): Limits {
   if (given === undefined) return FOREVER;
   const { signal, timeout = Infinity } = checkOptions(what, given, ['signal', 'timeout'], pool);
-  if (signal !== undefined && !isAbortSignal(signal)) {
-    throw invalidArg(`${what}, option 'signal'`, 'an AbortSignal', signal, pool);
-  }
+  checkSignal(what, signal, pool);
   if (typeof timeout !== 'number' || !(timeout >= 0) || (timeout > LONGEST_TIMEOUT && timeout !== Infinity)) {
     const expected = `a number of 0 to ${LONGEST_TIMEOUT} (milliseconds), or Infinity`;
     throw invalidArg(`${what}, option 'timeout'`, expected, timeout, pool);

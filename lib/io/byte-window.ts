@@ -3,6 +3,7 @@ import { invalidArg, SlabPoolError } from '../errors.js';
 import type { Lease } from '../lease/lease.js';
 import type { BufferPool } from '../pool.js';
 import { type Chunk, owned, type Span } from './chunk.js';
+import { isRefused } from './refusals.js';
 
 /** A lease so many times as large as what it is for is left for a smaller one. */
 const MUCH = 4;
@@ -21,6 +22,7 @@ export const NO_BYTES: Bytes = Buffer.alloc(0);
 export abstract class ByteWindow implements Span {
   /** The pool that records which are taken, or carried over, get their leases from. */
   readonly pool: BufferPool;
+  /** What the bytes lie in. */
   bytes: Bytes = NO_BYTES;
   /** Index of the first byte that is not consumed. */
   start = 0;
@@ -166,6 +168,15 @@ export abstract class ByteWindow implements Span {
     this.end += coming;
     chunk.release();
     return 0;
+  }
+
+  /** There is no lease to move to: the chunk comes into the present one, or goes back. @throws `error`, if it finds no room there */
+  protected makeDo(chunk: Chunk, needed: number, error: unknown): void {
+    if (!isRefused(error) || needed > this.held) {
+      chunk.release();
+      throw error;
+    }
+    this.append(chunk, false);
   }
 
   /** What there is moves to `lease`, which has room for it. */

@@ -23,3 +23,8 @@ export function tooLong(pool: BufferPool, what: string, offset: number, limit: n
 export function isExhausted(error: unknown): boolean {
   return error instanceof SlabPoolError && error.code === 'ERR_SLABPOOL_EXHAUSTED';
 }
+
+/** Whether a lease of this size cannot be had now: one of another size, or a later one, may. */
+export function isRefused(error: unknown): boolean {
+  return isExhausted(error) || (error instanceof SlabPoolError && error.code === 'ERR_SLABPOOL_OVERSIZE');
+}

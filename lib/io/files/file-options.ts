@@ -1,5 +1,5 @@
 import type { PathLike } from 'node:fs';
-import { isAbortSignal } from '../../base/abort.js';
+import { checkSignal } from '../../base/abort.js';
 import { checkOptions } from '../../base/check-options.js';
 import { invalidArg } from '../../errors.js';
 import { BufferPool } from '../../pool.js';
@@ -74,9 +74,7 @@ export function checkFileOptions(
   whole('start', start, 0, Number.MAX_SAFE_INTEGER, ' (bytes)');
   if (end !== Infinity) whole('end', end, start, Number.MAX_SAFE_INTEGER, ' (bytes), from start on');
   whole('ahead', ahead, 0, MOST_AHEAD, '');
-  if (signal !== undefined && !isAbortSignal(signal)) {
-    throw invalidArg(`${what}, option 'signal'`, 'an AbortSignal', signal, pool.name);
-  }
+  checkSignal(what, signal, pool.name);
   return { block, start, end, ahead, signal };
 }
 

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { abortReason, isAbortSignal, onAbort, throwIfAborted } from '../../base/abort.js';
+import { abortReason, checkSignal, onAbort, throwIfAborted } from '../../base/abort.js';
 import { checkOptions } from '../../base/check-options.js';
 import type { Bytes } from '../../base/runtime.js';
 import { invalidArg } from '../../errors.js';
@@ -65,9 +65,7 @@ export async function feed(
 ): Promise<number> {
   const { end = true, signal } = checkOptions(CALL, options, ['end', 'signal']);
   if (typeof end !== 'boolean') throw invalidArg(`${CALL}, option 'end'`, 'true or false', end);
-  if (signal !== undefined && !isAbortSignal(signal)) {
-    throw invalidArg(`${CALL}, option 'signal'`, 'an AbortSignal', signal);
-  }
+  checkSignal(CALL, signal);
   if (!['copy', 'records', 'borrow'].includes(mode)) {
     throw invalidArg(`${CALL}, mode`, "'copy', 'records' or 'borrow'", mode);
   }

@@ -4,7 +4,7 @@ import type { BufferPool } from '../../pool.js';
 import { ByteWindow } from '../byte-window.js';
 import type { Chunk, ChunkSource, ChunkSourceSync } from '../chunk.js';
 import { PullSource, PullSourceSync } from '../pull-source.js';
-import { isExhausted } from '../refusals.js';
+import { isRefused } from '../refusals.js';
 import { IteratedSource, IteratedSourceSync } from './iterated-source.js';
 
 /** Room before later chunks is given in these steps: file systems like to be read by pages. */
@@ -80,12 +80,8 @@ export class ByteReader extends ByteWindow implements AsyncDisposable {
     try {
       this.move(await this.#room(roomFor(needed, atLeast, this.length), needed, chunk));
     } catch (error) {
-      if (isShort(error) && needed <= this.held) {
-        this.append(chunk, false);
-        return;
-      }
-      chunk.release();
-      throw error;
+      this.makeDo(chunk, needed, error);
+      return;
     }
     if (this.#end.signal.aborted) {
       this.drop();
@@ -100,7 +96,7 @@ export class ByteReader extends ByteWindow implements AsyncDisposable {
     try {
       return this.pool.acquire(bytes);
     } catch (error) {
-      if (!isShort(error)) throw error;
+      if (!isRefused(error)) throw error;
       await this.#source.shed();
       // What nobody else can make room for would be waited for in vain.
       if (needed <= this.held || this.held + chunk.bytes.length + capacityFor(this.pool, needed) > this.pool.maxBytes)
@@ -155,12 +151,8 @@ export class ByteReaderSync extends ByteWindow implements Disposable {
     try {
       this.move(this.#room(roomFor(needed, atLeast, this.length), needed));
     } catch (error) {
-      if (isShort(error) && needed <= this.held) {
-        this.append(chunk, false);
-        return;
-      }
-      chunk.release();
-      throw error;
+      this.makeDo(chunk, needed, error);
+      return;
     }
     this.append(chunk, false);
   }
@@ -169,7 +161,7 @@ export class ByteReaderSync extends ByteWindow implements Disposable {
     try {
       return this.pool.acquire(bytes);
     } catch (error) {
-      if (!isShort(error)) throw error;
+      if (!isRefused(error)) throw error;
       return this.pool.acquire(needed);
     }
   }
@@ -193,11 +185,6 @@ export class ByteReaderSync extends ByteWindow implements Disposable {
  */
 function roomFor(needed: number, atLeast: number, carried: number): number {
   return atLeast > needed ? atLeast + needed - carried : needed + Math.min(carried, needed);
-}
-
-/** Whether fewer bytes may still be had. */
-function isShort(error: unknown): boolean {
-  return isExhausted(error) || (error instanceof SlabPoolError && error.code === 'ERR_SLABPOOL_OVERSIZE');
 }
 
 /** Bytes of the lease that `needed` bytes come in. */

@@ -3,6 +3,7 @@ import { SlabPoolError } from '../../errors.js';
 import type { Lease } from '../../lease/lease.js';
 import type { BufferPool } from '../../pool.js';
 import { ByteWindow } from '../byte-window.js';
+import { isRefused } from '../refusals.js';
 
 /**
  * What a connection has received and its receiver has not consumed.
@@ -148,8 +149,7 @@ export class ReceivedBytes extends ByteWindow {
     try {
       return this.pool.acquire(size);
     } catch (error) {
-      const code = error instanceof SlabPoolError ? error.code : '';
-      if (code === 'ERR_SLABPOOL_EXHAUSTED' || code === 'ERR_SLABPOOL_OVERSIZE') this.refusal = { error, bytes: size };
+      if (isRefused(error)) this.refusal = { error, bytes: size };
       throw error;
     }
   }

@@ -1,4 +1,4 @@
-import { abortReason, isAbortSignal, onAbort } from '../../base/abort.js';
+import { abortReason, checkSignal, onAbort } from '../../base/abort.js';
 import { checkOptions } from '../../base/check-options.js';
 import { invalidArg, SlabPoolError } from '../../errors.js';
 import type { Lease } from '../../lease/lease.js';
@@ -153,9 +153,7 @@ export async function collect(
   if (length !== undefined && (!Number.isSafeInteger(length) || length < 0)) {
     throw invalidArg(`${call}, option 'length'`, expected, length, pool.name);
   }
-  if (signal !== undefined && !isAbortSignal(signal)) {
-    throw invalidArg(`${call}, option 'signal'`, 'an AbortSignal', signal, pool.name);
-  }
+  checkSignal(call, signal, pool.name);
   if (length !== undefined && length > maxBytes) throw tooLong(pool.name, length, maxBytes, true);
   const what = 'collect(pool, source), source';
   const feed = isSource(source) ? new ChunkFeed(source, what) : openFeed(source, FIRST_BYTES, what, pool.name);

@@ -4,10 +4,11 @@ import process from 'node:process';
 import { finished, type Writable } from 'node:stream';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { abortReason, isAbortSignal, onAbort } from '../../base/abort.js';
+import { abortReason, checkSignal, onAbort } from '../../base/abort.js';
 import { checkOptions } from '../../base/check-options.js';
 import type { Bytes } from '../../base/runtime.js';
 import { invalidArg } from '../../errors.js';
+import { BUSY_MS, isBusy } from '../busy.js';
 import type { Chunk } from '../chunk.js';
 import { ChunkCursor, type Chunks } from './chunk-cursor.js';
 
@@ -20,9 +21,6 @@ export interface PumpOptions {
   /** Ends it: both sides are closed, and the promise rejects with `signal.reason`. Default: none. */
   signal?: AbortSignal;
 }
-
-/** A file that is busy, such as a pipe that is full and does not block, is tried again after so many milliseconds. */
-const BUSY_MS = 1;
 
 const writeTo = promisify(write);
 
@@ -267,7 +265,7 @@ async function pumpToFile(
           at += bytesWritten;
           written += bytesWritten;
         } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+          if (!isBusy(error)) throw error;
           await setTimeout(BUSY_MS);
         }
         if (signal?.aborted) throw abortReason(signal);
@@ -304,9 +302,7 @@ export async function pump(
     throw invalidArg(`${call}, option 'window'`, 'an integer from 1 (chunks)', window);
   }
   if (typeof end !== 'boolean') throw invalidArg(`${call}, option 'end'`, 'true or false', end);
-  if (signal !== undefined && !isAbortSignal(signal)) {
-    throw invalidArg(`${call}, option 'signal'`, 'an AbortSignal', signal);
-  }
+  checkSignal(call, signal);
   if (signal?.aborted) {
     await new ChunkCursor(source, `${call}, source`).close().catch(() => {});
     if (isWritable(writable)) writable.destroy();

@@ -1,5 +1,5 @@
 import type { ReadableStream } from 'node:stream/web';
-import { isAbortSignal } from '../../base/abort.js';
+import { checkSignal } from '../../base/abort.js';
 import { checkOptions } from '../../base/check-options.js';
 import { invalidArg } from '../../errors.js';
 import { BufferPool } from '../../pool.js';
@@ -75,9 +75,7 @@ export function fromReadable(pool: BufferPool, readable: ByteInput, options?: Fr
   if (!Number.isSafeInteger(block) || block < 1) {
     throw invalidArg(`${call}, option 'block'`, 'an integer from 1 (bytes)', block, pool.name);
   }
-  if (signal !== undefined && !isAbortSignal(signal)) {
-    throw invalidArg(`${call}, option 'signal'`, 'an AbortSignal', signal, pool.name);
-  }
+  checkSignal(call, signal, pool.name);
   const what = 'fromReadable(pool, readable), readable';
   if (!isReadable(readable) && isWebStream(readable)) {
     assertUnlocked(readable, what, pool.name);

@@ -3,10 +3,9 @@ import type { FileHandle } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { throwIfAborted } from '../../base/abort.js';
 import type { Bytes } from '../../base/runtime.js';
+import { BUSY_MS, isBusy } from '../busy.js';
 import { type Chunk, owned } from '../chunk.js';
 
-/** What is busy, such as a pipe that is full and does not block, is tried again after so many milliseconds. */
-const BUSY_MS = 1;
 const NEVER = new Int32Array(new SharedArrayBuffer(4));
 
 /** Where chunks are written: a file descriptor, or an open file. */
@@ -72,8 +71,4 @@ function written(chunks: Chunk[], n: number): void {
   for (const chunk of chunks.splice(0, done)) chunk.release();
   const first = chunks[0];
   if (first !== undefined && left > 0) chunks[0] = owned(first.lease, first.start + left, first.end);
-}
-
-function isBusy(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'EAGAIN';
 }

@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
-import { abortReason, isAbortSignal, onAbort, throwIfAborted } from '../../base/abort.js';
+import { abortReason, checkSignal, onAbort, throwIfAborted } from '../../base/abort.js';
 import { checkOptions } from '../../base/check-options.js';
 import { invalidArg } from '../../errors.js';
 import type { Chunk } from '../chunk.js';
@@ -23,9 +23,7 @@ export class FlushQueue {
   /** @throws `ERR_SLABPOOL_INVALID_ARG`, the signal's reason */
   check(target: FlushTarget, options: FlushOptions | undefined, pool: string): AbortSignal | undefined {
     const { signal } = checkOptions('flush(target, options)', options, ['signal'], pool);
-    if (signal !== undefined && !isAbortSignal(signal)) {
-      throw invalidArg("flush(target, options), option 'signal'", 'an AbortSignal', signal, pool);
-    }
+    checkSignal('flush(target, options)', signal, pool);
     if (!isFile(target) && !isStream(target)) {
       throw invalidArg('flush(target), target', 'a file descriptor, a FileHandle or a Writable', target, pool);
     }
