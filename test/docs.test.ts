@@ -9,6 +9,8 @@ import { events } from '../dist/events.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (file: string) => readFileSync(join(root, file), 'utf8');
 
+const { './package.json': _, ...exported }: Record<string, unknown> = JSON.parse(read('package.json')).exports;
+
 const FOLDERS = ['.', 'docs', 'native', 'native/test', 'examples', 'examples/metrics'];
 const pages = FOLDERS.flatMap((folder) =>
   readdirSync(join(root, folder))
@@ -74,4 +76,12 @@ describe('the tables are complete:', () => {
     const codes = new Set(read('lib/errors.ts').match(/(?<=^ {2}\| ')ERR_SLABPOOL_\w+/gm));
     expect(rowsOf('docs/reference.md', /^\| `(ERR_SLABPOOL_\w+)` \|/gm).sort()).toEqual([...codes].sort());
   });
+});
+
+test.each(Object.keys(exported))('what `require` declares of %s is what the module exports', async (name) => {
+  const module: object = await import(name.replace('.', 'slabpool'));
+  const declared = [
+    ...read(`require/${name.replace('./', '').replace('.', 'index')}.d.cts`).matchAll(/declare const (\w+):/g),
+  ];
+  expect(declared.map(([, value]) => value).sort()).toEqual(Object.keys(module).sort());
 });

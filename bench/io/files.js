@@ -57,34 +57,43 @@ function byHand(/** @type {string} */ path, /** @type {() => Buffer} */ take, /*
   return sum;
 }
 
-/** @type {Record<string, () => import('./child.js').Job>} */
-const scan = {
-  'lines()': () => {
+/** A way to go through the file of cities. @param {(path: string) => import('./child.js').Once} make @returns {() => import('./child.js').Job} */
+function onCities(make) {
+  return () => {
     const { path, size } = citiesFile();
+    return { bytes: size, once: make(path) };
+  };
+}
+
+/** What is found in all lines of a file. @param {string} path @param {(line: string) => number} of */
+async function byReadline(path, of) {
+  let sum = 0;
+  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) sum += of(line);
+  return sum;
+}
+
+const scan = {
+  'lines()': onCities((path) => {
     const pool = new BufferPool();
-    const once = async () => {
+    return async () => {
       let sum = 0;
       for await (const batch of lines(fromFile(pool, path))) {
         while (batch.next()) sum += field(batch.bytes, batch.from, batch.to);
       }
       return sum;
     };
-    return { bytes: size, once };
-  },
-  'linesSync()': () => {
-    const { path, size } = citiesFile();
+  }),
+  'linesSync()': onCities((path) => {
     const pool = new BufferPool();
-    const once = () => {
+    return () => {
       let sum = 0;
       for (const batch of linesSync(fromFileSync(pool, path))) {
         while (batch.next()) sum += field(batch.bytes, batch.from, batch.to);
       }
       return sum;
     };
-    return { bytes: size, once };
-  },
-  'by hand, on leases': () => {
-    const { path, size } = citiesFile();
+  }),
+  'by hand, on leases': onCities((path) => {
     const pool = new BufferPool();
     /** @type {import('slabpool').Lease} */
     let lease;
@@ -92,101 +101,59 @@ const scan = {
       lease = pool.acquire(BLOCK);
       return lease.bytes;
     };
-    return { bytes: size, once: () => byHand(path, take, () => lease.release()) };
-  },
-  'by hand, on fresh buffers': () => {
-    const { path, size } = citiesFile();
-    return {
-      bytes: size,
-      once: () =>
-        byHand(
-          path,
-          () => Buffer.allocUnsafeSlow(BLOCK),
-          () => {},
-        ),
-    };
-  },
-  'by hand, on one static buffer': () => {
-    const { path, size } = citiesFile();
+    return () => byHand(path, take, () => lease.release());
+  }),
+  'by hand, on fresh buffers': onCities((path) => {
+    const take = () => Buffer.allocUnsafeSlow(BLOCK);
+    return () => byHand(path, take, () => {});
+  }),
+  'by hand, on one static buffer': onCities((path) => {
     const bytes = Buffer.allocUnsafeSlow(BLOCK);
-    return {
-      bytes: size,
-      once: () =>
-        byHand(
-          path,
-          () => bytes,
-          () => {},
-        ),
-    };
-  },
-  'createReadStream, carrying over': () => {
-    const { path, size } = citiesFile();
-    const once = async () => {
-      let sum = 0;
-      let carried = Buffer.alloc(0);
-      for await (const chunk of createReadStream(path)) {
-        const bytes = carried.length === 0 ? chunk : Buffer.concat([carried, chunk]);
-        let at = 0;
-        for (let to = bytes.indexOf(LF); to !== -1; to = bytes.indexOf(LF, at)) {
-          sum += field(bytes, at, to);
-          at = to + 1;
-        }
-        carried = bytes.subarray(at);
+    const take = () => bytes;
+    return () => byHand(path, take, () => {});
+  }),
+  'createReadStream, carrying over': onCities((path) => async () => {
+    let sum = 0;
+    let carried = Buffer.alloc(0);
+    for await (const chunk of createReadStream(path)) {
+      const bytes = carried.length === 0 ? chunk : Buffer.concat([carried, chunk]);
+      let at = 0;
+      for (let to = bytes.indexOf(LF); to !== -1; to = bytes.indexOf(LF, at)) {
+        sum += field(bytes, at, to);
+        at = to + 1;
       }
-      return sum;
-    };
-    return { bytes: size, once };
-  },
-  readline: () => {
-    const { path, size } = citiesFile();
-    const once = async () => {
-      let sum = 0;
-      for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
-        sum += fieldOfText(line);
-      }
-      return sum;
-    };
-    return { bytes: size, once };
-  },
+      carried = bytes.subarray(at);
+    }
+    return sum;
+  }),
+  readline: onCities((path) => () => byReadline(path, fieldOfText)),
 };
 
-/** @type {Record<string, () => import('./child.js').Job>} */
+/** @param {string} line */
+const nameLength = (line) => JSON.parse(line).name.length;
+
 const json = {
-  'lines(), texts()': () => {
-    const { path, size } = citiesFile();
+  'lines(), texts()': onCities((path) => {
     const pool = new BufferPool();
-    const once = async () => {
+    return async () => {
       let sum = 0;
       for await (const batch of lines(fromFile(pool, path))) {
-        for (const text of batch.texts()) sum += JSON.parse(text).name.length;
+        for (const text of batch.texts()) sum += nameLength(text);
       }
       return sum;
     };
-    return { bytes: size, once };
-  },
-  'lines(), text()': () => {
-    const { path, size } = citiesFile();
+  }),
+  'lines(), text()': onCities((path) => {
     const pool = new BufferPool();
-    const once = async () => {
+    return async () => {
       let sum = 0;
       for await (const batch of lines(fromFile(pool, path))) {
-        while (batch.next()) sum += JSON.parse(batch.text()).name.length;
+        while (batch.next()) sum += nameLength(batch.text());
       }
       return sum;
     };
-    return { bytes: size, once };
-  },
-  readline: () => {
-    const { path, size } = citiesFile();
-    const once = async () => {
-      let sum = 0;
-      for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
-        sum += JSON.parse(line).name.length;
-      }
-      return sum;
-    };
-    return { bytes: size, once };
-  },
+  }),
+  readline: onCities((path) => () => byReadline(path, nameLength)),
 };
 
 /** Reads a file again and again. @param {number} bytes @param {() => (path: string) => number} make */

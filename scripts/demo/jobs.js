@@ -78,14 +78,14 @@ export const JOBS = [
       overSocket("'data', Buffer.concat", 'concat'),
     ],
   },
-  inChild('Small records encoded', './records.js', 'records', {
+  inChild('Small records encoded', '../../bench/io/written.js', 'small', {
     ByteWriter: 'ByteWriter',
     'Buffer.concat': 'Buffer.concat',
   }),
   COUNTRIES,
-  inChild('A file in asynchronous reads of 8 KiB: the calls dominate', './small-reads.js', 'small', {
+  inChild('A file in asynchronous reads of 8 KiB: the calls dominate', '../../bench/io/nothing.js', 'small-reads', {
     'fromFile()': 'fromFile()',
     createReadStream: 'createReadStream',
-    'FileHandle.read() into one buffer': 'one buffer',
+    'FileHandle.read() into one buffer': 'FileHandle.read(), one static buffer',
   }),
 ];
