@@ -29,7 +29,7 @@ export interface Receiver {
   end?(): void;
   /**
    * An error of the socket's, what `data()` or `end()` threw, `ERR_SLABPOOL_TRUNCATED`; the socket is destroyed. Without this method, it
-   * is an event 'error' of the socket.
+   * is an event 'error' of the socket, which ends the process if nobody listens: whoever connects can bring it about.
    */
   error?(error: Error): void;
   /** The socket is closed, and everything was released. */
