@@ -6,7 +6,7 @@ import { loadAddon } from '../dist/core/loader.js';
 
 const loaded = loadAddon();
 if (typeof loaded === 'string') throw new Error(loaded);
-const { Pool, Channel, exchange } = loaded;
+const { Pool, Channel, exchange, findAll } = loaded;
 const onNotify = () => {};
 const make = () => new Pool(onNotify, Uint32Array.from([64, 4096]), 2 ** 20, 0, 0);
 
@@ -91,6 +91,35 @@ describe('the binding', () => {
     for (const it of [{}, undefined, Object.create(make()), new Proxy(make(), {})]) {
       expect(() => make().age.call(it as never)).toThrow(TypeError);
       expect(() => new Channel(it as never, () => {}, 2, false)).toThrow(TypeError);
+    }
+  });
+
+  test('findAll finds every occurrence of a byte in a part of some bytes, as many as there is room for', () => {
+    const bytes = Buffer.from('\n--\n\n---\n');
+    const into = new Uint32Array(3);
+    const find = (from: number, end: number) => [...into.subarray(0, findAll(bytes, from, end, 10, into))];
+    expect([find(0, 9), find(1, 9), find(5, 9), find(5, 8), find(9, 9), find(9, 3)]).toEqual([
+      [0, 3, 4],
+      [3, 4, 8],
+      [8],
+      [],
+      [],
+      [],
+    ]);
+    expect(findAll(bytes, 0, 9, 10, new Uint32Array(0))).toBe(0);
+    const gone = Buffer.from(new ArrayBuffer(8));
+    structuredClone(gone.buffer, { transfer: [gone.buffer] });
+    for (const args of [
+      [],
+      [bytes, 0, 10, 10, into],
+      [bytes, 0, 9, 256, into],
+      [bytes, 0, 9, 10, new Int32Array(3)],
+      [bytes, 0, 9, 10, [0]],
+      ['text', 0, 4, 10, into],
+      [new Uint16Array(9), 0, 9, 10, into],
+      [gone, 0, 8, 10, into],
+    ]) {
+      expect(() => Reflect.apply(findAll, undefined, args)).toThrow('expected bytes, offsets in them');
     }
   });
 

@@ -126,6 +126,38 @@ describe.each(BACKENDS)('records on the %s core', (backend) => {
     );
   });
 
+  test('thousands of lines in one chunk, some of them long and most of them short or empty, in one batch and the rest', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.oneof(fc.integer({ min: 0, max: 3 }), fc.integer({ min: 0, max: 300 })), {
+          minLength: 1,
+          maxLength: 9,
+        }),
+        fc.integer({ min: 1, max: 250 }),
+        fc.integer({ min: 0, max: 100_000 }),
+        fc.constantFrom(1, 2, 3),
+        async (lengths, times, at, way) => {
+          const wanted = Array.from({ length: times }, () =>
+            lengths.map((n, i) => 'abc'.charAt(i % 3).repeat(n)),
+          ).flat();
+          const input = Buffer.from(wanted.map((text) => `${text}\r\n`).join(''));
+          const found = await collectBoth(() => [lines(source(input, [at])), linesSync(syncSource(input, [at]))], way);
+          expect(found.map(String).join('\n')).toBe(wanted.join('\n'));
+        },
+      ),
+      { numRuns: 8 },
+    );
+  });
+
+  test('a line whose bytes were detached behind the back of its batch is no crash', () => {
+    const input = Buffer.from('line\n'.repeat(2000));
+    for (const batch of linesSync(syncSource(input, []))) {
+      for (let i = 0; i < 3; i++) batch.next();
+      structuredClone(batch.bytes.buffer, { transfer: [batch.bytes.buffer] });
+      while (batch.next()) expect(batch.to).toBeGreaterThan(batch.from);
+    }
+  });
+
   test('delimiters of one and of several bytes, cut at every offset', async () => {
     for (const delimiter of [';', 59, '--', 'aab', Buffer.from([0, 255, 0])] as const) {
       const bytes = typeof delimiter === 'number' ? Buffer.from([delimiter]) : Buffer.from(delimiter);

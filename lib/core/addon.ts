@@ -25,6 +25,8 @@ export interface Addon {
   /** The tag of each message that is sent or was received last. Absent like `exchange`. */
   tags?: Float64Array;
   detach(buffer: ArrayBuffer): void;
+  /** How many offsets of `byte` between `from` and `end` are in `into` now: all, or as many as it has room for. */
+  findAll(bytes: Uint8Array, from: number, end: number, byte: number, into: Uint32Array): number;
   /** Declares that this thread ends by itself: what it has sent is good for ever, in all its pools. */
   declareCleanExit(): void;
   /**

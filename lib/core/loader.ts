@@ -34,6 +34,12 @@ export function loadAddon(): LoadedAddon | string {
   return 'addon' in found ? found.addon : why(found);
 }
 
+/** The addon's search for all occurrences of a byte, for users of a pool on the native core. */
+export function searchOf({ kind }: BackendInfo): LoadedAddon['findAll'] | null {
+  const addon = kind === 'native' ? loadAddon() : '';
+  return typeof addon === 'string' ? null : addon.findAll;
+}
+
 function why({ reason, remedy }: NoBinary): string {
   return `${reason}. ${remedy}`;
 }

@@ -1,10 +1,12 @@
 // The N-API face of the core: one environment's exports.
 #include <napi.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 
 #include "channel_binding.h"
+#include "core/bytes.h"
 #include "core/memory/pressure.h"
 #include "core/os/os.h"
 #include "environment.h"
@@ -46,6 +48,30 @@ Napi::Value detach(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// findAll(bytes: Uint8Array, from, end, byte, into: Uint32Array): how many offsets of the byte between `from` and `end`
+// are in `into` now: all, or as many as it has room for.
+Napi::Value find_all_bytes(const Napi::CallbackInfo& info) {
+  const napi_env env = info.Env();
+  napi_typedarray_type types[2];
+  size_t lengths[2];
+  void* data[2];
+  uint32_t from;
+  uint32_t end;
+  uint32_t byte;
+  if (napi_get_typedarray_info(env, info[0], &types[0], &lengths[0], &data[0], nullptr, nullptr) != napi_ok ||
+      napi_get_value_uint32(env, info[1], &from) != napi_ok || napi_get_value_uint32(env, info[2], &end) != napi_ok ||
+      napi_get_value_uint32(env, info[3], &byte) != napi_ok ||
+      napi_get_typedarray_info(env, info[4], &types[1], &lengths[1], &data[1], nullptr, nullptr) != napi_ok ||
+      types[0] != napi_uint8_array || types[1] != napi_uint32_array || end > lengths[0] || byte > 255) {
+    Napi::TypeError::New(info.Env(), "expected bytes, offsets in them, a byte's value, and a Uint32Array")
+        .ThrowAsJavaScriptException();
+    return {};
+  }
+  const size_t most = std::min<size_t>(lengths[1], INT32_MAX);
+  return Napi::Number::New(env, find_all(static_cast<const uint8_t*>(data[0]), from, end, static_cast<uint8_t>(byte),
+                                         static_cast<uint32_t*>(data[1]), static_cast<uint32_t>(most)));
+}
+
 // declareCleanExit(): this environment makes a clean exit: it comes to its end by itself, and is not killed.
 Napi::Value declare_clean_exit(const Napi::CallbackInfo& info) {
   info.Env().GetInstanceData<Environment>()->departure = Departure::clean_exit;
@@ -81,6 +107,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("Pool", PoolBinding::define(env));
   exports.Set("Channel", ChannelBinding::define(env));
   exports.Set("detach", Napi::Function::New<detach>(env));
+  exports.Set("findAll", Napi::Function::New<find_all_bytes>(env));
   exports.Set("declareCleanExit", Napi::Function::New<declare_clean_exit>(env));
   exports.Set("setMemoryRoot", Napi::Function::New<set_memory_root>(env));
   exports.Set("pageSize", Napi::Function::New<page_size>(env));

@@ -24,6 +24,7 @@ struct Room {
 // The table. A file of core/ that is in no folder is a room of its own.
 const std::vector<Room>& rooms() {
   static const std::vector<Room> table{
+      {"core/bytes", {}},
       {"core/sync", {}},
       {"core/os", {"core/sync"}},
       {"core/memory", {"core/sync", "core/os"}},
@@ -32,7 +33,7 @@ const std::vector<Room>& rooms() {
       {"core/pool", {"core/sync", "core/os", "core/block", "core/janitor"}},
       {"core/channel", {"core/sync", "core/pool"}},
       {"core/registry", {"core/sync"}},
-      {"binding", {"core/os", "core/memory", "core/pool", "core/channel", "core/registry"}},
+      {"binding", {"core/bytes", "core/os", "core/memory", "core/pool", "core/channel", "core/registry"}},
   };
   return table;
 }

@@ -1,7 +1,16 @@
 import type { Bytes } from '../../base/runtime.js';
+import { searchOf } from '../../core/loader.js';
 import type { ByteWindow } from '../byte-window.js';
 import { tooLong } from '../refusals.js';
 import { RecordBatch, splitTexts } from './record-batch.js';
+
+/** Most delimiters that one native call finds. */
+const MOST_ENDS = 1024;
+
+/** Bytes below which a native call for all delimiters takes longer than one search after the other. */
+const WORTH_A_CALL = 512;
+
+const NO_ENDS = new Uint32Array(0);
 
 /** What to do with a record that is too long. */
 export type OnTooLong = 'throw' | 'skip';
@@ -23,6 +32,12 @@ export class DelimitedBatch extends RecordBatch {
   #skipping = false;
   /** Offset in the input of `bytes[0]`. */
   #base = 0;
+  /** Finds a byte's next occurrences in one call; null on the TypeScript core, undefined until it is known. */
+  #search: ReturnType<typeof searchOf> | undefined;
+  /** Where the next delimiters are, as far as they were searched for: from `#nextEnd` to `#ends`. */
+  #found: Uint32Array = NO_ENDS;
+  #nextEnd = 0;
+  #ends = 0;
 
   constructor(delimiter: number | Uint8Array, crlf: boolean, maxLength: number, onTooLong: OnTooLong) {
     super();
@@ -98,10 +113,9 @@ export class DelimitedBatch extends RecordBatch {
 
   override next(): boolean {
     const { bytes, end } = this;
-    const byte = this.#byte;
     while (this.at < end) {
       const from = this.at;
-      let to = byte === -1 ? bytes.indexOf(this.#delimiter as Uint8Array, from) : bytes.indexOf(byte, from);
+      let to = this.#nextEnd < this.#ends ? (this.#found[this.#nextEnd++] as number) : this.#find(from);
       if (to === -1 || to + this.#length > end) {
         // It ends with the input, and a CR there is before no LF. What was found may be of bytes that are none of the input.
         to = end;
@@ -118,6 +132,28 @@ export class DelimitedBatch extends RecordBatch {
     }
     this.from = this.to = end;
     return false;
+  }
+
+  /** Index of the next delimiter from `from` on, or -1; that of many more too, where that is one call. */
+  #find(from: number): number {
+    const { bytes, end } = this;
+    const byte = this.#byte;
+    if (byte === -1) return bytes.indexOf(this.#delimiter as Uint8Array, from);
+    // Bytes that somebody has detached have no length.
+    if (end - from < WORTH_A_CALL || end > bytes.length) return bytes.indexOf(byte, from);
+    if (this.#search === undefined) {
+      this.#search = searchOf((this.window as ByteWindow).pool.backend);
+      if (this.#search !== null) this.#found = new Uint32Array(MOST_ENDS);
+    }
+    if (this.#search === null) return bytes.indexOf(byte, from);
+    this.#ends = this.#search(bytes, from, end, byte, this.#found);
+    this.#nextEnd = 1;
+    return this.#ends === 0 ? -1 : (this.#found[0] as number);
+  }
+
+  override leave(): void {
+    this.#nextEnd = this.#ends = 0;
+    super.leave();
   }
 
   override texts(): string[] {
