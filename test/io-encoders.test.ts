@@ -163,6 +163,38 @@ describe.each(BACKENDS)('encoders of others, into a writer, on the %s core', (ba
     expect(() => msgpackrEncoder({} as Packr)).toThrow(coded('ERR_SLABPOOL_INVALID_ARG', /a Packr/));
   });
 
+  test('msgpackr: values whose getters encode others, into another writer or into the same one', () => {
+    const encoder = msgpackrEncoder<unknown>(new Packr({ useRecords: false }));
+    using writer = new ByteWriter(pool);
+    using other = new ByteWriter(pool);
+    for (const text of ['short', 'long'.repeat(10_000)]) {
+      writer.reset();
+      other.reset();
+      const value = {
+        before: 1,
+        get inner() {
+          encoder.encode(other, { text });
+          return pack({ text }).length;
+        },
+        behind: text,
+      };
+      for (let i = 0; i < 3; i++) encoder.encode(writer, value);
+      const { length } = pack({ text });
+      expect(unpackMultiple(writer.copy())).toEqual(Array(3).fill({ before: 1, inner: length, behind: text }));
+      expect(unpackMultiple(other.copy())).toEqual(Array(3).fill({ text }));
+    }
+    const meddling = {
+      get inner() {
+        encoder.encode(writer, 1);
+        return 2;
+      },
+    };
+    expect(() => encoder.encode(writer, meddling)).toThrow(coded('ERR_SLABPOOL_INVALID_ARG', /leave the writer alone/));
+    writer.reset();
+    encoder.encode(writer, 'behind');
+    expect(unpackMultiple(writer.copy())).toEqual(['behind']);
+  });
+
   test('msgpackr: structured clones, which it puts together in a buffer of its own', () => {
     const packr = new Packr({ useRecords: false, structuredClone: true });
     const encoder = msgpackrEncoder<unknown>(packr);

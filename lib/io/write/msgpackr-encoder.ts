@@ -1,5 +1,5 @@
 import type { Bytes } from '../../base/runtime.js';
-import { invalidArg } from '../../errors.js';
+import { invalidArg, type SlabPoolError } from '../../errors.js';
 import { NO_BYTES } from '../byte-window.js';
 import type { ByteWriter } from './byte-writer.js';
 import type { Encoder } from './encoder.js';
@@ -23,6 +23,9 @@ export interface PackrLike {
   useBuffer(buffer: Bytes): void;
 }
 
+/** Whether some value is being packed here: its getters and extensions may want to pack others. */
+let packing = false;
+
 interface Packed extends Uint8Array {
   start?: number;
   end?: number;
@@ -45,6 +48,7 @@ export function msgpackrEncoder<T = unknown>(packr: PackrLike): Encoder<T> {
 
 class MsgpackrEncoder implements Encoder<unknown> {
   readonly #packr: PackrLike & { position: number };
+  /** What stands there after each value; and what those are packed into for which the segment may have no room, to be copied. */
   readonly #spent = Buffer.alloc(OWN_BYTES) as Bytes;
   /** The segment that {@link #view} is of. */
   #segment: Bytes = NO_BYTES;
@@ -57,6 +61,10 @@ class MsgpackrEncoder implements Encoder<unknown> {
 
   encode(writer: ByteWriter, value: unknown): void {
     const packr = this.#packr;
+    if (packing) {
+      writer.write(packr.pack(value));
+      return;
+    }
     const { bytes, position } = writer;
     let view: Bytes | null = null;
     let before = 0;
@@ -67,14 +75,17 @@ class MsgpackrEncoder implements Encoder<unknown> {
       before = position % ALIGNMENT;
       packr.position = position - before;
     } else {
-      this.#spend();
+      packr.useBuffer(this.#spent);
     }
     let packed: Packed;
+    packing = true;
     try {
       packed = packr.pack(value, REUSE_BUFFER_MODE | RESERVE_START_SPACE | before) as Packed;
     } finally {
+      packing = false;
       this.#spend();
     }
+    if (writer.bytes !== bytes || writer.position !== position) throw meddled(writer);
     // Without indices, if structured cloning has made a piece of its own.
     const start = (packed.start ?? 0) + before;
     const end = packed.end ?? packed.length;
@@ -92,4 +103,13 @@ class MsgpackrEncoder implements Encoder<unknown> {
     this.#packr.useBuffer(this.#spent);
     this.#packr.position = OWN_BYTES;
   }
+}
+
+function meddled({ pool }: ByteWriter): SlabPoolError {
+  return invalidArg(
+    'encode(writer, value)',
+    'a value whose getters and extensions leave the writer alone',
+    'others',
+    pool.name,
+  );
 }
