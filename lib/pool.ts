@@ -1,5 +1,6 @@
 import { throwIfAborted } from './base/abort.js';
 import { checkOptions } from './base/check-options.js';
+import type { Bytes } from './base/runtime.js';
 import { checkWaitOptions, type WaitOptions } from './base/wait-options.js';
 import { type BackendInfo, joinCore, type OpenedCore, openCore, pageSizeOf } from './core/loader.js';
 import { diagnose } from './diagnose/diagnose.js';
@@ -11,7 +12,7 @@ import { setHeap } from './heap/heap-of.js';
 import { assertNoLeaks } from './heap/outstanding.js';
 import { Lease } from './lease/lease.js';
 import { lend } from './lease/lend.js';
-import type { Block } from './lease/magazine.js';
+import type { Block, Handle } from './lease/magazine.js';
 import { type BufferPoolOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { takeStats } from './stats/snapshot.js';
 import type { PoolStats } from './stats/stats.js';
@@ -113,9 +114,10 @@ export class BufferPool {
     if (last >= this.#pooledSize || last + 1 !== size) return this.#acquireOther(size);
     let magazine = this.#heap.magazineFor(last);
     if (--magazine.untilSample === 0) magazine = this.#heap.sampled(magazine, size);
-    let block = magazine.count > 0 ? (magazine.blocks[--magazine.count] as Block) : this.#heap.refill(magazine);
-    if (block.bytes.length !== magazine.capacity) block = this.#heap.replace(magazine, block);
-    return new Lease(block, size);
+    if (magazine.count <= magazine.floor) this.#heap.refill(magazine);
+    let bytes = magazine.buffers[--magazine.count] as Bytes;
+    if (bytes.length !== magazine.capacity) bytes = this.#heap.replace(magazine);
+    return new Lease(bytes, magazine, magazine.handles[magazine.count] as Handle, size);
   }
 
   /** For a size that is 0, oversize, or nonsense. */
@@ -124,8 +126,8 @@ export class BufferPool {
     if (!Number.isSafeInteger(size) || size < 0) {
       throw invalidArg('acquire(size)', 'a safe integer from 0 (bytes)', size, this.name);
     }
-    if (size > this.#pooledSize) return new Lease(this.#heap.acquireOversize(size), size);
-    return new Lease(Lease.end(this.acquire(1), this.#heap), 0);
+    if (size > this.#pooledSize) return Lease.over(this.#heap.acquireOversize(size), size);
+    return Lease.over(Lease.blockOf(this.acquire(1), this.#heap), 0);
   }
 
   /**
@@ -144,9 +146,7 @@ export class BufferPool {
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_FOREIGN_LEASE`, `ERR_SLABPOOL_INVALID_ARG`
    */
   release(lease: Lease): void {
-    const block = Lease.end(lease, this.#heap);
-    const ended = block.magazine.put(block);
-    if (ended !== null) Lease.resume(lease, ended);
+    Lease.release(lease, this.#heap);
   }
 
   /**
@@ -156,7 +156,7 @@ export class BufferPool {
    */
   adopt(ticket: number): Lease {
     const block = this.#heap.transfers.adopt(ticket);
-    return new Lease(block, this.#heap.transfers.sizeOf(0));
+    return Lease.over(block, this.#heap.transfers.sizeOf(0));
   }
 
   /**
@@ -186,12 +186,12 @@ export class BufferPool {
     }
     const ended: [Lease, Block][] = [];
     try {
-      for (const lease of leases) ended.push([lease, Lease.end(lease, this.#heap)]);
+      for (const lease of leases) ended.push([lease, Lease.take(lease, this.#heap)]);
     } catch (error) {
       for (const [lease, block] of ended) Lease.resume(lease, block);
       throw error;
     }
-    for (const [lease, block] of ended) Lease.resume(lease, block.magazine.put(block));
+    for (const [lease, { bytes, magazine, handle }] of ended) Lease.end(lease, magazine.put(bytes, handle));
   }
 
   /**

@@ -84,6 +84,17 @@ export function checkBooks(pool: BufferPool): void {
   atLeast('hitRate', stats.hitRate, 0);
   atLeast('1', 1, stats.hitRate);
 
+  const { magazines, options } = heapOf(pool);
+  for (const { count, floor, held, size, handles, buffers } of magazines) {
+    atLeast('blocks in a magazine', count, floor);
+    atLeast('blocks held', held, count);
+    atLeast('room in a magazine', size, count);
+    for (const slots of [handles, buffers]) {
+      same('free blocks of a magazine', new Set<unknown>(slots.slice(0, count)).size, count);
+    }
+  }
+  atLeast('an eighth of maxBytes', options.maxBytes / 8, sum(magazines.map(({ extraBytes }) => extraBytes)));
+
   expect({ invariants: heapOf(pool).core.checkInvariants(), wrong }).toEqual({ invariants: null, wrong: [] });
 }
 

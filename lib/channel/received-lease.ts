@@ -9,8 +9,8 @@ export class ReceivedLease extends Lease {
   readonly tag: number;
 
   /** @internal */
-  constructor(block: Block, length: number, tag: number) {
-    super(block, length);
+  constructor({ bytes, magazine, handle }: Block, length: number, tag: number) {
+    super(bytes, magazine, handle, length);
     this.length = length;
     this.tag = small(tag);
   }

@@ -52,7 +52,7 @@ export class Transport {
       if (blocked !== WOULD_BLOCK) this.#refuse('trySend', blocked);
       return false;
     }
-    Lease.resume(lease, this.#heap.transfers.left(block));
+    Lease.end(lease, this.#heap.transfers.left(block));
     this.#endpoint.wake(blocked);
     return true;
   }
@@ -68,10 +68,12 @@ export class Transport {
     try {
       for (let i = from; i < leases.length; i++) {
         const lease = leases[i] as Lease;
-        const block = heap.transfers.movable(Lease.blockOf(lease, heap));
-        moved.push(block);
+        const leased = Lease.blockOf(lease, heap);
+        const block = heap.transfers.movable(leased);
         used.push(this.#checked(lengths?.[i], lease, block));
-        blocks.push(Lease.end(lease, heap)); // one that is there twice is noticed
+        moved.push(block);
+        blocks.push(leased);
+        Lease.end(lease, null); // one that is there twice is noticed
       }
       while (sent < blocks.length) {
         const count = Math.min(MAX_BATCH, blocks.length - sent);
@@ -88,7 +90,9 @@ export class Transport {
       }
     } finally {
       for (const [i, block] of blocks.entries()) {
-        Lease.resume(leases[from + i] as Lease, i < sent ? heap.transfers.left(block) : block);
+        const lease = leases[from + i] as Lease;
+        if (i < sent) Lease.end(lease, heap.transfers.left(block));
+        else Lease.resume(lease, block);
       }
     }
     return sent;

@@ -154,7 +154,7 @@ export class BudgetWaiters implements Waiting {
         serve: (block) => {
           limit.end();
           this.totalMs += now() - since;
-          resolve(new Lease(block, size));
+          resolve(Lease.over(block, size));
         },
         fail(reason) {
           limit.end();

@@ -1,11 +1,11 @@
 import { IterableWeakSet } from '../base/iterable-weak-set.js';
-import { now } from '../base/runtime.js';
+import { type Bytes, now } from '../base/runtime.js';
 import type { Cause, Core } from '../core/core.js';
 import { BUCKETS, bucketOf, firstOfBucket } from '../core/size-classes.js';
 import type { SlabPoolError } from '../errors.js';
 import { events, Outbox, type TrimEvent } from '../events.js';
 import type { EndedLease } from '../lease/ended-lease.js';
-import { type Block, Magazine } from '../lease/magazine.js';
+import { Block, Magazine } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import { Poison } from '../tracking/poison.js';
 import { Tracker, type TrackerOwner } from '../tracking/tracker.js';
@@ -115,14 +115,14 @@ export class Heap implements TrackerOwner {
     return magazine;
   }
 
-  /** A block from the core, which is in the caller's hands; the rest of its batch is in the magazine, which was empty. */
-  refill(magazine: Magazine): Block {
-    return this.refills.refill(magazine);
+  /** For an acquire that finds no more than {@link Magazine.floor}: from now on there is a block above it. */
+  refill(magazine: Magazine): void {
+    if (!magazine.lower()) this.refills.refill(magazine);
   }
 
-  /** Another block for one that is unfit to be leased: its ArrayBuffer was detached after its release, through a view that was kept. */
-  replace(magazine: Magazine, unfit: Block): Block {
-    return this.refills.replace(magazine, unfit);
+  /** For a block that was just popped and is unfit to be leased: its ArrayBuffer was detached after its release, through a view that was kept. */
+  replace(magazine: Magazine): Bytes {
+    return this.refills.replace(magazine);
   }
 
   prewarm(magazine: Magazine, count: number): void {
@@ -133,19 +133,24 @@ export class Heap implements TrackerOwner {
   publishOrThrow(block: Block | null): void {
     this.outbox.publish();
     if (!this.closed && !this.notifications.draining) return;
-    if (block !== null) this.releases.put(block.magazine, block);
+    if (block !== null) this.releases.put(block);
     throw this.endedError();
   }
 
   /**
-   * Flushes magazines at the end of an epoch: those in which nothing was acquired, or all of them, if memory is short.
-   * In the core their blocks age like all others.
+   * Flushes magazines at the end of an epoch: those in which nothing was acquired, or all of them, if memory is short; of others what
+   * lay below their low-water marks. In the core the blocks age like all others.
    */
   flushQuiet(all: boolean): void {
     this.tracker.drain();
     this.#leaked.retireDetached();
+    const shrink = this.refills.turn(all);
     for (const magazine of this.magazines) {
+      const unused = magazine.floor;
       if (all || magazine.quiet()) this.blocks.empty(magazine);
+      else this.blocks.flushCold(magazine, unused);
+      magazine.turn(shrink ? Infinity : unused);
+      this.blocks.flushCold(magazine, Math.max(0, magazine.count - magazine.size));
     }
   }
 
@@ -198,31 +203,32 @@ export class Heap implements TrackerOwner {
   }
 
   /** What {@link Magazine.put} does not do by itself. */
-  putSlow(magazine: Magazine, block: Block): EndedLease | null {
-    const ended = this.releases.put(magazine, block);
+  putSlow(block: Block): EndedLease | null {
+    const ended = this.releases.put(block);
     this.outbox.publish();
     return ended;
   }
 
   /** As a release, in the middle of something else. */
   putBack(block: Block): void {
-    this.releases.put(block.magazine, block);
+    this.releases.put(block);
   }
 
   #sampled(magazine: Magazine, size: number): Magazine {
     const { interval } = magazine;
     magazine.sampleAfter(1); // Should a subscriber acquire, its acquire is one to look at, too.
-    let block = magazine.count > 0 ? (magazine.blocks[--magazine.count] as Block) : this.refill(magazine);
-    if (block.bytes.length !== magazine.capacity) block = this.replace(magazine, block);
+    if (magazine.count <= magazine.floor) this.refill(magazine);
+    let block = magazine.pop();
+    if (block.bytes.length !== magazine.capacity)
+      block = new Block(this.replace(magazine), magazine.handles[magazine.count] as number, magazine);
     this.poison?.check(block);
     this.tracker.drain();
     this.publishOrThrow(block);
     if (this.options.zero === 'acquire') block.bytes.fill(0);
     magazine.interval = interval;
     block = this.tracker.sample(magazine, block, size);
-    const from = block.magazine;
-    from.blocks[from.count++] = block;
-    return from;
+    block.magazine.push(block);
+    return block.magazine;
   }
 
   leaked(block: Block): void {
@@ -284,7 +290,9 @@ export class Heap implements TrackerOwner {
     for (const magazine of [...this.magazines, this.oversize.magazine]) magazine.limit = 0;
     // Views of what is free show nobody's bytes from now on. Leases that are out, or whose bytes may be, are not touched.
     const leased = this.magazines.some(({ held }) => held > 0);
-    this.blocks.unmapAllBut(({ index, magazine }) => leased && this.core.holds(magazine.sizeClass, index));
+    this.blocks.unmapAllBut(
+      (index, { length }) => length === 0 || (leased && this.core.holds(this.magazineFor(length - 1).sizeClass, index)),
+    );
     if (leased && !this.#shared) this.core.trimSoon();
     this.endIfEmpty();
     this.outbox.publish();

@@ -1,6 +1,6 @@
 import type { Core } from '../core/core.js';
 import type { Outbox } from '../events.js';
-import { type Block, type Magazine, OVERSIZE } from '../lease/magazine.js';
+import { Block, type Magazine, OVERSIZE } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import type { MappedBlocks } from './mapped-blocks.js';
 
@@ -48,7 +48,7 @@ export class LeakedBlocks {
     }
     this.#heap.blocks.disown(block);
     // What is above the top of the stack still refers to blocks that have left it.
-    magazine.blocks.length = magazine.count;
+    magazine.forgetOthers();
     this.#blocks.set(index, { magazine, buffer: new WeakRef(buffer) });
     this.#buffers.register(buffer, index);
   }
@@ -60,7 +60,7 @@ export class LeakedBlocks {
     this.#blocks.delete(index);
     const { magazine } = leaked;
     const { blocks, closed, outbox } = this.#heap;
-    if (this.#wipes && !closed) this.#heap.putBack(blocks.at(index, magazine));
+    if (this.#wipes && !closed) this.#heap.putBack(new Block(blocks.at(index, magazine), index, magazine));
     else blocks.giveBack(magazine, index);
     this.#heap.endIfEmpty();
     outbox.publish();

@@ -1,7 +1,7 @@
 import type { Bytes } from '../base/runtime.js';
 import { type Core, MAX_BATCH } from '../core/core.js';
 import { internal } from '../errors.js';
-import { Block, type Magazine } from '../lease/magazine.js';
+import type { Block, Magazine } from '../lease/magazine.js';
 import type { Poison } from '../tracking/poison.js';
 
 const CHUNK_BITS = 9;
@@ -21,7 +21,7 @@ export class MappedBlocks {
   readonly #core: Core;
   readonly #pool: string;
   readonly #poison: Poison | null;
-  readonly #chunks: (Array<Block | undefined> | undefined)[] = [];
+  readonly #chunks: (Array<Bytes | undefined> | undefined)[] = [];
   /** How many blocks are mapped. */
   size = 0;
   /** The chunk from which {@link sweep} goes on. */
@@ -34,23 +34,23 @@ export class MappedBlocks {
     this.#poison = poison;
   }
 
-  /** The block with this number, which this thread holds. */
-  at(index: number, magazine: Magazine): Block {
+  /** The bytes of the block with this number, which this thread holds. */
+  at(index: number, magazine: Magazine): Bytes {
     const known = this.#known(index);
     return known !== undefined && this.#core.stableAddresses ? known : this.#map(index, magazine, known);
   }
 
   /**
-   * A block that has come to this thread, which gives it back if it cannot be mapped. One whose ArrayBuffer was detached, through a
+   * The bytes of a block that has come to this thread, which gives it back if it cannot be mapped. One whose ArrayBuffer was detached, through a
    * view that an earlier holder kept, gets another where the core has its memory all the same.
    */
-  received(index: number, magazine: Magazine): Block {
+  received(index: number, magazine: Magazine): Bytes {
     const known = this.#known(index);
-    if (known !== undefined && this.#core.stableAddresses && known.bytes.length === magazine.capacity) return known;
+    if (known !== undefined && this.#core.stableAddresses && known.length === magazine.capacity) return known;
     return this.#mapReceived(index, magazine, known);
   }
 
-  #mapReceived(index: number, magazine: Magazine, known: Block | undefined): Block {
+  #mapReceived(index: number, magazine: Magazine, known: Bytes | undefined): Bytes {
     try {
       return this.#map(index, magazine, known);
     } catch (error) {
@@ -59,25 +59,24 @@ export class MappedBlocks {
     }
   }
 
-  #known(index: number): Block | undefined {
+  #known(index: number): Bytes | undefined {
     return this.#chunks[index >>> CHUNK_BITS]?.[index & (CHUNK - 1)];
   }
 
-  #map(index: number, magazine: Magazine, known: Block | undefined): Block {
+  #map(index: number, magazine: Magazine, known: Bytes | undefined): Bytes {
     const bytes = this.#core.map(magazine.sizeClass, index);
-    return bytes === known?.bytes ? known : this.set(index, magazine, bytes);
+    if (bytes !== known) this.set(index, bytes);
+    return bytes;
   }
 
   /** From now on the block is over these bytes. */
-  set(index: number, magazine: Magazine, bytes: Bytes): Block {
+  set(index: number, bytes: Bytes): void {
     this.#forget(index);
-    const block = new Block(bytes, index, magazine);
     const at = index >>> CHUNK_BITS;
     while (this.#chunks.length <= at) this.#chunks.push(undefined);
     this.#chunks[at] ??= new Array(CHUNK).fill(undefined);
-    this.#chunks[at][index & (CHUNK - 1)] = block;
+    this.#chunks[at][index & (CHUNK - 1)] = bytes;
     this.size++;
-    return block;
   }
 
   #forget(index: number): void {
@@ -88,9 +87,9 @@ export class MappedBlocks {
   }
 
   /** Detaches the block's ArrayBuffer; the block gets a new one when it is used next. */
-  unmap({ buffer, index }: Block): void {
+  unmap(index: number, bytes: Bytes): void {
     this.#forget(index);
-    this.#core.detach(buffer, index);
+    this.#core.detach(bytes.buffer, index);
   }
 
   /** Leaves the block's ArrayBuffer to whoever may go on using it; the block gets a new one when it is used next. */
@@ -99,30 +98,51 @@ export class MappedBlocks {
     this.#core.disown(index);
   }
 
-  /** Gives the `count` coldest blocks of the magazine to the core, at most a batch. The answer of {@link Core.flush}. */
+  /** Gives `count` blocks of the magazine to the core, its coldest; or those on top, where all others would have to move. */
   flush(magazine: Magazine, count: number): number {
-    const { blocks } = magazine;
-    const { exchange } = this.#core;
-    for (let i = 0; i < count; i++) exchange[i] = (blocks[i] as Block).index;
-    const answer = this.#core.flush(magazine.sizeClass, count);
-    if (this.#poison !== null) for (let i = 0; i < count; i++) this.#poison.flushed((blocks[i] as Block).index);
-    magazine.held -= count;
+    if (magazine.count > 2 * magazine.batch) return this.#flushTop(magazine, count);
+    return this.flushCold(magazine, count);
+  }
+
+  /** Gives the `count` coldest blocks of the magazine to the core. The last answer of {@link Core.flush}. */
+  flushCold(magazine: Magazine, count: number): number {
+    let answer = 0;
+    for (let from = 0; from < count; from += magazine.batch) {
+      answer = this.#give(magazine, from, Math.min(magazine.batch, count - from));
+    }
+    if (count > 0) magazine.shift(count);
+    return answer;
+  }
+
+  #flushTop(magazine: Magazine, count: number): number {
+    const answer = this.#give(magazine, magazine.count - count, count);
     magazine.count -= count;
-    for (let i = 0; i < magazine.count; i++) blocks[i] = blocks[i + count] as Block;
+    magazine.floor = Math.min(magazine.floor, magazine.count);
+    return answer;
+  }
+
+  /** Gives `count` blocks of the magazine, from index `from` on, to the core, at most a batch. The answer of {@link Core.flush}. */
+  #give(magazine: Magazine, from: number, count: number): number {
+    const { handles } = magazine;
+    const { exchange } = this.#core;
+    for (let i = 0; i < count; i++) exchange[i] = handles[from + i] as number;
+    const answer = this.#core.flush(magazine.sizeClass, count);
+    if (this.#poison !== null) for (let i = 0; i < count; i++) this.#poison.flushed(handles[from + i] as number);
+    magazine.held -= count;
     return this.sure('flush', answer, magazine, exchange[0] as number);
   }
 
   /** Flushes all blocks of the magazine. The last answer of {@link Core.flush}. */
   flushAll(magazine: Magazine): number {
     let answer = 0;
-    while (magazine.count > 0) answer = this.flush(magazine, Math.min(magazine.count, magazine.batch));
+    while (magazine.count > 0) answer = this.#flushTop(magazine, Math.min(magazine.count, magazine.batch));
     return answer;
   }
 
   /** Flushes all blocks of the magazine, which keeps none of their buffers alive then. */
   empty(magazine: Magazine): void {
     this.flushAll(magazine);
-    magazine.blocks.length = 0;
+    magazine.forgetOthers();
   }
 
   /** One block that is not in the magazine goes to the core. The answer of {@link Core.flush}. */
@@ -158,7 +178,8 @@ export class MappedBlocks {
     const { exchange } = this.#core;
     const end = Math.min(this.#swept + chunks, this.#chunks.length);
     for (; this.#swept < end; this.#swept++) {
-      const numbers = (this.#chunks[this.#swept] ?? []).flatMap((block) => (block === undefined ? [] : [block.index]));
+      const first = this.#swept << CHUNK_BITS;
+      const numbers = (this.#chunks[this.#swept] ?? []).flatMap((bytes, i) => (bytes === undefined ? [] : [first + i]));
       for (let from = 0; from < numbers.length; from += MAX_BATCH) {
         const some = numbers.slice(from, from + MAX_BATCH);
         exchange.set(some);
@@ -175,10 +196,13 @@ export class MappedBlocks {
   }
 
   /** Detaches the ArrayBuffers of all blocks but those that are to be kept. */
-  unmapAllBut(isKept: (block: Block) => boolean): void {
+  unmapAllBut(isKept: (index: number, bytes: Bytes) => boolean): void {
     for (const [at, chunk] of this.#chunks.entries()) {
-      for (const block of chunk ?? []) if (block !== undefined && !isKept(block)) this.unmap(block);
-      if (chunk?.every((block) => block === undefined)) this.#chunks[at] = undefined;
+      for (const [i, bytes] of (chunk ?? []).entries()) {
+        const index = (at << CHUNK_BITS) + i;
+        if (bytes !== undefined && !isKept(index, bytes)) this.unmap(index, bytes);
+      }
+      if (chunk?.every((bytes) => bytes === undefined)) this.#chunks[at] = undefined;
     }
   }
 }

@@ -1,6 +1,6 @@
 import { type Core, DRAINING, SLAB, STEP } from '../core/core.js';
 import type { Outbox } from '../events.js';
-import type { Block, Magazine } from '../lease/magazine.js';
+import { Block, type Magazine } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import type { Tracker } from '../tracking/tracker.js';
 import type { MappedBlocks } from './mapped-blocks.js';
@@ -62,14 +62,17 @@ function warm(heap: WarmableHeap, magazine: Magazine, count: number): void {
 
 /** Takes some free blocks into the hands of the caller; false when there are none. */
 function takeFree({ core, blocks }: WarmableHeap, magazine: Magazine, into: Block[], most: number): boolean {
-  if (magazine.count > 0) return into.push(magazine.blocks[--magazine.count] as Block) > 0;
+  if (magazine.count > 0) return into.push(magazine.pop()) > 0;
   const count = core.takeFree(magazine.sizeClass, Math.min(most, magazine.batch));
   if (count <= 0) return false; // others have taken some
   const numbers = core.exchange.slice(0, count);
   magazine.held += count;
   let at = 0;
   try {
-    for (; at < count; at++) into.push(blocks.at(numbers[at] as number, magazine));
+    for (; at < count; at++) {
+      const index = numbers[at] as number;
+      into.push(new Block(blocks.at(index, magazine), index, magazine));
+    }
   } finally {
     for (; at < count; at++) blocks.giveBack(magazine, numbers[at] as number);
   }

@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import type { Bytes } from '../base/runtime.js';
 import { type Core, OTHER_MEMORY } from '../core/core.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
-import { type Block, OVERSIZE } from '../lease/magazine.js';
+import { Block, OVERSIZE } from '../lease/magazine.js';
 import { isTrackingProxy, type Tracker } from '../tracking/tracker.js';
 import type { MappedBlocks } from './mapped-blocks.js';
 import type { Oversize } from './oversize.js';
@@ -38,7 +38,8 @@ export function reclaim(heap: ReclaimingHeap, leased: Block, memory: ArrayBuffer
     whole = oversize.reclaim(block, bytes);
   } else {
     const answer = blocks.sure('reclaim', core.reclaim(magazine.sizeClass, index, bytes), magazine, index);
-    whole = answer === OTHER_MEMORY ? null : blocks.set(index, magazine, bytes);
+    whole = answer === OTHER_MEMORY ? null : new Block(bytes, index, magazine);
+    if (whole !== null) blocks.set(index, bytes);
   }
   if (whole === null) throw foreignBuffer(capacity, capacity, name);
   return isTrackingProxy(leased) ? tracker.replace(leased, whole) : whole;

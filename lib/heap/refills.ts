@@ -1,3 +1,4 @@
+import type { Bytes } from '../base/runtime.js';
 import { type Cause, COLD, type Core, DRAINING, EXHAUSTED, RECLAIMED, SLAB, STEP } from '../core/core.js';
 import type { SlabPoolError } from '../errors.js';
 import { type ExhaustedEvent, events, type Outbox, type SlabCreateEvent } from '../events.js';
@@ -9,6 +10,10 @@ import { refusal } from './refusal.js';
 import type { Ticker } from './ticker.js';
 
 const KIB = 1024;
+/** What {@link Refills} answers itself when there is a block; all that the core answers then is a count, and reasons are not above 0. */
+const OK = 1;
+/** All threads' magazines together may have room for one in so many bytes of the budget, beyond two batches each. */
+const MAGAZINES_SHARE = 8;
 
 /** What refills ask of the heap that they belong to. */
 interface RefillingHeap {
@@ -34,13 +39,14 @@ interface RefillingHeap {
  * What      One refill takes one batch. Before the budget counts as exhausted, this thread's other magazines are
  *           flushed.
  * Callers   The heap, by acquires that find their magazine empty, and {@link BudgetWaiters}; off the hot path.
- * Identity  A batch of n adds n to `held` and n - 1 to `count`: one block is in the caller's hands, to be leased or put
- *           back.
+ * Identity  A batch of n adds n to `held` and n to `count`.
  */
 export class Refills {
   readonly #heap: RefillingHeap;
   readonly #core: Core;
   readonly #maxBytes: number;
+  /** Null until it is known in this epoch. */
+  #shareBytes: number | null = null;
 
   constructor(heap: RefillingHeap, core: Core, maxBytes: number) {
     this.#heap = heap;
@@ -48,48 +54,47 @@ export class Refills {
     this.#maxBytes = maxBytes;
   }
 
-  /** A block from the core, which is in the caller's hands; the rest of its batch is in the magazine, which was empty. */
-  refill(magazine: Magazine): Block {
-    let found: Block | number;
+  /** A batch from the core for a magazine that is empty. */
+  refill(magazine: Magazine): void {
+    let status: number;
     try {
-      found = this.#refill(magazine);
-      if (typeof found === 'object') return found;
+      status = this.#refill(magazine);
+      if (status === OK) return;
     } catch (error) {
       magazine.uncount();
       throw error;
     }
     magazine.uncount();
-    throw this.refusal(magazine, found);
+    throw this.refusal(magazine, status);
   }
 
   /** Before an acquire: whether there is a block for it, on top of the magazine, or else the budget is exhausted. */
   stock(magazine: Magazine): boolean {
     for (;;) {
-      if (magazine.count === 0) {
-        const found = this.#refill(magazine);
-        if (typeof found === 'number') {
-          this.#heap.publishOrThrow(null);
-          if (found === EXHAUSTED) return false;
-          throw this.refusal(magazine, found);
-        }
-        magazine.blocks[magazine.count++] = found;
+      const status = magazine.count > 0 ? OK : this.#refill(magazine);
+      if (status !== OK) {
+        this.#heap.publishOrThrow(null);
+        if (status === EXHAUSTED) return false;
+        throw this.refusal(magazine, status);
       }
-      const top = magazine.blocks[magazine.count - 1] as Block;
-      if (top.bytes.length === magazine.capacity) return true;
-      magazine.count--;
-      this.#heap.blocks.retire(magazine, top.index);
+      const block = magazine.pop();
+      if (block.bytes.length === magazine.capacity) {
+        magazine.push(block);
+        return true;
+      }
+      this.#heap.blocks.retire(magazine, block.index);
     }
   }
 
-  /** A block, or why there is none. */
-  #refill(magazine: Magazine): Block | number {
+  /** {@link OK}, and there is a block in the magazine; or why there is none. */
+  #refill(magazine: Magazine): number {
     this.#heap.assertGiving();
     // Leases that this ends may be of this magazine.
     this.#heap.tracker.drain();
-    if (magazine.count > 0) return magazine.blocks[--magazine.count] as Block;
+    if (magazine.count > 0) return OK;
     const core = this.#core;
-    const { sizeClass, blocks } = magazine;
-    magazine.grow();
+    const { sizeClass, buffers, handles } = magazine;
+    magazine.grow(magazine.overflowed && this.#mayEnlarge(magazine));
     this.#heap.ticker.start();
     const { exchange } = core;
     let count = core.refill(sizeClass);
@@ -107,18 +112,46 @@ export class Refills {
     magazine.reported++; // the core counts the one that is about to be leased
     try {
       // The core names the warmest block first: it becomes the top of the stack.
-      for (let i = 0; i < count; i++) blocks[count - 1 - i] = this.#heap.blocks.at(exchange[i] as number, magazine);
+      for (let i = 0, to = count - 1; i < count; i++, to--) {
+        const index = exchange[i] as number;
+        buffers[to] = this.#heap.blocks.at(index, magazine);
+        handles[to] = index;
+      }
     } catch (error) {
       core.flush(sizeClass, count);
       throw error;
     }
     magazine.held += count;
-    magazine.count = count - 1;
-    const block = blocks[count - 1] as Block;
+    magazine.count = count;
+    const block = magazine.pop();
     this.#heap.tracker.refilled(magazine, this.#shareOut(magazine, step));
     if (step === SLAB) this.noteSlab(magazine);
     this.#heap.publishOrThrow(block);
-    return block;
+    magazine.push(block);
+    return OK;
+  }
+
+  /** Whether there may be room for a batch more in a magazine that was flushed too soon. */
+  #mayEnlarge({ batch, capacity }: Magazine): boolean {
+    return this.#extra() + batch * capacity <= this.#share();
+  }
+
+  /** Bytes that there is room for in all of the thread's magazines beyond two batches each. */
+  #extra(): number {
+    return this.#heap.magazines.reduce((sum, { extraBytes }) => sum + extraBytes, 0);
+  }
+
+  /** Bytes of what that may be: a share of the budget, which the threads have in common. */
+  #share(): number {
+    this.#shareBytes ??= this.#maxBytes / MAGAZINES_SHARE / this.#core.threads().length;
+    return this.#shareBytes;
+  }
+
+  /** Another epoch begins; `short` if memory is. Whether there is to be room for no more than two batches in each magazine. */
+  turn(short: boolean): boolean {
+    this.#shareBytes = short ? 0 : null;
+    const extra = this.#extra();
+    return extra > 0 && extra > this.#share();
   }
 
   /** The share of the budget that this tier's leases have; or that is resident, if no free block had memory. */
@@ -132,16 +165,17 @@ export class Refills {
   }
 
   /**
-   * Another block for one that is unfit to be leased: its ArrayBuffer was detached after its release, through a view that
-   * somebody kept.
+   * Another block for one that was just popped and is unfit to be leased: its ArrayBuffer was detached after its release, through a
+   * view that somebody kept. Popped as well.
    */
-  replace(magazine: Magazine, unfit: Block): Block {
-    let block = unfit;
+  replace(magazine: Magazine): Bytes {
+    let bytes: Bytes;
     do {
-      this.#heap.blocks.retire(magazine, block.index);
-      block = magazine.count > 0 ? (magazine.blocks[--magazine.count] as Block) : this.refill(magazine);
-    } while (block.bytes.length !== magazine.capacity);
-    return block;
+      this.#heap.blocks.retire(magazine, magazine.handles[magazine.count] as number);
+      if (magazine.count <= magazine.floor && !magazine.lower()) this.refill(magazine);
+      bytes = magazine.buffers[--magazine.count] as Bytes;
+    } while (bytes.length !== magazine.capacity);
+    return bytes;
   }
 
   noteExhausted(capacity: number, waits: boolean): void {

@@ -47,14 +47,15 @@ export class Releases {
    * Takes the block of a lease that has ended, or that was never made.
    * @returns what that lease has to remember, or null
    */
-  put(magazine: Magazine, block: Block): EndedLease | null {
+  put(block: Block): EndedLease | null {
+    const { magazine } = block;
     if (isTrackingProxy(block)) return this.#putTracked(block);
     if (this.#heap.retained.has(block)) {
       const last = this.#heap.retained.end(block);
-      return last === null ? null : this.put(last.magazine, last);
+      return last === null ? null : this.put(last);
     }
     if (this.#heap.closed) {
-      this.#putClosed(magazine, block);
+      this.#putClosed(block);
       return null;
     }
     if (magazine === this.#heap.oversize.magazine) {
@@ -70,11 +71,11 @@ export class Releases {
     this.#heap.poison?.fill(block);
     let answer: number;
     if (this.#detaches) {
-      this.#heap.blocks.unmap(block);
+      this.#heap.blocks.unmap(block.index, block.bytes);
       answer = this.#heap.blocks.giveBack(magazine, block.index);
     } else {
       answer = magazine.count < magazine.size ? 0 : this.#makeRoom(magazine);
-      magazine.blocks[magazine.count++] = block;
+      magazine.push(block);
       if (this.#heap.notifications.bypassed) answer = this.#heap.blocks.flushAll(magazine);
     }
     this.#heap.notifications.bypass((answer & WAITING) !== 0);
@@ -83,14 +84,15 @@ export class Releases {
   }
 
   /** Takes the block of a lease that has outlived its pool: now the memory goes, too. */
-  #putClosed(magazine: Magazine, block: Block): void {
+  #putClosed(block: Block): void {
+    const { magazine } = block;
     if (magazine === this.#heap.oversize.magazine) {
       this.#heap.oversize.drop(block);
     } else if (block.bytes.length !== magazine.capacity) {
       this.#heap.blocks.retire(magazine, block.index);
     } else {
       if (this.#wipes) block.bytes.fill(0);
-      this.#heap.blocks.unmap(block);
+      this.#heap.blocks.unmap(block.index, block.bytes);
       this.#heap.blocks.giveBack(magazine, block.index);
     }
     this.#heap.endIfEmpty();
@@ -106,7 +108,7 @@ export class Releases {
   #putTracked(proxy: Block): EndedLease {
     const block = this.#heap.tracker.blockOf(proxy);
     const ended = this.#heap.tracker.end(proxy, 'released');
-    this.put(block.magazine, block);
+    this.put(block);
     this.#heap.poison?.remember(block, ended);
     return ended;
   }

@@ -1,7 +1,7 @@
 import { CLASSES, type Core, SIZES, STALE } from '../core/core.js';
 import { internal, invalidArg, SlabPoolError } from '../errors.js';
 import type { EndedLease } from '../lease/ended-lease.js';
-import { type Block, type Magazine, OVERSIZE } from '../lease/magazine.js';
+import { Block, type Magazine, OVERSIZE } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import type { Poison } from '../tracking/poison.js';
 import { isTrackingProxy, type Tracker } from '../tracking/tracker.js';
@@ -102,7 +102,7 @@ export class Transfers {
     const block = retained.blockOf(leased);
     const itself = tracker.blockOf(block);
     itself.magazine.held--;
-    if (this.#detaches) blocks.unmap(itself);
+    if (this.#detaches) blocks.unmap(itself.index, itself.bytes);
     return itself === block ? null : tracker.end(block, 'handed over');
   }
 
@@ -152,8 +152,8 @@ export class Transfers {
     const magazine = this.#heap.magazines[exchange[CLASSES + at] as number] as Magazine;
     magazine.held++;
     this.#ticker.start();
-    const block = this.#blocks.received(index, magazine);
-    if (block.bytes.length === magazine.capacity) return block;
+    const bytes = this.#blocks.received(index, magazine);
+    if (bytes.length === magazine.capacity) return new Block(bytes, index, magazine);
     this.#blocks.retire(magazine, index);
     throw new SlabPoolError(
       'ERR_SLABPOOL_DETACHED',

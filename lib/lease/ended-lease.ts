@@ -20,7 +20,7 @@ export interface AcquiredLease {
   readonly acquired: CallStack;
 }
 
-/** An EndedLease is what a tracked lease has in the place of its block once it has ended: it tells where that was. */
+/** An EndedLease is what a tracked lease has in the place of its magazine once it has ended: it tells where that was. */
 export class EndedLease {
   readonly record: AcquiredLease;
   readonly ended: CallStack;
@@ -32,19 +32,7 @@ export class EndedLease {
     this.#how = how;
   }
 
-  get bytes(): never {
-    throw this.#misuse();
-  }
-
-  get buffer(): never {
-    throw this.#misuse();
-  }
-
-  get magazine(): never {
-    throw this.#misuse();
-  }
-
-  #misuse(): SlabPoolError {
+  misuse(): SlabPoolError {
     const { acquired, pool, size, capacity } = this.record;
     const { ended } = this;
     return new SlabPoolError(

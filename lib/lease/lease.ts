@@ -1,7 +1,9 @@
 import type { Bytes } from '../base/runtime.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
 import { EndedLease } from './ended-lease.js';
-import type { Block, MagazineOwner } from './magazine.js';
+import { Block, type Handle, type Magazine, type MagazineOwner } from './magazine.js';
+
+const NONE = -1;
 
 /**
  * A lease is the right to use one buffer until it is released. Each acquire makes a fresh lease, so that a second release is noticed
@@ -12,13 +14,24 @@ import type { Block, MagazineOwner } from './magazine.js';
 export class Lease {
   /** Bytes that were asked for, which are those that {@link view} has. */
   readonly size: number;
-  /** Null once the lease has ended; if it was tracked, what tells where. */
-  #block: Block | EndedLease | null;
+  /** Null once the lease has ended. */
+  #bytes: Bytes | null;
+  /** Where the block is released to; once a tracked lease has ended, what tells where that was. */
+  #magazine: Magazine | EndedLease;
+  /** {@link NONE} once the lease has ended: it may be what an oversize buffer hangs on. */
+  #handle: Handle;
 
   /** @internal */
-  constructor(block: Block, size: number) {
-    this.#block = block;
+  constructor(bytes: Bytes, magazine: Magazine, handle: Handle, size: number) {
+    this.#bytes = bytes;
+    this.#magazine = magazine;
+    this.#handle = handle;
     this.size = size;
+  }
+
+  /** @internal */
+  static over({ bytes, magazine, handle }: Block, size: number): Lease {
+    return new Lease(bytes, magazine, handle, size);
   }
 
   /**
@@ -26,8 +39,8 @@ export class Lease {
    * @throws `ERR_SLABPOOL_INVALID_THIS`; nothing else, whatever has become of the lease
    */
   get released(): boolean {
-    const block = Lease.#of(this, 'released');
-    return block === null || block instanceof EndedLease;
+    if (typeof this !== 'object' || this === null || !(#bytes in this)) lost('released');
+    return this.#bytes === null;
   }
 
   /**
@@ -37,7 +50,7 @@ export class Lease {
   // The two getters are kept below 28 bytes of bytecode: V8 inlines such small functions always, but larger getters last,
   // when the caller's inlining budget may be used up.
   get bytes(): Bytes {
-    return (this.#block ?? released()).bytes;
+    return this.#bytes ?? released(this.#magazine);
   }
 
   /**
@@ -45,7 +58,7 @@ export class Lease {
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`
    */
   get buffer(): ArrayBuffer {
-    return (this.#block ?? released()).buffer;
+    return (this.#bytes ?? released(this.#magazine)).buffer;
   }
 
   /**
@@ -62,8 +75,7 @@ export class Lease {
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_THIS`
    */
   view(): Bytes {
-    const block = Lease.#of(this, 'view()') ?? released();
-    return block.bytes.subarray(0, this.size);
+    return Lease.#of(this, 'view()').bytes.subarray(0, this.size);
   }
 
   /**
@@ -72,12 +84,12 @@ export class Lease {
    */
   release(): void {
     // Both comparisons strict: a loose one makes the lease escape, and V8 create it, where it would leave it out.
-    if (this === undefined || this === null || !(#block in this)) lost('release()');
-    const block = this.#block ?? released();
-    const { magazine } = block;
-    this.#block = null;
-    const ended = magazine.put(block as Block);
-    if (ended !== null) this.#block = ended;
+    if (this === undefined || this === null || !(#bytes in this)) lost('release()');
+    const bytes = this.#bytes ?? released(this.#magazine);
+    this.#bytes = null;
+    const ended = (this.#magazine as Magazine).put(bytes, this.#handle);
+    this.#handle = NONE;
+    if (ended !== null) this.#magazine = ended;
   }
 
   /**
@@ -87,10 +99,10 @@ export class Lease {
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_THIS`
    */
   retain(): Lease {
-    const block = Lease.#of(this, 'retain()') ?? released();
-    const shared = block.magazine.owner.retain(block as Block);
-    this.#block = shared;
-    return new Lease(shared, this.size);
+    const block = Lease.#of(this, 'retain()');
+    const shared = block.magazine.owner.retain(block);
+    Lease.resume(this, shared);
+    return Lease.over(shared, this.size);
   }
 
   /**
@@ -100,10 +112,10 @@ export class Lease {
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_INVALID_THIS`
    */
   touch(hint = ''): void {
-    const block = Lease.#of(this, 'touch()') ?? released();
+    const block = Lease.#of(this, 'touch()');
     const { owner } = block.magazine;
     if (typeof hint !== 'string') throw invalidArg('touch(hint)', 'a string', hint, owner.name);
-    owner.touch(block as Block, hint);
+    owner.touch(block, hint);
   }
 
   /**
@@ -119,9 +131,8 @@ export class Lease {
    * `ERR_SLABPOOL_SHARED`, `ERR_SLABPOOL_INVALID_THIS`
    */
   reclaim(memory: ArrayBuffer | ArrayBufferView): void {
-    const block = Lease.#of(this, 'reclaim()') ?? released();
-    const { owner } = block.magazine;
-    this.#block = owner.reclaim(block as Block, memory);
+    const block = Lease.#of(this, 'reclaim()');
+    Lease.resume(this, block.magazine.owner.reclaim(block, memory));
   }
 
   /**
@@ -140,18 +151,20 @@ export class Lease {
    * @throws `ERR_SLABPOOL_INVALID_THIS`
    */
   [Symbol.dispose](): void {
-    if (this === undefined || this === null || !(#block in this)) lost('[Symbol.dispose]()');
-    const block = this.#block;
-    if (block === null || block instanceof EndedLease) return;
-    this.#block = null;
-    const ended = block.magazine.put(block);
-    if (ended !== null) this.#block = ended;
+    if (this === undefined || this === null || !(#bytes in this)) lost('[Symbol.dispose]()');
+    const bytes = this.#bytes;
+    if (bytes === null) return;
+    this.#bytes = null;
+    const ended = (this.#magazine as Magazine).put(bytes, this.#handle);
+    this.#handle = NONE;
+    if (ended !== null) this.#magazine = ended;
   }
 
-  /** What `self`, on which `member` was called, has of its block. */
-  static #of(self: Lease, member: string): Block | EndedLease | null {
-    if (typeof self !== 'object' || self === null || !(#block in self)) lost(member);
-    return self.#block;
+  /** The block of `self`, on which `member` was called. */
+  static #of(self: Lease, member: string): Block {
+    if (typeof self !== 'object' || self === null || !(#bytes in self)) lost(member);
+    const bytes = self.#bytes ?? released(self.#magazine);
+    return Block.of(bytes, self.#handle, self.#magazine as Magazine);
   }
 
   /**
@@ -159,29 +172,57 @@ export class Lease {
    * @internal
    */
   static transferOf(lease: Lease, size?: number): number {
-    const block = Lease.#of(lease, 'transfer()') ?? released();
+    const block = Lease.#of(lease, 'transfer()');
     const { transfers } = block.magazine.owner;
-    const ticket = transfers.transfer(block as Block, size ?? lease.size);
-    lease.#block = transfers.left(block as Block);
+    const ticket = transfers.transfer(block, size ?? lease.size);
+    Lease.end(lease, transfers.left(block));
     return ticket;
   }
 
   /**
-   * Ends a lease of `owner`: its block, which the caller now has to put back.
+   * Ends the lease, whose block the caller has put back or will. `ended` is what it has to remember, as {@link Magazine.put} and
+   * {@link MagazineOwner.transfers} tell.
    * @internal
    */
-  static end(lease: Lease, owner: MagazineOwner): Block {
-    const block = Lease.blockOf(lease, owner);
-    lease.#block = null;
-    return block;
+  static end(lease: Lease, ended: EndedLease | null): void {
+    lease.#bytes = null;
+    lease.#handle = NONE;
+    if (ended !== null) lease.#magazine = ended;
   }
 
   /**
-   * After {@link end}, which it undoes; or what is left of the lease, as {@link Magazine.put} and {@link MagazineOwner.transfers} tell.
+   * From now on the lease is over `block`, also after {@link end}.
    * @internal
    */
-  static resume(lease: Lease, block: Block | EndedLease | null): void {
-    lease.#block = block;
+  static resume(lease: Lease, { bytes, magazine, handle }: Block): void {
+    lease.#bytes = bytes;
+    lease.#magazine = magazine;
+    lease.#handle = handle;
+  }
+
+  /**
+   * As `lease.release()`, if the lease is one of `owner`.
+   * @internal
+   */
+  static release(lease: Lease, owner: MagazineOwner): void {
+    if (typeof lease !== 'object' || lease === null || !(#bytes in lease)) noLease(lease, owner);
+    const bytes = lease.#bytes ?? released(lease.#magazine);
+    const magazine = lease.#magazine as Magazine;
+    if (magazine.owner !== owner) foreign(magazine, owner);
+    lease.#bytes = null;
+    const ended = magazine.put(bytes, lease.#handle);
+    lease.#handle = NONE;
+    if (ended !== null) lease.#magazine = ended;
+  }
+
+  /**
+   * The block of a lease of `owner`, which the caller has to put back: the lease has ended.
+   * @internal
+   */
+  static take(lease: Lease, owner: MagazineOwner): Block {
+    const block = Lease.blockOf(lease, owner);
+    Lease.end(lease, null);
+    return block;
   }
 
   /**
@@ -189,19 +230,24 @@ export class Lease {
    * @internal
    */
   static blockOf(lease: Lease, owner: MagazineOwner): Block {
-    if (typeof lease !== 'object' || lease === null || !(#block in lease)) {
-      throw invalidArg('release(lease)', 'a lease that acquire() returned', lease, owner.name);
-    }
-    const block = lease.#block ?? released();
-    if (block.magazine.owner !== owner) {
-      throw new SlabPoolError(
-        'ERR_SLABPOOL_FOREIGN_LEASE',
-        `the lease belongs to pool '${block.magazine.owner.name}'; release it there, or call lease.release()`,
-        { pool: owner.name },
-      );
-    }
-    return block as Block;
+    if (typeof lease !== 'object' || lease === null || !(#bytes in lease)) noLease(lease, owner);
+    const bytes = lease.#bytes ?? released(lease.#magazine);
+    const magazine = lease.#magazine as Magazine;
+    if (magazine.owner !== owner) foreign(magazine, owner);
+    return Block.of(bytes, lease.#handle, magazine);
   }
+}
+
+function noLease(given: unknown, owner: MagazineOwner): never {
+  throw invalidArg('release(lease)', 'a lease that acquire() returned', given, owner.name);
+}
+
+function foreign(magazine: Magazine, owner: MagazineOwner): never {
+  throw new SlabPoolError(
+    'ERR_SLABPOOL_FOREIGN_LEASE',
+    `the lease belongs to pool '${magazine.owner.name}'; release it there, or call lease.release()`,
+    { pool: owner.name },
+  );
 }
 
 /** `this` is no lease, so nothing was done to any: whoever has it can still release it. */
@@ -213,7 +259,8 @@ function lost(member: string): never {
   );
 }
 
-function released(): never {
+function released(magazine: Magazine | EndedLease): never {
+  if (magazine instanceof EndedLease) throw magazine.misuse();
   throw new SlabPoolError(
     'ERR_SLABPOOL_LEASE_RELEASED',
     'this lease was released before; its buffer may belong to somebody else by now. Release each lease once, and use ' +

@@ -6,32 +6,49 @@ export const OVERSIZE = -1;
 export const TRACKED = -2;
 export const RETAINED = -3;
 
-/** A Block is one block as this thread sees it: made at the block's first use here, kept until the block goes cold. */
+/**
+ * A Block is a block in hand, off the hot path: between a magazine, a lease and the core. What stands for another block (tracked and
+ * retained leases), and oversize buffers, are Blocks for as long as they are leased; of all others only the number is kept.
+ */
 export class Block {
   readonly bytes: Bytes;
-  readonly buffer: ArrayBuffer;
-  /** Bytes; `bytes.length` says 0 once the ArrayBuffer is detached. */
-  readonly capacity: number;
   /** The block's number in the core; -1 for an oversize one. */
   readonly index: number;
   /** Where it is released to. */
   readonly magazine: Magazine;
+  /** Bytes; `bytes.length` says 0 once the ArrayBuffer is detached. */
+  readonly capacity: number;
 
   constructor(bytes: Bytes, index: number, magazine: Magazine) {
     this.bytes = bytes;
-    this.buffer = bytes.buffer;
-    this.capacity = bytes.length;
     this.index = index;
     this.magazine = magazine;
+    this.capacity = magazine.sizeClass >= 0 ? magazine.capacity : bytes.length;
+  }
+
+  /** The one that a lease has: {@link handle} is what it keeps beside the bytes and the magazine. */
+  static of(bytes: Bytes, handle: Handle, magazine: Magazine): Block {
+    return typeof handle === 'number' ? new Block(bytes, handle, magazine) : handle;
+  }
+
+  get buffer(): ArrayBuffer {
+    return this.bytes.buffer;
+  }
+
+  get handle(): Handle {
+    return this.magazine.sizeClass >= 0 ? this.index : this;
   }
 }
+
+/** What leases and magazines know a block by: its number, or itself if it is no tier's. */
+export type Handle = number | Block;
 
 /** What leases and magazines ask of the heap that they belong to, off the hot path. */
 export interface MagazineOwner {
   /** Name of the pool. */
   readonly name: string;
   /** What {@link Magazine.put} does not do by itself. What the lease of the block has to remember, or null. */
-  putSlow(magazine: Magazine, block: Block): EndedLease | null;
+  putSlow(block: Block): EndedLease | null;
   /** One more lease is over the block: what both are over from now on. */
   retain(block: Block): Block;
   /** Adds to the record of the block's lease, if that is tracked. */
@@ -50,13 +67,13 @@ export interface MagazineOwner {
  * A magazine is this thread's freelist of one class (J. Bonwick, "Magazines and Vmem", USENIX 2001): the only thing
  * that acquire and release touch as long as it is neither empty nor full.
  *
- * What       Two batches long: a full one flushes its cold half. In a thread that only releases, one batch, and a full
- *            one flushes all.
+ * What       Two batches long, or longer while the thread acquires and releases more than that in turns ({@link enlarge}).
+ *            In a thread that only releases, one batch, and a full one flushes all.
  * Callers    One thread: `BufferPool.acquire()` pops, {@link put} pushes; the heap's parts refill and flush.
- * Ownership  The first `count` elements are free blocks. Those above may still refer to blocks that have left the
- *            magazine.
+ * Ownership  The first `count` elements of `buffers` and `handles` are free blocks. Those above may still refer to blocks
+ *            that have left the magazine.
  * Identity   `held` (blocks of the class that the core counts as held by this thread) == `count` + blocks that are
- *            leased.
+ *            leased. `floor` <= `count`, and the first `floor` elements were there throughout the epoch.
  */
 export class Magazine {
   readonly capacity: number;
@@ -65,16 +82,24 @@ export class Magazine {
   readonly owner: MagazineOwner;
   /** The next larger tier. */
   next: Magazine | null = null;
-  /** A stack: the first `count` elements; the last one was released last and is the warmest. */
-  readonly blocks: Block[] = [];
+  /**
+   * Two stacks of `count` elements, the last of which were released last and are the warmest: the blocks' bytes, and their handles. Each
+   * array is as long as the magazine is large, since V8 makes slower code of a store that has once been seen to grow one.
+   */
+  readonly buffers: Bytes[] = [];
+  readonly handles: Handle[] = [];
   count = 0;
+  /** An acquire that finds no more than this takes the slow path, which lowers it: it is the low-water mark, by whole batches. */
+  floor = 0;
   held = 0;
   /** Blocks in a full batch. */
   readonly batch: number;
-  /** Blocks that there is room for: two batches, or one while this thread only releases. */
+  /** Blocks that there is room for. */
   size: number;
   /** How far {@link put} fills the stack by itself: its size, or 0 where each release needs the slow path. */
   limit: number;
+  /** Whether it was full in this epoch, and some of it flushed, of which the next refill can tell that it was too soon. */
+  overflowed = false;
   readonly #byItself: boolean;
   #bypassed = false;
   /** Acquires that were published to the core. */
@@ -128,16 +153,28 @@ export class Magazine {
     this.#acquiresAtSample--;
   }
 
-  /** This thread acquires: room for two batches. */
-  grow(): void {
-    this.#resize(2 * this.batch);
+  /** Bytes of what there is room for beyond two batches. */
+  get extraBytes(): number {
+    return Math.max(0, this.size - 2 * this.batch) * this.capacity;
   }
 
-  /** When it is full: whether nothing was acquired since it was full before. Then it has room for one batch from now on. */
+  /** This thread acquires: room for two batches, and one more each time it is to be enlarged. */
+  grow(enlarge: boolean): void {
+    this.#resize(Math.max(2 * this.batch, enlarge ? this.size + this.batch : this.size));
+    // Packed: neither is of small integers alone, nor has holes.
+    while (this.handles.length < this.size) {
+      this.buffers.push(null as never);
+      this.handles.push(null as never);
+    }
+  }
+
+  /** When it is full: whether nothing was acquired since it was full before, nor in this epoch. Then it has room for one batch from now on. */
   shrinks(): boolean {
-    const unused = this.acquires === this.#acquiresBefore;
-    this.#acquiresBefore = this.acquires;
+    const { acquires } = this;
+    const unused = acquires === this.#acquiresBefore && acquires === this.#acquiresAtTick;
+    this.#acquiresBefore = acquires;
     if (unused) this.#resize(this.batch);
+    else this.overflowed = true;
     return unused;
   }
 
@@ -146,6 +183,19 @@ export class Magazine {
     const quiet = this.acquires === this.#acquiresAtTick;
     this.#acquiresAtTick = this.acquires;
     return quiet;
+  }
+
+  /** Another epoch begins, in which it has room for so many blocks fewer, but for two batches. */
+  turn(fewer: number): void {
+    if (this.size > 2 * this.batch) this.#resize(Math.max(2 * this.batch, this.size - fewer));
+    this.overflowed = false;
+    this.floor = this.count;
+  }
+
+  /** Where an acquire finds no more than the low-water mark: whether that can be lowered, so that there is a block. */
+  lower(): boolean {
+    this.floor = Math.max(0, this.count - this.batch);
+    return this.count > 0;
   }
 
   /** While it is bypassed, each release takes the slow path. */
@@ -160,12 +210,44 @@ export class Magazine {
   }
 
   /** What the lease of the block has to remember, or null. */
-  put(block: Block): EndedLease | null {
+  put(bytes: Bytes, handle: Handle): EndedLease | null {
     // A detached ArrayBuffer shows as a length of 0.
-    if (this.count < this.limit && block.bytes.length === this.capacity) {
-      this.blocks[this.count++] = block;
+    if (this.count < this.limit && bytes.length === this.capacity) {
+      const top = this.count++;
+      this.buffers[top] = bytes;
+      this.handles[top] = handle;
       return null;
     }
-    return this.owner.putSlow(this, block);
+    return this.owner.putSlow(Block.of(bytes, handle, this));
+  }
+
+  /** Off the hot path: puts a block on top. */
+  push({ bytes, handle }: Block): void {
+    this.buffers[this.count] = bytes;
+    this.handles[this.count++] = handle;
+  }
+
+  /** Off the hot path: takes the block on top, of which there is one. */
+  pop(): Block {
+    const top = --this.count;
+    this.floor = Math.min(this.floor, top);
+    return Block.of(this.buffers[top] as Bytes, this.handles[top] as Handle, this);
+  }
+
+  /** The first `count` blocks have left it. */
+  shift(count: number): void {
+    const { buffers, handles } = this;
+    this.count -= count;
+    this.floor = Math.max(0, this.floor - count);
+    for (let i = 0; i < this.count; i++) {
+      buffers[i] = buffers[i + count] as Bytes;
+      handles[i] = handles[i + count] as Handle;
+    }
+  }
+
+  /** Keeps nothing of blocks that have left it. */
+  forgetOthers(): void {
+    this.buffers.fill(null as never, this.count);
+    this.handles.fill(null as never, this.count);
   }
 }

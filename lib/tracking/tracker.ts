@@ -208,8 +208,7 @@ export class Tracker {
     let magazine = this.#magazines.get(block.magazine);
     if (magazine === undefined) {
       magazine = new Magazine(this.#owner, TRACKED, block.magazine.capacity, QUEUE / 2, this.#seldom);
-      // In full, since V8 makes slower code of a store that has once been seen to grow an array.
-      for (let i = QUEUE; i-- > 0; ) magazine.blocks[i] = block;
+      magazine.grow(false);
       this.#magazines.set(block.magazine, magazine);
     }
     return magazine;
@@ -220,7 +219,7 @@ export class Tracker {
     if (this.#fresh.size === 0) return;
     for (const [magazine, proxies] of this.#magazines) {
       while (proxies.count > 0) {
-        const proxy = proxies.blocks[--proxies.count] as Block;
+        const proxy = proxies.pop();
         const { block, record, acquires } = this.#forget(proxy);
         // Nobody looked at the clock when it ended: it is taken to have been out for as long as one acquire took since.
         this.holds.totalMs += (now() - record.since) / Math.max(1, magazine.acquires - acquires);
@@ -245,7 +244,7 @@ export class Tracker {
   #closeMagazines(): void {
     for (const magazine of this.#magazines.values()) {
       magazine.limit = 0;
-      magazine.blocks.length = 0;
+      magazine.forgetOthers();
     }
     this.#magazines.clear();
   }
