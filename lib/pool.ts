@@ -12,7 +12,7 @@ import { setHeap } from './heap/heap-of.js';
 import { assertNoLeaks } from './heap/outstanding.js';
 import { Lease } from './lease/lease.js';
 import { lend } from './lease/lend.js';
-import type { Block, Handle } from './lease/magazine.js';
+import type { Block } from './lease/magazine.js';
 import { type BufferPoolOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { takeStats } from './stats/snapshot.js';
 import type { PoolStats } from './stats/stats.js';
@@ -117,7 +117,7 @@ export class BufferPool {
     if (magazine.count <= magazine.floor) this.#heap.refill(magazine);
     let bytes = magazine.buffers[--magazine.count] as Bytes;
     if (bytes.length !== magazine.capacity) bytes = this.#heap.replace(magazine);
-    return new Lease(bytes, magazine, magazine.handles[magazine.count] as Handle, size);
+    return new Lease(bytes, magazine, magazine.indices[magazine.count] as number, size);
   }
 
   /** For a size that is 0, oversize, or nonsense. */
@@ -191,7 +191,7 @@ export class BufferPool {
       for (const [lease, block] of ended) Lease.resume(lease, block);
       throw error;
     }
-    for (const [lease, { bytes, magazine, handle }] of ended) Lease.end(lease, magazine.put(bytes, handle));
+    for (const [lease, { bytes, magazine, index }] of ended) Lease.end(lease, magazine.put(bytes, index));
   }
 
   /**

@@ -85,11 +85,11 @@ export function checkBooks(pool: BufferPool): void {
   atLeast('1', 1, stats.hitRate);
 
   const { magazines, options } = heapOf(pool);
-  for (const { count, floor, held, size, handles, buffers } of magazines) {
+  for (const { count, floor, held, size, indices, buffers } of magazines) {
     atLeast('blocks in a magazine', count, floor);
     atLeast('blocks held', held, count);
     atLeast('room in a magazine', size, count);
-    for (const slots of [handles, buffers]) {
+    for (const slots of [indices, buffers]) {
       same('free blocks of a magazine', new Set<unknown>(slots.slice(0, count)).size, count);
     }
   }

@@ -9,8 +9,8 @@ export class ReceivedLease extends Lease {
   readonly tag: number;
 
   /** @internal */
-  constructor({ bytes, magazine, handle }: Block, length: number, tag: number) {
-    super(bytes, magazine, handle, length);
+  constructor({ bytes, magazine, index }: Block, length: number, tag: number) {
+    super(bytes, magazine, index, length);
     this.length = length;
     this.tag = small(tag);
   }

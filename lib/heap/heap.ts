@@ -220,7 +220,7 @@ export class Heap implements TrackerOwner {
     if (magazine.count <= magazine.floor) this.refill(magazine);
     let block = magazine.pop();
     if (block.bytes.length !== magazine.capacity)
-      block = new Block(this.replace(magazine), magazine.handles[magazine.count] as number, magazine);
+      block = new Block(this.replace(magazine), magazine.indices[magazine.count] as number, magazine);
     this.poison?.check(block);
     this.tracker.drain();
     this.publishOrThrow(block);
@@ -287,7 +287,7 @@ export class Heap implements TrackerOwner {
     this.closed = true;
     this.ticker.stop();
     // Every acquire and release now takes the slow path, which finds the pool closed.
-    for (const magazine of [...this.magazines, this.oversize.magazine]) magazine.limit = 0;
+    for (const magazine of this.magazines) magazine.limit = 0;
     // Views of what is free show nobody's bytes from now on. Leases that are out, or whose bytes may be, are not touched.
     const leased = this.magazines.some(({ held }) => held > 0);
     this.blocks.unmapAllBut(

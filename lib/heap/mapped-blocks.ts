@@ -123,11 +123,11 @@ export class MappedBlocks {
 
   /** Gives `count` blocks of the magazine, from index `from` on, to the core, at most a batch. The answer of {@link Core.flush}. */
   #give(magazine: Magazine, from: number, count: number): number {
-    const { handles } = magazine;
+    const { indices } = magazine;
     const { exchange } = this.#core;
-    for (let i = 0; i < count; i++) exchange[i] = handles[from + i] as number;
+    for (let i = 0; i < count; i++) exchange[i] = indices[from + i] as number;
     const answer = this.#core.flush(magazine.sizeClass, count);
-    if (this.#poison !== null) for (let i = 0; i < count; i++) this.#poison.flushed(handles[from + i] as number);
+    if (this.#poison !== null) for (let i = 0; i < count; i++) this.#poison.flushed(indices[from + i] as number);
     magazine.held -= count;
     return this.sure('flush', answer, magazine, exchange[0] as number);
   }

@@ -2,7 +2,7 @@ import type { Bytes } from '../base/runtime.js';
 import { ownMemory, takeBack } from '../core/runtime-memory.js';
 import { SlabPoolError } from '../errors.js';
 import { events, type Outbox, type OversizeEvent } from '../events.js';
-import { Block, Magazine, OVERSIZE } from '../lease/magazine.js';
+import { Block, Magazine, type MagazineOwner, OVERSIZE } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import type { Tracker, TrackerOwner } from '../tracking/tracker.js';
 
@@ -17,8 +17,9 @@ import type { Tracker, TrackerOwner } from '../tracking/tracker.js';
  *            `maxOversizeBytes`.
  */
 export class Oversize {
-  /** Keeps nothing: with its limit of 0, each release comes back to {@link drop}. */
+  /** Counts acquires. Each lease has a magazine of its own, which keeps nothing: so its release comes to {@link drop}. */
   readonly magazine: Magazine;
+  readonly #owner: MagazineOwner;
   readonly #pool: string;
   readonly #outbox: Outbox;
   readonly #tracker: Tracker;
@@ -42,6 +43,7 @@ export class Oversize {
     { maxOversizeBytes, zero }: ResolvedOptions,
     discharged: () => void,
   ) {
+    this.#owner = owner;
     this.#pool = owner.name;
     this.#outbox = owner.outbox;
     this.#tracker = tracker;
@@ -74,7 +76,8 @@ export class Oversize {
         },
       );
     }
-    const block = this.#watched(ownMemory(this.#allocate(size)));
+    const own = new Magazine(this.#owner, OVERSIZE, size, 0, false);
+    const block = this.#watched(ownMemory(this.#allocate(size)), own);
     this.count++;
     this.leasedBytes += size;
     this.peakBytes = Math.max(this.peakBytes, this.leasedBytes);
@@ -83,18 +86,17 @@ export class Oversize {
     return leased;
   }
 
-  #watched(bytes: Bytes): Block {
-    const block = new Block(bytes, -1, this.magazine);
+  #watched(bytes: Bytes, own: Magazine): Block {
     // The ArrayBuffer, not the lease: somebody may still have a view, and with it the memory.
-    this.#forgotten.register(block.buffer, block.capacity, block);
-    return block;
+    this.#forgotten.register(bytes.buffer, own.capacity, own);
+    return new Block(bytes, -1, own);
   }
 
   /** The bytes of a leased block are in these now, as its holder says: the block to go on with, or null if they are not. */
-  reclaim(block: Block, bytes: Bytes): Block | null {
-    if (!takeBack(bytes, block.capacity)) return null;
-    this.#forgotten.unregister(block);
-    return this.#watched(bytes);
+  reclaim({ magazine, capacity }: Block, bytes: Bytes): Block | null {
+    if (!takeBack(bytes, capacity)) return null;
+    this.#forgotten.unregister(magazine);
+    return this.#watched(bytes, magazine);
   }
 
   #note(size: number, served: boolean): void {
@@ -120,7 +122,7 @@ export class Oversize {
 
   drop(block: Block): void {
     if (this.#zero === 'release' && block.bytes.length > 0) block.bytes.fill(0);
-    this.#forgotten.unregister(block);
+    this.#forgotten.unregister(block.magazine);
     this.#discharge(block.capacity);
   }
 

@@ -2,8 +2,8 @@ import { types } from 'node:util';
 import type { Bytes } from '../base/runtime.js';
 import { type Core, OTHER_MEMORY } from '../core/core.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
-import { Block, OVERSIZE } from '../lease/magazine.js';
-import { isTrackingProxy, type Tracker } from '../tracking/tracker.js';
+import { Block, OVERSIZE, TRACKED } from '../lease/magazine.js';
+import type { Tracker } from '../tracking/tracker.js';
 import type { MappedBlocks } from './mapped-blocks.js';
 import type { Oversize } from './oversize.js';
 import type { RetainedBlocks } from './retained-blocks.js';
@@ -42,7 +42,7 @@ export function reclaim(heap: ReclaimingHeap, leased: Block, memory: ArrayBuffer
     if (whole !== null) blocks.set(index, bytes);
   }
   if (whole === null) throw foreignBuffer(capacity, capacity, name);
-  return isTrackingProxy(leased) ? tracker.replace(leased, whole) : whole;
+  return leased.magazine.sizeClass === TRACKED ? tracker.replace(leased, whole) : whole;
 }
 
 /** All the bytes of what a BYOB read, or `transfer()`, returned for a lease of so many. */

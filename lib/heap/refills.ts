@@ -93,7 +93,7 @@ export class Refills {
     this.#heap.tracker.drain();
     if (magazine.count > 0) return OK;
     const core = this.#core;
-    const { sizeClass, buffers, handles } = magazine;
+    const { sizeClass, buffers, indices } = magazine;
     magazine.grow(magazine.overflowed && this.#mayEnlarge(magazine));
     this.#heap.ticker.start();
     const { exchange } = core;
@@ -115,7 +115,7 @@ export class Refills {
       for (let i = 0, to = count - 1; i < count; i++, to--) {
         const index = exchange[i] as number;
         buffers[to] = this.#heap.blocks.at(index, magazine);
-        handles[to] = index;
+        indices[to] = index;
       }
     } catch (error) {
       core.flush(sizeClass, count);
@@ -171,7 +171,7 @@ export class Refills {
   replace(magazine: Magazine): Bytes {
     let bytes: Bytes;
     do {
-      this.#heap.blocks.retire(magazine, magazine.handles[magazine.count] as number);
+      this.#heap.blocks.retire(magazine, magazine.indices[magazine.count] as number);
       if (magazine.count <= magazine.floor && !magazine.lower()) this.refill(magazine);
       bytes = magazine.buffers[--magazine.count] as Bytes;
     } while (bytes.length !== magazine.capacity);

@@ -1,9 +1,9 @@
 import { type Core, FLUSH_REQUESTED, WAITING } from '../core/core.js';
 import type { EndedLease } from '../lease/ended-lease.js';
-import type { Block, Magazine } from '../lease/magazine.js';
+import { type Block, type Magazine, OVERSIZE, TRACKED } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import type { Poison } from '../tracking/poison.js';
-import { isTrackingProxy, type Tracker } from '../tracking/tracker.js';
+import type { Tracker } from '../tracking/tracker.js';
 import type { MappedBlocks } from './mapped-blocks.js';
 import type { Notifications } from './notifications.js';
 import type { Oversize } from './oversize.js';
@@ -25,8 +25,8 @@ interface ReleasingHeap {
  * Releases take care of those released blocks that their magazines do not take by themselves.
  *
  * What      A block is wiped, poisoned or detached as options ask, and goes into its magazine or to the core; an
- *           oversize one is dropped, one whose ArrayBuffer was detached is retired, and a proxy leads to the block
- *           behind it. What the core answers is acted upon: others wait for budget, or this thread has a flush request.
+ *           oversize one is dropped, one whose ArrayBuffer was detached is retired, and of a tracked or shared lease the
+ *           block is looked up. What the core answers is acted upon: others wait for budget, or this thread has a flush request.
  * Callers   `Magazine.put()`, by the heap; and whoever has a block that was never leased. One thread.
  */
 export class Releases {
@@ -49,7 +49,7 @@ export class Releases {
    */
   put(block: Block): EndedLease | null {
     const { magazine } = block;
-    if (isTrackingProxy(block)) return this.#putTracked(block);
+    if (magazine.sizeClass === TRACKED) return this.#putTracked(block);
     if (this.#heap.retained.has(block)) {
       const last = this.#heap.retained.end(block);
       return last === null ? null : this.put(last);
@@ -58,7 +58,7 @@ export class Releases {
       this.#putClosed(block);
       return null;
     }
-    if (magazine === this.#heap.oversize.magazine) {
+    if (magazine.sizeClass === OVERSIZE) {
       this.#heap.oversize.drop(block);
       if (this.#detaches && block.bytes.length > 0) this.#core.detach(block.buffer);
       return null;
@@ -86,7 +86,7 @@ export class Releases {
   /** Takes the block of a lease that has outlived its pool: now the memory goes, too. */
   #putClosed(block: Block): void {
     const { magazine } = block;
-    if (magazine === this.#heap.oversize.magazine) {
+    if (magazine.sizeClass === OVERSIZE) {
       this.#heap.oversize.drop(block);
     } else if (block.bytes.length !== magazine.capacity) {
       this.#heap.blocks.retire(magazine, block.index);
@@ -105,9 +105,9 @@ export class Releases {
       : this.#heap.blocks.flush(magazine, magazine.batch);
   }
 
-  #putTracked(proxy: Block): EndedLease {
-    const block = this.#heap.tracker.blockOf(proxy);
-    const ended = this.#heap.tracker.end(proxy, 'released');
+  #putTracked(tracked: Block): EndedLease {
+    const block = this.#heap.tracker.blockOf(tracked);
+    const ended = this.#heap.tracker.end(tracked, 'released');
     this.put(block);
     this.#heap.poison?.remember(block, ended);
     return ended;

@@ -10,51 +10,48 @@ interface Retained {
 /**
  * Retained blocks are those that several leases of this thread have (Netty's `retain()`).
  *
- * What       Each of these is an ordinary lease, over a proxy for the block that they share: so a release is checked as
- *            any other, and leases that nobody retained cost nothing more.
- * Ownership  The leases have the proxy, and the proxy what it stands for: if all leases are forgotten, both are
- *            collected.
+ * What       Each of these is an ordinary lease, released to a magazine that those of one block have in common: so a release
+ *            is checked as any other, and leases that nobody retained cost nothing more.
+ * Ownership  The leases have that magazine: if all of them are forgotten, it is collected, and what is known of it here.
  * Identity   A block goes back when as many leases have ended as were made of it.
  */
 export class RetainedBlocks {
   readonly #owner: MagazineOwner;
-  readonly #magazine: Magazine;
-  readonly #retained = new WeakMap<Block, Retained>();
+  readonly #retained = new WeakMap<Magazine, Retained>();
 
   constructor(owner: MagazineOwner) {
     this.#owner = owner;
-    this.#magazine = new Magazine(owner, RETAINED, 0, 0, false);
   }
 
   /** One more lease is over `leased`: what both are over from now on. */
   retain(leased: Block): Block {
-    const retained = this.#retained.get(leased);
+    const retained = this.#retained.get(leased.magazine);
     if (retained !== undefined) {
       retained.leases++;
       return leased;
     }
-    const proxy = new Block(leased.bytes, -1, this.#magazine);
-    this.#retained.set(proxy, { block: leased, leases: 2 });
-    return proxy;
+    const own = new Magazine(this.#owner, RETAINED, leased.capacity, 0, false);
+    this.#retained.set(own, { block: leased, leases: 2 });
+    return new Block(leased.bytes, -1, own);
   }
 
   has(leased: Block): boolean {
-    return leased.magazine === this.#magazine;
+    return leased.magazine.sizeClass === RETAINED;
   }
 
   /** Leases over `leased`, which is shared. */
   count(leased: Block): number {
-    return (this.#retained.get(leased) as Retained).leases;
+    return (this.#retained.get(leased.magazine) as Retained).leases;
   }
 
-  /** The block of a lease: the one that a proxy stands for, or itself. */
+  /** The block of a lease: the one that it shares, or its own. */
   blockOf(leased: Block): Block {
-    return this.has(leased) ? (this.#retained.get(leased) as Retained).block : leased;
+    return this.has(leased) ? (this.#retained.get(leased.magazine) as Retained).block : leased;
   }
 
-  /** Ends one of the leases over `proxy`. @returns the block, which has to be put back, if that was the last one */
-  end(proxy: Block): Block | null {
-    const retained = this.#retained.get(proxy) as Retained;
+  /** Ends one of the leases over `leased`. @returns the block, which has to be put back, if that was the last one */
+  end(leased: Block): Block | null {
+    const retained = this.#retained.get(leased.magazine) as Retained;
     return --retained.leases === 0 ? retained.block : null;
   }
 

@@ -1,10 +1,10 @@
 import { CLASSES, type Core, SIZES, STALE } from '../core/core.js';
 import { internal, invalidArg, SlabPoolError } from '../errors.js';
 import type { EndedLease } from '../lease/ended-lease.js';
-import { Block, type Magazine, OVERSIZE } from '../lease/magazine.js';
+import { Block, type Magazine, OVERSIZE, TRACKED } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import type { Poison } from '../tracking/poison.js';
-import { isTrackingProxy, type Tracker } from '../tracking/tracker.js';
+import type { Tracker } from '../tracking/tracker.js';
 import type { MappedBlocks } from './mapped-blocks.js';
 import type { RetainedBlocks } from './retained-blocks.js';
 import type { Ticker } from './ticker.js';
@@ -62,7 +62,7 @@ export class Transfers {
   /** The block behind a leased one, if it can leave this thread. @throws why it cannot */
   movable(leased: Block): Block {
     this.#heap.assertOpen();
-    const block = isTrackingProxy(leased) ? this.#tracker.blockOf(leased) : leased;
+    const block = leased.magazine.sizeClass === TRACKED ? this.#tracker.blockOf(leased) : leased;
     return block.index < 0 || block.bytes.length !== block.capacity ? this.#onlyLease(block) : block;
   }
 
@@ -103,7 +103,7 @@ export class Transfers {
     const itself = tracker.blockOf(block);
     itself.magazine.held--;
     if (this.#detaches) blocks.unmap(itself.index, itself.bytes);
-    return itself === block ? null : tracker.end(block, 'handed over');
+    return block.magazine.sizeClass === TRACKED ? tracker.end(block, 'handed over') : null;
   }
 
   /** The block of a ticket, which is now this thread's. */

@@ -1,9 +1,7 @@
 import type { Bytes } from '../base/runtime.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
 import { EndedLease } from './ended-lease.js';
-import { Block, type Handle, type Magazine, type MagazineOwner } from './magazine.js';
-
-const NONE = -1;
+import { Block, type Magazine, type MagazineOwner } from './magazine.js';
 
 /**
  * A lease is the right to use one buffer until it is released. Each acquire makes a fresh lease, so that a second release is noticed
@@ -18,20 +16,19 @@ export class Lease {
   #bytes: Bytes | null;
   /** Where the block is released to; once a tracked lease has ended, what tells where that was. */
   #magazine: Magazine | EndedLease;
-  /** {@link NONE} once the lease has ended: it may be what an oversize buffer hangs on. */
-  #handle: Handle;
+  #index: number;
 
   /** @internal */
-  constructor(bytes: Bytes, magazine: Magazine, handle: Handle, size: number) {
+  constructor(bytes: Bytes, magazine: Magazine, index: number, size: number) {
     this.#bytes = bytes;
     this.#magazine = magazine;
-    this.#handle = handle;
+    this.#index = index;
     this.size = size;
   }
 
   /** @internal */
-  static over({ bytes, magazine, handle }: Block, size: number): Lease {
-    return new Lease(bytes, magazine, handle, size);
+  static over({ bytes, magazine, index }: Block, size: number): Lease {
+    return new Lease(bytes, magazine, index, size);
   }
 
   /**
@@ -87,8 +84,7 @@ export class Lease {
     if (this === undefined || this === null || !(#bytes in this)) lost('release()');
     const bytes = this.#bytes ?? released(this.#magazine);
     this.#bytes = null;
-    const ended = (this.#magazine as Magazine).put(bytes, this.#handle);
-    this.#handle = NONE;
+    const ended = (this.#magazine as Magazine).put(bytes, this.#index);
     if (ended !== null) this.#magazine = ended;
   }
 
@@ -155,8 +151,7 @@ export class Lease {
     const bytes = this.#bytes;
     if (bytes === null) return;
     this.#bytes = null;
-    const ended = (this.#magazine as Magazine).put(bytes, this.#handle);
-    this.#handle = NONE;
+    const ended = (this.#magazine as Magazine).put(bytes, this.#index);
     if (ended !== null) this.#magazine = ended;
   }
 
@@ -164,7 +159,7 @@ export class Lease {
   static #of(self: Lease, member: string): Block {
     if (typeof self !== 'object' || self === null || !(#bytes in self)) lost(member);
     const bytes = self.#bytes ?? released(self.#magazine);
-    return Block.of(bytes, self.#handle, self.#magazine as Magazine);
+    return new Block(bytes, self.#index, self.#magazine as Magazine);
   }
 
   /**
@@ -186,7 +181,6 @@ export class Lease {
    */
   static end(lease: Lease, ended: EndedLease | null): void {
     lease.#bytes = null;
-    lease.#handle = NONE;
     if (ended !== null) lease.#magazine = ended;
   }
 
@@ -194,10 +188,10 @@ export class Lease {
    * From now on the lease is over `block`, also after {@link end}.
    * @internal
    */
-  static resume(lease: Lease, { bytes, magazine, handle }: Block): void {
+  static resume(lease: Lease, { bytes, magazine, index }: Block): void {
     lease.#bytes = bytes;
     lease.#magazine = magazine;
-    lease.#handle = handle;
+    lease.#index = index;
   }
 
   /**
@@ -210,8 +204,7 @@ export class Lease {
     const magazine = lease.#magazine as Magazine;
     if (magazine.owner !== owner) foreign(magazine, owner);
     lease.#bytes = null;
-    const ended = magazine.put(bytes, lease.#handle);
-    lease.#handle = NONE;
+    const ended = magazine.put(bytes, lease.#index);
     if (ended !== null) lease.#magazine = ended;
   }
 
@@ -234,7 +227,7 @@ export class Lease {
     const bytes = lease.#bytes ?? released(lease.#magazine);
     const magazine = lease.#magazine as Magazine;
     if (magazine.owner !== owner) foreign(magazine, owner);
-    return Block.of(bytes, lease.#handle, magazine);
+    return new Block(bytes, lease.#index, magazine);
   }
 }
 

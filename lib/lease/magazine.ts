@@ -1,47 +1,34 @@
 import type { Bytes } from '../base/runtime.js';
 import type { EndedLease } from './ended-lease.js';
 
-/** Size classes of magazines that are no tier's: of oversize buffers, tracking proxies, proxies of retained blocks. */
+/** Size classes of magazines that are no tier's but one lease's own: of an oversize buffer, of a tracked one, of those that share a block. */
 export const OVERSIZE = -1;
 export const TRACKED = -2;
 export const RETAINED = -3;
 
-/**
- * A Block is a block in hand, off the hot path: between a magazine, a lease and the core. What stands for another block (tracked and
- * retained leases), and oversize buffers, are Blocks for as long as they are leased; of all others only the number is kept.
- */
+/** A Block is a block in hand, off the hot path: on its way between a magazine, a lease and the core. */
 export class Block {
   readonly bytes: Bytes;
-  /** The block's number in the core; -1 for an oversize one. */
+  /** The block's number in the core; what its magazine makes of it, where that is no tier's. */
   readonly index: number;
   /** Where it is released to. */
   readonly magazine: Magazine;
-  /** Bytes; `bytes.length` says 0 once the ArrayBuffer is detached. */
-  readonly capacity: number;
 
   constructor(bytes: Bytes, index: number, magazine: Magazine) {
     this.bytes = bytes;
     this.index = index;
     this.magazine = magazine;
-    this.capacity = magazine.sizeClass >= 0 ? magazine.capacity : bytes.length;
-  }
-
-  /** The one that a lease has: {@link handle} is what it keeps beside the bytes and the magazine. */
-  static of(bytes: Bytes, handle: Handle, magazine: Magazine): Block {
-    return typeof handle === 'number' ? new Block(bytes, handle, magazine) : handle;
   }
 
   get buffer(): ArrayBuffer {
     return this.bytes.buffer;
   }
 
-  get handle(): Handle {
-    return this.magazine.sizeClass >= 0 ? this.index : this;
+  /** Bytes; `bytes.length` says 0 once the ArrayBuffer is detached. */
+  get capacity(): number {
+    return this.magazine.capacity;
   }
 }
-
-/** What leases and magazines know a block by: its number, or itself if it is no tier's. */
-export type Handle = number | Block;
 
 /** What leases and magazines ask of the heap that they belong to, off the hot path. */
 export interface MagazineOwner {
@@ -70,42 +57,45 @@ export interface MagazineOwner {
  * What       Two batches long, or longer while the thread acquires and releases more than that in turns ({@link enlarge}).
  *            In a thread that only releases, one batch, and a full one flushes all.
  * Callers    One thread: `BufferPool.acquire()` pops, {@link put} pushes; the heap's parts refill and flush.
- * Ownership  The first `count` elements of `buffers` and `handles` are free blocks. Those above may still refer to blocks
+ * Ownership  The first `count` elements of `buffers` and `indices` are free blocks. Those above may still refer to blocks
  *            that have left the magazine.
  * Identity   `held` (blocks of the class that the core counts as held by this thread) == `count` + blocks that are
  *            leased. `floor` <= `count`, and the first `floor` elements were there throughout the epoch.
  */
 export class Magazine {
-  readonly capacity: number;
-  /** Index of the class in the core. */
-  readonly sizeClass: number;
-  readonly owner: MagazineOwner;
-  /** The next larger tier. */
-  next: Magazine | null = null;
-  /**
-   * Two stacks of `count` elements, the last of which were released last and are the warmest: the blocks' bytes, and their handles. Each
-   * array is as long as the magazine is large, since V8 makes slower code of a store that has once been seen to grow one.
-   */
-  readonly buffers: Bytes[] = [];
-  readonly handles: Handle[] = [];
+  // What each acquire and release reads comes first, within two cache lines, and what is a small integer begins as one: so V8 keeps it.
+  /** Bytes of a block. */
+  readonly capacity: number = 0;
+  /** Free blocks. */
   count = 0;
   /** An acquire that finds no more than this takes the slow path, which lowers it: it is the low-water mark, by whole batches. */
   floor = 0;
+  /** How far {@link put} fills the stack by itself: its size, or 0 where each release needs the slow path. */
+  limit = 0;
+  /** Acquires up to the one that the tracker looks at next. Counting these down is all that statistics cost each acquire. */
+  untilSample = 0;
+  /**
+   * Two stacks of `count` elements, the last of which were released last and are the warmest: the blocks' bytes, and their numbers. Each
+   * array is as long as the magazine is large, since V8 makes slower code of a store that has once been seen to grow one.
+   */
+  readonly buffers: Bytes[] = [];
+  readonly indices: number[] = [];
+  /** The next larger tier. */
+  next: Magazine | null = null;
+  readonly owner: MagazineOwner;
+  /** Index of the class in the core. */
+  readonly sizeClass: number = 0;
   held = 0;
   /** Blocks in a full batch. */
-  readonly batch: number;
+  readonly batch: number = 0;
   /** Blocks that there is room for. */
-  size: number;
-  /** How far {@link put} fills the stack by itself: its size, or 0 where each release needs the slow path. */
-  limit: number;
+  size = 0;
   /** Whether it was full in this epoch, and some of it flushed, of which the next refill can tell that it was too soon. */
   overflowed = false;
   readonly #byItself: boolean;
   #bypassed = false;
   /** Acquires that were published to the core. */
   reported = -0;
-  /** Acquires up to the one that the tracker looks at next. Counting these down is all that statistics cost each acquire. */
-  untilSample = 0;
   /** Acquires from the sample before to the next one. */
   interval = 1;
   /**
@@ -161,10 +151,9 @@ export class Magazine {
   /** This thread acquires: room for two batches, and one more each time it is to be enlarged. */
   grow(enlarge: boolean): void {
     this.#resize(Math.max(2 * this.batch, enlarge ? this.size + this.batch : this.size));
-    // Packed: neither is of small integers alone, nor has holes.
-    while (this.handles.length < this.size) {
+    while (this.indices.length < this.size) {
       this.buffers.push(null as never);
-      this.handles.push(null as never);
+      this.indices.push(-1);
     }
   }
 
@@ -210,44 +199,43 @@ export class Magazine {
   }
 
   /** What the lease of the block has to remember, or null. */
-  put(bytes: Bytes, handle: Handle): EndedLease | null {
+  put(bytes: Bytes, index: number): EndedLease | null {
     // A detached ArrayBuffer shows as a length of 0.
     if (this.count < this.limit && bytes.length === this.capacity) {
       const top = this.count++;
       this.buffers[top] = bytes;
-      this.handles[top] = handle;
+      this.indices[top] = index;
       return null;
     }
-    return this.owner.putSlow(Block.of(bytes, handle, this));
+    return this.owner.putSlow(new Block(bytes, index, this));
   }
 
   /** Off the hot path: puts a block on top. */
-  push({ bytes, handle }: Block): void {
+  push({ bytes, index }: Block): void {
     this.buffers[this.count] = bytes;
-    this.handles[this.count++] = handle;
+    this.indices[this.count++] = index;
   }
 
   /** Off the hot path: takes the block on top, of which there is one. */
   pop(): Block {
     const top = --this.count;
     this.floor = Math.min(this.floor, top);
-    return Block.of(this.buffers[top] as Bytes, this.handles[top] as Handle, this);
+    return new Block(this.buffers[top] as Bytes, this.indices[top] as number, this);
   }
 
   /** The first `count` blocks have left it. */
   shift(count: number): void {
-    const { buffers, handles } = this;
+    const { buffers, indices } = this;
     this.count -= count;
     this.floor = Math.max(0, this.floor - count);
     for (let i = 0; i < this.count; i++) {
       buffers[i] = buffers[i + count] as Bytes;
-      handles[i] = handles[i + count] as Handle;
+      indices[i] = indices[i + count] as number;
     }
   }
 
   /** Keeps nothing of blocks that have left it. */
   forgetOthers(): void {
     this.buffers.fill(null as never, this.count);
-    this.handles.fill(null as never, this.count);
   }
 }

@@ -26,10 +26,8 @@ const PER_MS = 1;
  * its block back if it is tracked.
  */
 const CROWDED = 1 / 4;
-/** One in so many, or fewer, are tracked at the least possible cost: {@link Tracker.magazineOf}. */
+/** One in so many, or fewer, are tracked at the least possible cost: {@link Tracker.own}. */
 const SELDOM = 1024;
-/** Leases that may end before somebody looks after them. */
-const QUEUE = 8;
 /** Numbers of tracked leases stay integers of 31 bits. */
 const IDS = 2 ** 30;
 
@@ -39,11 +37,6 @@ interface Tracked {
   readonly record: LeaseRecord;
   /** Acquires of the tier, up to and including this one. */
   readonly acquires: number;
-}
-
-/** Whether the block stands for another one, since its lease is tracked. */
-export function isTrackingProxy({ magazine }: Block): boolean {
-  return magazine.sizeClass === TRACKED;
 }
 
 /** Options of `trackedLeases()`. */
@@ -83,11 +76,11 @@ export interface TrackerOwner extends MagazineOwner {
  * A tracker looks at some of this thread's leases: what they asked for, how long they are out, and, for those that it
  * tracks, where they come from. (Netty's `ResourceLeakDetector` has the levels; its hints are `touch()`.)
  *
- * What       A tracked lease is an ordinary one over a tracking proxy for its block. The proxy is told from a block by
- *            its magazine, so that the release of a block costs nothing more. It is registered for finalization once it
- *            has outlived a turn of the event loop; most do not, and so cost no more than their stacks.
+ * What       A tracked lease is an ordinary one, released to a magazine of its own, so that the releases of others cost
+ *            nothing more. That magazine is registered for finalization once it has outlived a turn of the event loop;
+ *            most do not, and so cost no more than their stacks.
  * Callers    The heap and its parts: at samples, and whenever a tracked lease ends or somebody looks.
- * Ownership  Nothing but its lease refers to a proxy that is registered, so both are collected together.
+ * Ownership  Nothing but its lease refers to a magazine that is registered, so both are collected together.
  */
 export class Tracker {
   readonly requests = new RequestSizes();
@@ -102,12 +95,10 @@ export class Tracker {
   readonly #rate: number;
   readonly #longest: number;
   readonly #seldom: boolean;
-  /** Magazines of tracking proxies, by the magazine of their blocks: {@link magazineOf}. */
-  readonly #magazines = new Map<Magazine, Magazine>();
-  /** Tracked leases that are out, by the indices of their proxies. */
+  /** Tracked leases that are out, by what stands for the number of a block in theirs. */
   readonly #tracked = new Map<number, Tracked>();
-  /** Tracking proxies of this turn of the event loop, which are not registered yet. */
-  readonly #fresh = new Map<number, Block>();
+  /** The magazines of those of this turn of the event loop, which are not registered yet. */
+  readonly #fresh = new Map<number, Magazine>();
   /** Whether {@link #settle} will be called at the end of this turn. */
   #settles = false;
   readonly #registry = new FinalizationRegistry<number>((id) => this.#lost(id));
@@ -129,7 +120,7 @@ export class Tracker {
     this.#seldom = leakDetection === 'sampled' && leakSampleRate >= SELDOM && byItself;
   }
 
-  /** The acquire that ends an interval of `magazine`: its block, or a tracking proxy. */
+  /** The acquire that ends an interval of `magazine`: its block, or what a tracked lease has instead. */
   sample(magazine: Magazine, block: Block, size: number): Block {
     this.drain();
     const { interval, acquires } = magazine;
@@ -153,7 +144,7 @@ export class Tracker {
     this.#crowded.add(magazine);
   }
 
-  /** A block that no acquire counts, when {@link untilReceived} is down to 0: the block itself, or a tracking proxy. */
+  /** A block that no acquire counts, when {@link untilReceived} is down to 0: the block, or what a tracked lease has instead. */
   received(block: Block, size: number): Block {
     this.untilReceived = this.#receivedInterval();
     if (this.#detection === 'off') return block;
@@ -189,42 +180,37 @@ export class Tracker {
       this.#lastId = (this.#lastId + 1) % IDS;
     } while (this.#tracked.has(this.#lastId));
     const id = this.#lastId;
-    const proxy = new Block(block.bytes, id, this.#magazineOf(block));
+    const own = this.#own(block);
     const record = new LeaseRecord(this.#owner.name, size, block.capacity, since, new Stack());
     this.#tracked.set(id, { block, record, acquires: block.magazine.acquires });
     if (!this.#settles) setImmediate(() => this.#settle()).unref();
     this.#settles = true;
-    this.#fresh.set(id, proxy);
-    return proxy;
+    this.#fresh.set(id, own);
+    return new Block(block.bytes, id, own);
   }
 
   /**
-   * The magazine of a tracking proxy. A release that V8 sees to call anything makes V8 create each lease, where it would leave most of them
+   * The magazine of a tracked lease. A release that V8 sees to call anything makes V8 create each lease, where it would leave most of them
    * out (a frame keeps its `this`, for stack traces). So where few are tracked, one that ends in the turn of its acquire is put into
    * this magazine as into any other, from which it is taken when somebody looks ({@link drain}). Where its release was is not
    * known then. Otherwise, and from the end of the turn on, the limit is 0, so that each release comes to {@link end}.
    */
-  #magazineOf(block: Block): Magazine {
-    let magazine = this.#magazines.get(block.magazine);
-    if (magazine === undefined) {
-      magazine = new Magazine(this.#owner, TRACKED, block.magazine.capacity, QUEUE / 2, this.#seldom);
-      magazine.grow(false);
-      this.#magazines.set(block.magazine, magazine);
-    }
-    return magazine;
+  #own({ capacity }: Block): Magazine {
+    const own = new Magazine(this.#owner, TRACKED, capacity, 1, this.#seldom);
+    own.grow(false);
+    return own;
   }
 
   /** Puts blocks of tracked leases that have ended where they belong. */
   drain(): void {
-    if (this.#fresh.size === 0) return;
-    for (const [magazine, proxies] of this.#magazines) {
-      while (proxies.count > 0) {
-        const proxy = proxies.pop();
-        const { block, record, acquires } = this.#forget(proxy);
-        // Nobody looked at the clock when it ended: it is taken to have been out for as long as one acquire took since.
-        this.holds.totalMs += (now() - record.since) / Math.max(1, magazine.acquires - acquires);
-        this.#owner.putBack(block);
-      }
+    for (const [id, own] of this.#fresh) {
+      if (own.count === 0) continue;
+      own.pop();
+      own.forgetOthers();
+      const { block, record, acquires } = this.#forget(id, own);
+      // Nobody looked at the clock when it ended: it is taken to have been out for as long as one acquire took since.
+      this.holds.totalMs += (now() - record.since) / Math.max(1, block.magazine.acquires - acquires);
+      this.#owner.putBack(block);
     }
   }
 
@@ -232,64 +218,48 @@ export class Tracker {
   #settle(): void {
     this.#settles = false;
     this.drain();
-    this.#closeMagazines();
-    for (const [id, proxy] of this.#fresh) {
+    for (const [id, own] of this.#fresh) {
+      own.limit = 0;
+      own.forgetOthers();
       void this.#tracked.get(id)?.record.acquired.frames;
-      this.#registry.register(proxy, id, proxy);
+      this.#registry.register(own, id, own);
     }
     this.#fresh.clear();
     this.#owner.outbox.publish();
   }
 
-  #closeMagazines(): void {
-    for (const magazine of this.#magazines.values()) {
-      magazine.limit = 0;
-      magazine.forgetOthers();
-    }
-    this.#magazines.clear();
-  }
-
-  /** The block of a lease: the one that a tracking proxy stands for, or itself. */
+  /** The block of a lease: that of a tracked one, or itself. */
   blockOf(block: Block): Block {
-    return isTrackingProxy(block) ? (this.#tracked.get(block.index) as Tracked).block : block;
+    return block.magazine.sizeClass === TRACKED ? (this.#tracked.get(block.index) as Tracked).block : block;
   }
 
-  /** The tracking proxy for another block, with which the lease of `proxy` goes on. */
-  replace(proxy: Block, block: Block): Block {
-    const id = proxy.index;
-    const next = new Block(block.bytes, id, proxy.magazine);
-    this.#tracked.set(id, { ...(this.#tracked.get(id) as Tracked), block });
-    if (this.#fresh.has(id)) {
-      this.#fresh.set(id, next);
-    } else {
-      this.#registry.unregister(proxy);
-      this.#registry.register(next, id, next);
-    }
-    return next;
+  /** What the tracked lease of `tracked` goes on with, over another block. */
+  replace({ index, magazine }: Block, block: Block): Block {
+    this.#tracked.set(index, { ...(this.#tracked.get(index) as Tracked), block });
+    return new Block(block.bytes, index, magazine);
   }
 
-  touch(block: Block, hint: string): void {
-    const record = isTrackingProxy(block) ? this.#tracked.get(block.index)?.record : undefined;
+  touch({ index, magazine }: Block, hint: string): void {
+    const record = magazine.sizeClass === TRACKED ? this.#tracked.get(index)?.record : undefined;
     record?.touch(hint, this.#detection === 'full' ? new Stack() : undefined);
   }
 
-  /** Ends the lease of a tracking proxy. @returns what that lease has instead from now on */
-  end(proxy: Block, how: 'released' | 'handed over'): EndedLease {
-    const { record } = this.#forget(proxy);
+  /** Ends a tracked lease. @returns what that lease has instead of its magazine from now on */
+  end({ index, magazine }: Block, how: 'released' | 'handed over'): EndedLease {
+    const { record } = this.#forget(index, magazine);
     this.holds.totalMs += now() - record.since;
     return new EndedLease(record, new Stack(), how);
   }
 
-  #forget(proxy: Block): Tracked {
-    const id = proxy.index;
+  #forget(id: number, own: Magazine): Tracked {
     const tracked = this.#tracked.get(id) as Tracked;
     this.#tracked.delete(id);
-    if (!this.#fresh.delete(id)) this.#registry.unregister(proxy);
+    if (!this.#fresh.delete(id)) this.#registry.unregister(own);
     this.holds.samples++;
     return tracked;
   }
 
-  /** Reports a leak: a tracking proxy was collected, and so was its lease, unreleased. */
+  /** Reports a leak: the magazine of a tracked lease was collected, and so was the lease, unreleased. */
   #lost(id: number): void {
     const tracked = this.#tracked.get(id);
     if (tracked === undefined) return; // The pool was closed meanwhile.
@@ -340,7 +310,7 @@ export class Tracker {
 
   /** From now on nothing is reported. */
   close(): void {
-    this.#closeMagazines();
+    for (const own of this.#fresh.values()) own.limit = 0;
     this.#tracked.clear();
     this.#fresh.clear();
   }
