@@ -76,6 +76,27 @@ const THREADS = [
   })),
 ];
 
+/** Many leases at once. @type {Target[]} */
+const HELD = [
+  'burst/4000 B',
+  'burst/4000 B, 10,000 at once',
+  ...[128, 1024, 4096, 16_384].flatMap((length) =>
+    ['log-normal', 'WebSocket proxy'].flatMap((kind) =>
+      ['', ', untouched'].map((how) => `live-set/${length} buffers, ${kind}${how}`),
+    ),
+  ),
+].flatMap((label) =>
+  /** @type {const} */ ([
+    ['fair', 1.1],
+    ['naive', 1.7],
+  ]).map(([kind, most]) => ({
+    what: `${label.replace('/', ', ')}: our time over the ${kind} pool at most ${most}`,
+    ratio: `${label}/${kind} JS pool`,
+    least: 1 / most,
+    ours: true,
+  })),
+);
+
 const LINES = 'io/lines of a file, one field of each from its bytes';
 const RECORDS = 'io/a thousand small records of mixed fields';
 
@@ -227,6 +248,12 @@ const TARGETS = [
     ratio: 'burst/4000 B/slabpool, steady pair',
     least: 1 / 4,
     ours: true,
+  },
+  ...HELD,
+  {
+    what: `live set of 128, log-normal: Buffer.allocUnsafe at least ${release < 24 ? 25 : 15}x slower on this release`,
+    ratio: 'live-set/128 buffers, log-normal/Buffer.allocUnsafe',
+    least: release < 24 ? 25 : 15,
   },
   ...(release === 20
     ? [{ what: 'burst: allocUnsafe at least 5x slower', ratio: 'burst/4000 B/Buffer.allocUnsafe', least: 5 }]

@@ -5,6 +5,7 @@ import { BUCKETS, bucketOf, firstOfBucket } from '../core/size-classes.js';
 import type { SlabPoolError } from '../errors.js';
 import { events, Outbox, type TrimEvent } from '../events.js';
 import type { EndedLease } from '../lease/ended-lease.js';
+import { Lease } from '../lease/lease.js';
 import { Block, Magazine } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import { Poison } from '../tracking/poison.js';
@@ -62,6 +63,11 @@ export class Heap implements TrackerOwner {
    * place of what has to be inlined.
    */
   readonly sampled = new Proxy(this.#sampled, {});
+  /**
+   * One of each, always: while none is alive V8 lets their hidden classes go with the third full collection, and with them all optimised
+   * code that makes one, the program's loops among it.
+   */
+  readonly kept: readonly [Block, Lease];
   closed = false;
   /** Whether the pool is closed and no lease of this thread is out. */
   hasEnded = false;
@@ -82,6 +88,8 @@ export class Heap implements TrackerOwner {
     this.magazines.forEach((magazine, c) => {
       magazine.next = this.magazines[c + 1] ?? null;
     });
+    const kept = new Block(Buffer.alloc(0), 0, this.magazines[0] as Magazine);
+    this.kept = [kept, Lease.over(kept, 0)];
     this.blocks = new MappedBlocks(core, options.name, this.poison);
     this.oversize = new Oversize(this, this.tracker, options, () => this.#discharged());
     this.retained = new RetainedBlocks(this);

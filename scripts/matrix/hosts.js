@@ -74,7 +74,7 @@ function hosts(folder) {
 const NOT_ON_BUN = [
   ...['abort', 'binding', 'binding.process', 'debug-poison', 'leaks', 'leaks.thread', 'metrics', 'metrics.process'],
   ...['misuse-tracked', 'oversize', 'reclaim', 'subscribers'],
-  ...['backend', 'cli', 'demo', 'doctor', 'examples', 'exits', 'grants', 'io-parsers'].map(ofProcess),
+  ...['backend', 'cli', 'collections', 'demo', 'doctor', 'examples', 'exits', 'grants', 'io-parsers'].map(ofProcess),
   ...['metrics-example', 'page-size', 'prebuild', 'top'].map(ofProcess),
 ];
 
