@@ -27,7 +27,7 @@ import Benchmark from 'benchmark';
  * @property {number} [mbPerCpuSecond] megabytes per second of CPU time, of all threads of the process
  * @property {number} [mbPerSecond] megabytes per second
  * @property {number} [faultsPerMiB] minor page faults
- * @property {number} [peakRssMiB] of the process
+ * @property {number} [peakRssMiB] of the process, or what it took above what it began with
  */
 
 setFlagsFromString('--expose-gc');
