@@ -92,6 +92,7 @@ function workloads(folder, { rounds, seconds }) {
  */
 function takeTurns(contenders, program, [workload, ...words], rounds, progress) {
   const times = contenders.map(() => /** @type {number[]} */ ([]));
+  const cpu = contenders.map(() => /** @type {number[]} */ ([]));
   const peaks = contenders.map(() => /** @type {number[]} */ ([]));
   const names = contenders.map(({ name }) => name);
   for (let round = 0; round < rounds; round++) {
@@ -102,17 +103,19 @@ function takeTurns(contenders, program, [workload, ...words], rounds, progress) 
       const contender = name === 'slabpool' ? 'slabpool' : 'malloc';
       const args = [workload, contender, ...words].map(String);
       const env = { ...process.env, LD_PRELOAD: preload };
-      const { ns, peakRssMiB, malloc } = JSON.parse(execFileSync(program, args, { encoding: 'utf8', env }));
+      const { ns, cpuNs, peakRssMiB, malloc } = JSON.parse(execFileSync(program, args, { encoding: 'utf8', env }));
       if (contender === 'malloc') {
         if (!malloc.startsWith(name)) throw new Error(`expected the malloc of ${name}, had that of '${malloc}'`);
         names[i] = malloc; // with its version
       }
       times[i]?.push(ns);
+      cpu[i]?.push(cpuNs);
       peaks[i]?.push(peakRssMiB);
     }
   }
   return times.map((own, i) => ({
     ...compared(/** @type {string} */ (names[i]), own, /** @type {number[]} */ (times[0])),
+    cpuNs: median(/** @type {number[]} */ (cpu[i])),
     peakRssMiB: median(/** @type {number[]} */ (peaks[i])),
   }));
 }

@@ -51,8 +51,9 @@ int main(int count, char** words) {
   const Outcome outcome = slabpool
                               ? (batches ? run<SlabpoolBatches>(words[1], task) : run<SlabpoolSingles>(words[1], task))
                               : (batches ? run<MallocBatches>(words[1], task) : run<MallocSingles>(words[1], task));
-  std::printf("{\"ns\": %.3f, \"peakRssMiB\": %.2f, \"malloc\": \"", outcome.ns / static_cast<double>(outcome.blocks),
-              peak_resident_mib() - before);
+  const auto blocks = static_cast<double>(outcome.blocks);
+  std::printf("{\"ns\": %.3f, \"cpuNs\": %.3f, \"peakRssMiB\": %.2f, \"malloc\": \"", outcome.ns / blocks,
+              outcome.cpu_ns / blocks, peak_resident_mib() - before);
   print_malloc();
   std::printf("\"}\n");
 }

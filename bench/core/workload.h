@@ -17,7 +17,8 @@ struct Task {
 };
 
 struct Outcome {
-  double ns;        // in all
+  double ns;        // in all, on the clock
+  double cpu_ns;    // of all threads
   uint64_t blocks;  // acquired meanwhile
 };
 

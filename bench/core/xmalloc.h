@@ -1,7 +1,8 @@
 // xmalloc (C. Lever, D. Boreham, 2000): some threads only acquire, others only release; a ring between them hands over 32
-// blocks at a time. Time on the clock.
+// blocks at a time. Time on the clock; and CPU time of all threads, without their waiting for each other.
 #pragma once
 
+#include <pthread.h>
 #include <sched.h>
 
 #include <atomic>
@@ -17,14 +18,51 @@
 
 namespace bench {
 
+// The calling thread runs on one core from now on, so that it depends on no scheduler whether the threads of a pair run
+// at the same time.
+inline void pin(uint32_t number) {
+  cpu_set_t all;
+  if (sched_getaffinity(0, sizeof all, &all) != 0) return;
+  uint32_t left = number % static_cast<uint32_t>(CPU_COUNT(&all));
+  for (uint32_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &all) || left-- != 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    (void)pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+    return;
+  }
+}
+
+// CPU time of the calling thread, but for what it waited.
+class Work {
+ public:
+  // Until `attempt` succeeds.
+  template <class Attempt>
+  void await(const Attempt& attempt) {
+    if (attempt()) return;
+    const double from = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
+    do sched_yield();
+    while (!attempt());
+    start_ += nanoseconds(CLOCK_THREAD_CPUTIME_ID) - from;
+  }
+  [[nodiscard]] double ns() const { return nanoseconds(CLOCK_THREAD_CPUTIME_ID) - start_; }
+
+ private:
+  double start_ = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
+};
+
 template <class Contender>
 Outcome xmalloc(const Task& task) {
-  constexpr uint32_t kUnits = Contender::Thread::Unit::kBatches ? 1 : kMaxBatch;
+  using Thread = typename Contender::Thread;
+  using Unit = typename Thread::Unit;
+  using slabpool::RingResult;
+  constexpr uint32_t kUnits = Unit::kBatches ? 1 : kMaxBatch;
   struct Parcel {
     typename Contender::Message messages[kUnits];
   };
   using Ring = slabpool::Ring<Parcel>;
-  using slabpool::RingResult;
+
   Contender contender;
   const uint64_t capacity = std::bit_ceil(uint64_t{task.live} * task.threads / kMaxBatch);
   const std::unique_ptr<typename Ring::Cell[]> cells(new typename Ring::Cell[capacity]);
@@ -32,64 +70,71 @@ Outcome xmalloc(const Task& task) {
   ring.init(cells.get(), capacity);
 
   const uint64_t parcels = task.blocks / kMaxBatch + 1;
-  std::atomic<uint64_t> blocks{0};
+  std::atomic<uint64_t> blocks;
+  std::atomic<double> cpu_ns;
   std::barrier together(static_cast<ptrdiff_t>(2 * task.threads + 1));
 
-  const auto produce = [&](uint32_t number) {
-    typename Contender::Thread thread(contender);
-    typename Contender::Unit units[kUnits];
-    uint64_t drawn = number * 7919;  // so that no two threads have the same sizes at the same time
-    for (int round = 0; round < 2; ++round) {
+  // The first round only warms up.
+  const auto rounds = [&](uint32_t cpu, const auto& round) {
+    pin(cpu);
+    Thread thread(contender);
+    for (int i = 0; i < 2; ++i) {
       together.arrive_and_wait();
+      Work work;
+      round(thread, work);
+      cpu_ns += work.ns();
+      together.arrive_and_wait();
+    }
+  };
+  const auto produce = [&](uint32_t number) {
+    uint64_t drawn = number * 7919;  // so that no two threads have the same sizes at the same time
+    rounds(2 * number, [&](Thread& thread, Work& work) {
+      Unit units[kUnits];
       uint64_t done = 0;
       for (uint64_t i = 0; i < parcels; ++i) {
-        for (typename Contender::Unit& unit : units) {
+        for (Unit& unit : units) {
           unit = thread.acquire(task.size(drawn++));
           done += unit.count();
           touch(thread, unit, static_cast<char>(i));
         }
         Parcel parcel;
         for (uint32_t u = 0; u < kUnits; ++u) parcel.messages[u] = thread.send(units[u]);
-        while (ring.try_push(parcel) != RingResult::ok) sched_yield();
+        work.await([&] { return ring.try_push(parcel) == RingResult::ok; });
       }
-      if (round != 0) blocks += done;
-      together.arrive_and_wait();
-    }
+      blocks += done;
+    });
   };
-  const auto consume = [&] {
-    typename Contender::Thread thread(contender);
-    typename Contender::Unit units[kUnits];
+  const auto consume = [&](uint32_t number) {
     volatile uint32_t sink = 0;
-    for (int round = 0; round < 2; ++round) {
-      together.arrive_and_wait();
+    rounds(2 * number + 1, [&](Thread& thread, Work& work) {
+      Unit units[kUnits];
       for (uint64_t i = 0; i < parcels; ++i) {
         Parcel parcel;
-        while (ring.try_pop(parcel) != RingResult::ok) sched_yield();
+        work.await([&] { return ring.try_pop(parcel) == RingResult::ok; });
         for (uint32_t u = 0; u < kUnits; ++u) units[u] = thread.receive(parcel.messages[u]);
-        for (typename Contender::Unit& unit : units) {
+        for (Unit& unit : units) {
           sink = sink + look(thread, unit);
           thread.release(unit);
         }
       }
-      together.arrive_and_wait();
-    }
+    });
   };
   std::vector<std::thread> threads;
   for (uint32_t i = 0; i < task.threads; ++i) {
     threads.emplace_back(produce, i);
-    threads.emplace_back(consume);
+    threads.emplace_back(consume, i);
   }
-  double start = 0;
   double took = 0;
-  // The first round only warms up.
-  for (int round = 0; round < 2; ++round) {
+  for (int i = 0; i < 2; ++i) {
+    blocks = 0;
+    cpu_ns = 0;
+    const double start = nanoseconds(CLOCK_MONOTONIC);
     together.arrive_and_wait();
-    start = nanoseconds(CLOCK_MONOTONIC);
     together.arrive_and_wait();
     took = nanoseconds(CLOCK_MONOTONIC) - start;
   }
   for (std::thread& thread : threads) thread.join();
-  return {took, blocks};
+  return {took, cpu_ns, blocks};
 }
 
 }  // namespace bench
