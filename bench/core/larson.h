@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "contender.h"
+#include "pin.h"
 #include "process.h"
 #include "workload.h"
 
@@ -21,6 +22,7 @@ Outcome larson(const Task& task) {
   const auto chain = [&](uint32_t number) {
     std::vector<typename Contender::Message> inheritance;
     const auto generation = [&](uint32_t g) {
+      pin(number);
       typename Contender::Thread thread(contender);
       std::vector<typename Contender::Unit> live;
       std::minstd_rand random(number * kGenerations + g + 1);

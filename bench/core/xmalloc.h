@@ -2,7 +2,6 @@
 // blocks at a time. Time on the clock; and CPU time of all threads, without their waiting for each other.
 #pragma once
 
-#include <pthread.h>
 #include <sched.h>
 
 #include <atomic>
@@ -13,26 +12,11 @@
 
 #include "contender.h"
 #include "core/sync/ring.h"
+#include "pin.h"
 #include "process.h"
 #include "workload.h"
 
 namespace bench {
-
-// The calling thread runs on one core from now on, so that it depends on no scheduler whether the threads of a pair run
-// at the same time.
-inline void pin(uint32_t number) {
-  cpu_set_t all;
-  if (sched_getaffinity(0, sizeof all, &all) != 0) return;
-  uint32_t left = number % static_cast<uint32_t>(CPU_COUNT(&all));
-  for (uint32_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &all) || left-- != 0) continue;
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(cpu, &one);
-    (void)pthread_setaffinity_np(pthread_self(), sizeof one, &one);
-    return;
-  }
-}
 
 // CPU time of the calling thread, but for what it waited.
 class Work {
