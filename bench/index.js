@@ -14,6 +14,7 @@ const NAMES = [...ONE_THREAD, ...THREADS, ...PROCESSES];
 /** Figures that some benchmarks have, and the heads of their columns. */
 const MORE = /** @type {const} */ ([
   ['gcMs', 'GC ms/s'],
+  ['cpuNs', 'CPU ns'],
   ['gigabytes', 'GB/s'],
   ['mbPerCpuSecond', 'MB/CPU s'],
   ['mbPerSecond', 'MB/s'],

@@ -24,10 +24,11 @@ import Benchmark from 'benchmark';
  * @property {number} high the greatest
  * @property {number | undefined} [gigabytes] per second, where operations move bytes
  * @property {number} [gcMs] milliseconds of garbage collection per second of measuring, where one thread does it all
+ * @property {number} [cpuNs] nanoseconds of CPU time an operation, of all threads, but for their waiting
  * @property {number} [mbPerCpuSecond] megabytes per second of CPU time, of all threads of the process
  * @property {number} [mbPerSecond] megabytes per second
  * @property {number} [faultsPerMiB] minor page faults
- * @property {number} [peakRssMiB] of the process
+ * @property {number} [peakRssMiB] of the process, or what it took above what it began with
  */
 
 setFlagsFromString('--expose-gc');

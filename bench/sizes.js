@@ -23,11 +23,18 @@ function drawn(draw) {
 /** @param {number} size */
 export const fixed = (size) => drawn(() => size);
 
+/** Log-normal with a sigma of 1 around e^mu. @param {number} mu */
+const logNormalAround = (mu) =>
+  drawn((next) => {
+    const normal = Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
+    return Math.round(Math.min(2 ** 20, Math.max(8, Math.exp(mu + normal))));
+  });
+
 /** Netty's AllocPattern (a): median 2 KiB, 95 % below 10 KiB, 99 % below 20 KiB. */
-export const logNormal = drawn((next) => {
-  const normal = Math.sqrt(-2 * Math.log(1 - next())) * Math.cos(2 * Math.PI * next());
-  return Math.round(Math.min(2 ** 20, Math.max(8, Math.exp(7.6 + normal))));
-});
+export const logNormal = logNormalAround(7.6);
+
+/** The same around 32 KiB: 95 % below 170 KiB, 99 % below 340 KiB, some of 1 MiB. */
+export const logNormalLarge = logNormalAround(Math.log(32 * 1024));
 
 /** Netty's AllocPattern (b): what a WebSocket proxy asks for; share in percent, size in bytes. */
 const PROXY = [

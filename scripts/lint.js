@@ -10,13 +10,10 @@ const write = process.argv.includes('--write');
 ensureNpm('.tools', ['@biomejs/biome@2.6.8'], ['@biomejs/biome/bin/biome']);
 const biome = '.tools/node_modules/@biomejs/biome/bin/biome';
 ensureDebian(existsSync('/usr/bin/clang-format') || process.platform !== 'linux', ['clang-format']);
-const cpp = /** @type {string[]} */ (readdirSync(join(root, 'native'), { recursive: true }))
-  .filter((name) => /\.(cc|h)$/.test(name))
-  .map((name) => join('native', name));
-cpp.push(
-  ...readdirSync(join(root, 'bench'))
-    .filter((name) => name.endsWith('.cc'))
-    .map((name) => join('bench', name)),
+const cpp = ['native', 'bench'].flatMap((folder) =>
+  /** @type {string[]} */ (readdirSync(join(root, folder), { recursive: true }))
+    .filter((name) => /\.(cc|h)$/.test(name))
+    .map((name) => join(folder, name)),
 );
 
 const passed = [

@@ -1,5 +1,6 @@
-// Prints, as JSON, what the core takes for a batch without JavaScript around it: nanoseconds, the median of many
-// rounds.
+// What the core takes for a batch without JavaScript around it: nanoseconds, the median of many rounds.
+#pragma once
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -7,12 +8,11 @@
 
 #include "core/pool/pool.h"
 
-namespace {
-
-using slabpool::kMaxBatch;
+namespace bench {
 
 // `held` batches are out at once: 1 keeps 32 blocks warm, 64 walks through 2048 of them.
-double nanoseconds_per_batch(size_t held) {
+inline double nanoseconds_per_batch(size_t held) {
+  using slabpool::kMaxBatch;
   const uint32_t capacity = 4096;
   const auto pool = slabpool::Pool::create(&capacity, 1, uint64_t{256} << 20, 0);
   slabpool::Member& member = *pool->attach();
@@ -34,10 +34,10 @@ double nanoseconds_per_batch(size_t held) {
   return rounds[15];
 }
 
-}  // namespace
-
-int main() {
+inline void refill_flush() {
   const double warm = nanoseconds_per_batch(1);
   const double walking = nanoseconds_per_batch(64);
   std::printf("{\"ns, one batch out\": %.1f, \"ns, 64 batches out\": %.1f}\n", warm, walking);
 }
+
+}  // namespace bench
