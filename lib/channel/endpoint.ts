@@ -151,8 +151,10 @@ export class Endpoint implements Notifiable {
       this.#sleepers.wake(what - WAKE);
       return;
     }
-    if (what === ARRIVED) this.#serveFirst(this.#queues.receivers, true);
-    this.pump();
+    const { receivers, senders } = this.#queues;
+    if (what === ARRIVED) this.#serveFirst(receivers, true);
+    if (receivers.length + senders.length > 0) this.pump();
+    else this.#keep();
   }
 
   /** Wakes another endpoint if there is more than this one took while it has blocked: one wake-up may stand for two changes. */

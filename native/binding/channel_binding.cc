@@ -97,7 +97,10 @@ const char* ChannelBinding::open(const Napi::CallbackInfo& info) {
   return same_pool ? "TOO_MANY_ENDPOINTS" : "OTHER_POOL";
 }
 
-ChannelBinding::~ChannelBinding() { part(); }
+ChannelBinding::~ChannelBinding() {
+  part();
+  if (collected_ != nullptr) *collected_ = true;
+}
 
 void ChannelBinding::on_environment_exit(void* self) { static_cast<ChannelBinding*>(self)->depart(); }
 
@@ -123,8 +126,9 @@ void ChannelBinding::depart() {
 void ChannelBinding::woken(napi_env env, napi_value on_notify, void* self, void*) {
   if (env == nullptr) return;  // the environment ends
   auto* const channel = static_cast<ChannelBinding*>(self);
-  // Not to be collected meanwhile.
-  if (channel->shared_ == nullptr || channel->Value().IsEmpty()) return;
+  if (channel->shared_ == nullptr) return;
+  bool collected = false;
+  channel->collected_ = &collected;
   uint32_t what = changed;
   if (channel->receiving_ && channel->pool_->membership() && channel->take(0) == Channel::Result::ok) {
     what = arrived;
@@ -132,6 +136,8 @@ void ChannelBinding::woken(napi_env env, napi_value on_notify, void* self, void*
     channel->keep_alive(env);
   }
   notify(env, on_notify, what);
+  if (collected) return;
+  channel->collected_ = nullptr;
   const uint32_t blocked = channel->pass_on();
   if (blocked != kNobody) notify(env, on_notify, wake + blocked);
 }

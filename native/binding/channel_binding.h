@@ -106,6 +106,8 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
   bool sending_ = false;
   bool refed_ = true;
   bool keeps_alive_ = false;
+  // While JavaScript is told of a wake-up: where to say that it has let this object be collected.
+  bool* collected_ = nullptr;
 };
 
 }  // namespace slabpool
