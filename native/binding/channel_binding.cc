@@ -12,6 +12,12 @@ int32_t failure(Channel::Result result) { return -1 - static_cast<int32_t>(resul
 // The blocked endpoint that JavaScript has to wake, + 1, or 0.
 int32_t to_wake(uint32_t blocked) { return blocked == kNobody ? 0 : static_cast<int32_t>(blocked) + 1; }
 
+// False in a worker that is being terminated, where such calls fail: its messages are others'.
+bool can_call(napi_env env, napi_value on_notify) {
+  napi_value ignored;
+  return napi_coerce_to_bool(env, on_notify, &ignored) == napi_ok;
+}
+
 // onNotify(what: number), which does not throw.
 void notify(napi_env env, napi_value on_notify, uint32_t what) {
   napi_value undefined;
@@ -130,7 +136,8 @@ void ChannelBinding::woken(napi_env env, napi_value on_notify, void* self, void*
   bool collected = false;
   channel->collected_ = &collected;
   uint32_t what = changed;
-  if (channel->receiving_ && channel->pool_->membership() && channel->take(0) == Channel::Result::ok) {
+  if (channel->receiving_ && channel->pool_->membership() && can_call(env, on_notify) &&
+      channel->take(0) == Channel::Result::ok) {
     what = arrived;
     channel->receiving_ = false;
     channel->keep_alive(env);
