@@ -283,12 +283,7 @@ export class Channel {
   }
 
   /** What `attempt` comes to, at once or later; for a call of `what` with these options. */
-  #wait<T>(
-    what: string,
-    queue: Queue,
-    options: WaitOptions | undefined,
-    attempt: Waiter<T>['attempt'],
-  ): Promise<T> {
+  #wait<T>(what: string, queue: Queue, options: WaitOptions | undefined, attempt: Waiter<T>['attempt']): Promise<T> {
     let limits: Limits;
     try {
       limits = checkWaitOptions(what, options, this.#heap.name);
