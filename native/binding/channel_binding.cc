@@ -139,6 +139,8 @@ void ChannelBinding::woken(napi_env env, napi_value on_notify, void* self, void*
   if (channel->receiving_ && channel->pool_->membership() && can_call(env, on_notify) &&
       channel->take(0) == Channel::Result::ok) {
     what = arrived;
+    // Armed again since that wake-up, perhaps: who does not wait is not to be woken in the place of others.
+    (void)(*channel->shared_)->receivers().disarm(channel->endpoint_);
     channel->receiving_ = false;
     channel->keep_alive(env);
   }
