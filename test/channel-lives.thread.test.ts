@@ -1,6 +1,6 @@
 // How long a channel lives: with whom it ends, who holds it open, and what becomes of those that are dropped.
 import { once } from 'node:events';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { BufferPool, Channel, type ReceivedLease } from 'slabpool';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -61,6 +61,23 @@ describe('B8: a channel that its maker holds open', () => {
     await once(second, 'exit');
     channel.leave();
     replies.leave();
+  });
+
+  test('a receiver that is being terminated leaves a message that wakes it to others', async () => {
+    const channel = new Channel(pool, { holdOpen: true });
+    const workerData = { role: 'wait', pool: pool.handle, channel: channel.handle };
+    for (let tag = 1; tag <= 20; tag++) {
+      const worker = new Worker(new URL('fixtures/endpoint.mjs', import.meta.url), { workerData });
+      await once(worker, 'message');
+      await setTimeout(5); // asleep, most likely
+      const ended = worker.terminate();
+      channel.trySend(pool.acquire(100), undefined, tag);
+      await ended;
+      const lease = channel.tryReceive();
+      expect(lease?.tag).toBe(tag);
+      lease?.release();
+    }
+    channel.leave();
   });
 
   test('is no longer when its maker has left: the others are told as ever', async () => {

@@ -8,20 +8,27 @@ const { port } = workerData;
 
 /** @type {number[]} */
 let times = [];
-let wanted = 0;
+let wanted = -1;
 
 /** @param {number} sent */
 function received(sent) {
   times.push(Number(process.hrtime.bigint()) - sent);
-  if (times.length === wanted) parentPort?.postMessage(times);
+  answer();
+}
+
+/** When all have come that are asked for: some may have overtaken the question. */
+function answer() {
+  if (times.length !== wanted) return;
+  parentPort?.postMessage(times);
+  times = [];
+  wanted = -1;
 }
 
 port.on('message', received);
 
 parentPort?.on('message', async ({ name, count }) => {
-  times = [];
   wanted = count;
-  if (count === 0) parentPort?.postMessage(times);
+  answer();
   if (!name.startsWith('Channel')) return;
   for (let i = 0; i < count; i++) {
     const lease = name === 'Channel' ? await channel.receive() : channel.receiveSync();

@@ -8,7 +8,7 @@ import { heapOf } from '../heap/heap-of.js';
 import type { Lease } from '../lease/lease.js';
 import type { BufferPool } from '../pool.js';
 import { type ChannelHandle, readChannelHandle } from './channel-handle.js';
-import { Endpoint, type Queue } from './endpoint.js';
+import { Endpoint, type Queue, type Waiter } from './endpoint.js';
 import { Messages } from './messages.js';
 import type { ReceivedLease } from './received-lease.js';
 import { type Several, Transport } from './transport.js';
@@ -168,8 +168,8 @@ export class Channel {
    * @throws as {@link tryReceive}, `ERR_SLABPOOL_TIMEOUT`, the signal's reason, `ERR_SLABPOOL_INVALID_ARG`
    */
   receive(options?: WaitOptions): Promise<ReceivedLease | null> {
-    return this.#wait('receive(options)', 'receivers', options, () => {
-      const lease = this.#transport.receive();
+    return this.#wait('receive(options)', 'receivers', options, (arrived) => {
+      const lease = this.#transport.receive(arrived);
       return lease === undefined ? null : { value: lease };
     });
   }
@@ -192,8 +192,8 @@ export class Channel {
    */
   async receiveMany(most = MAX_BATCH, options?: WaitOptions): Promise<ReceivedLease[]> {
     this.#assertMost(most);
-    return this.#wait('receiveMany(most, options)', 'receivers', options, () => {
-      const leases = this.#transport.receiveMany(most);
+    return this.#wait('receiveMany(most, options)', 'receivers', options, (arrived) => {
+      const leases = this.#transport.receiveMany(most, arrived);
       return leases === null ? { value: [] } : leases.length > 0 ? { value: leases } : null;
     });
   }
@@ -238,7 +238,7 @@ export class Channel {
    */
   messages(options?: WaitOptions): AsyncIterableIterator<ReceivedLease> {
     const limits = checkWaitOptions('messages(options)', options, this.#heap.name);
-    return new Messages(this.#endpoint, () => this.#transport.receive(), limits);
+    return new Messages(this.#endpoint, (arrived) => this.#transport.receive(arrived), limits);
   }
 
   /** `for await`: {@link messages}, without a timeout. */
@@ -283,12 +283,7 @@ export class Channel {
   }
 
   /** What `attempt` comes to, at once or later; for a call of `what` with these options. */
-  #wait<T>(
-    what: string,
-    queue: Queue,
-    options: WaitOptions | undefined,
-    attempt: () => { value: T } | null,
-  ): Promise<T> {
+  #wait<T>(what: string, queue: Queue, options: WaitOptions | undefined, attempt: Waiter<T>['attempt']): Promise<T> {
     let limits: Limits;
     try {
       limits = checkWaitOptions(what, options, this.#heap.name);

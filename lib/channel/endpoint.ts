@@ -1,7 +1,7 @@
 import { throwIfAborted } from '../base/abort.js';
 import { type Limits, watchLimits } from '../base/wait-options.js';
 import { addonError } from '../core/addon.js';
-import { type CoreChannel, type Notifiable, Notifier } from '../core/core.js';
+import { ARRIVED, type CoreChannel, type Notifiable, Notifier, WAKE } from '../core/core.js';
 import { SlabPoolError } from '../errors.js';
 import type { Heap } from '../heap/heap.js';
 import { Sleepers } from './blocking.js';
@@ -11,10 +11,13 @@ import type { ChannelHandle } from './channel-handle.js';
 const LOOK_MS = 1000;
 
 /** A call that waits, for a message or for room. */
-interface Waiter<T = unknown> {
+export interface Waiter<T = unknown> {
   readonly owner: object | undefined;
-  /** Tries once more; null when it still has to wait. */
-  attempt(): { value: T } | null;
+  /**
+   * Tries once more; null when it still has to wait.
+   * @param arrived whether the core has taken the message that it waits for
+   */
+  attempt(arrived: boolean): { value: T } | null;
   resolve(value: T): void;
   reject(reason: unknown): void;
   readonly timer: NodeJS.Timeout | undefined;
@@ -33,7 +36,7 @@ export type Queue = 'receivers' | 'senders';
  *            heap when it closes.
  * Ownership  The core refers to it weakly, but while anybody waits, or it holds the channel open:
  *            {@link Notifier.kept}.
- * Identity   The core's endpoint keeps the process alive == `ref()` holds and anybody waits.
+ * Identity   The core's endpoint is armed for a queue, or its wake-up is under way == somebody waits in it.
  */
 export class Endpoint implements Notifiable {
   readonly channel: CoreChannel;
@@ -44,7 +47,6 @@ export class Endpoint implements Notifiable {
   readonly #holdsOpen: boolean;
   readonly #notifier = new Notifier();
   #refed = true;
-  #keepsAlive = false;
 
   constructor(heap: Heap, at: { capacity: number; holdOpen: boolean } | ChannelHandle) {
     this.#heap = heap;
@@ -86,7 +88,7 @@ export class Endpoint implements Notifiable {
       throwIfAborted(signal);
       const waiters = this.#queues[queue];
       // Only who is alone may try at once.
-      const now = waiters.length === 0 ? attempt() : null;
+      const now = waiters.length === 0 ? attempt(false) : null;
       if (now !== null) {
         resolve(now.value);
         return;
@@ -95,7 +97,9 @@ export class Endpoint implements Notifiable {
       const waiter = { owner, attempt, resolve, reject, timer: undefined };
       const limited = signal !== undefined || timeout !== Infinity;
       waiters.push((limited ? this.#limited(queue, limits, waiter) : waiter) as Waiter);
-      this.pump();
+      // Who is not alone waits behind one for whom it is armed.
+      if (waiters.length === 1) this.#armFor(queue);
+      this.#keep();
     });
   }
 
@@ -141,17 +145,21 @@ export class Endpoint implements Notifiable {
     return true;
   }
 
-  /** Called when the channel has changed since this endpoint armed itself. */
-  notified(): void {
-    this.pump();
-    this.passOn();
+  /** Called when the channel has changed since this endpoint armed itself; the core wakes another one then if need be. */
+  notified(what: number): void {
+    if (what >= WAKE) {
+      this.#sleepers.wake(what - WAKE);
+      return;
+    }
+    const { receivers, senders } = this.#queues;
+    if (what === ARRIVED) this.#serveFirst(receivers, true);
+    if (receivers.length + senders.length > 0) this.pump();
+    else this.#keep();
   }
 
-  /** Wakes another endpoint if there is more than this one took: one wake-up may stand for two changes. */
+  /** Wakes another endpoint if there is more than this one took while it has blocked: one wake-up may stand for two changes. */
   passOn(): void {
-    if (!this.open) return;
-    const { receivers, senders } = this.#queues;
-    this.wake(this.channel.passOn(receivers.length === 0, senders.length === 0));
+    if (this.open) this.wake(this.channel.passOn());
   }
 
   /** Wakes an endpoint that blocks, if the core says so to whoever has changed the channel: its number + 1, or 0. */
@@ -159,39 +167,46 @@ export class Endpoint implements Notifiable {
     if (blocked > 0) this.#sleepers.wake(blocked - 1);
   }
 
-  /** Serves those who wait, as far as it goes. Called when they come, and at each wake-up. */
+  /** Serves those who wait, as far as it goes. Called at each wake-up. */
   pump(): void {
-    if (this.#serve('receivers', () => this.channel.armReceiver(false))) this.#disarm('receivers');
-    if (this.#serve('senders', () => this.channel.armSender())) this.#disarm('senders');
+    this.#pumpQueue('receivers');
+    this.#pumpQueue('senders');
     this.#keep();
   }
 
-  /**
-   * Tries for each waiter in turn. Before the last try it arms itself: what changes after that try notifies it, what changed
-   * before is seen by it.
-   * @returns whether it was armed for nobody, since that try served the last waiter
-   */
-  #serve(queue: Queue, arm: () => void): boolean {
+  #pumpQueue(queue: Queue): void {
+    if (this.#queues[queue].length === 0) return;
+    if (this.#serve(queue)) this.#armFor(queue);
+    else this.#disarm(queue);
+  }
+
+  /** Serves those who wait in turn. Whether somebody still waits. */
+  #serve(queue: Queue): boolean {
     const waiters = this.#queues[queue];
-    let armed = false;
-    for (let first = waiters[0]; first !== undefined; first = waiters[0]) {
-      try {
-        const served = first.attempt();
-        if (served !== null) {
-          waiters.shift();
-          first.resolve(served.value);
-          continue;
-        }
-      } catch (error) {
-        waiters.shift();
-        first.reject(error);
-        continue;
-      }
-      if (armed) return false;
-      arm();
-      armed = true;
+    while (waiters.length > 0) if (!this.#serveFirst(waiters, false)) return true;
+    return false;
+  }
+
+  /** What changes after it is armed notifies it, what changed before is seen when it tries once more. */
+  #armFor(queue: Queue): void {
+    if (queue === 'receivers') this.channel.armReceiver(false);
+    else this.channel.armSender();
+    if (!this.#serve(queue)) this.#disarm(queue);
+  }
+
+  /** Tries for the first waiter. False: it still has to wait. */
+  #serveFirst(waiters: Waiter[], arrived: boolean): boolean {
+    const first = waiters[0] as Waiter;
+    try {
+      const served = first.attempt(arrived);
+      if (served === null) return false;
+      waiters.shift();
+      first.resolve(served.value);
+    } catch (error) {
+      waiters.shift();
+      first.reject(error);
     }
-    return armed;
+    return true;
   }
 
   /** Disarms the endpoint for a queue that is empty. If it was woken meanwhile, {@link notified} will pass that on. */
@@ -248,21 +263,16 @@ export class Endpoint implements Notifiable {
       if (refed) timer?.ref();
       else timer?.unref();
     }
-    this.#keep();
+    if (!this.open) return;
+    if (refed) this.channel.ref();
+    else this.channel.unref();
   }
 
-  /**
-   * Keeps the process alive while anybody waits, unless `unref()` was called. Keeps this endpoint from being collected
-   * then, and while it holds the channel open.
-   */
+  /** Keeps this endpoint from being collected while anybody waits, and while it holds the channel open. */
   #keep(): void {
-    const awaited = this.#queues.receivers.length + this.#queues.senders.length > 0;
+    const { receivers, senders } = this.#queues;
+    const awaited = receivers.length + senders.length > 0;
     this.#notifier.kept = this.open && (awaited || this.#holdsOpen) ? this : undefined;
-    const alive = this.#refed && awaited;
-    if (!this.open || alive === this.#keepsAlive) return;
-    this.#keepsAlive = alive;
-    if (alive) this.channel.ref();
-    else this.channel.unref();
   }
 
   assertOpen(): void {

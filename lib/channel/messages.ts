@@ -13,15 +13,15 @@ const DONE: Result = Object.freeze({ done: true, value: undefined });
 export class Messages implements AsyncIterableIterator<ReceivedLease, undefined> {
   readonly #endpoint: Endpoint;
   readonly #limits: Limits;
-  readonly #attempt: () => { value: Result } | null;
+  readonly #attempt: (arrived: boolean) => { value: Result } | null;
   #ended = false;
 
-  /** @param take the next lease; undefined when there is none now, null when there never will be */
-  constructor(endpoint: Endpoint, take: () => ReceivedLease | null | undefined, limits: Limits) {
+  /** @param take see `Transport.receive()` */
+  constructor(endpoint: Endpoint, take: (arrived: boolean) => ReceivedLease | null | undefined, limits: Limits) {
     this.#endpoint = endpoint;
     this.#limits = limits;
-    this.#attempt = () => {
-      const value = take();
+    this.#attempt = (arrived) => {
+      const value = take(arrived);
       if (value === undefined) return null;
       if (value !== null) return { value: { done: false, value } };
       this.#ended = true;

@@ -115,8 +115,12 @@ export class Transport {
     this.#tags[at] = tag;
   }
 
-  /** The next lease; undefined when there is none now, null when there never will be. */
-  receive(): ReceivedLease | null | undefined {
+  /**
+   * The next lease; undefined when there is none now, null when there never will be.
+   * @param arrived whether the core has taken it
+   */
+  receive(arrived = false): ReceivedLease | null | undefined {
+    if (arrived) return this.#arrived(0);
     this.#endpoint.assertOpen();
     const result = this.#endpoint.channel.tryReceive();
     if (result === 0) return this.#arrived(0);
@@ -129,10 +133,13 @@ export class Transport {
     return new ReceivedLease(this.#heap.transfers.received(at), length, this.#tags[at] as number);
   }
 
-  /** Up to `most` that are there now. Null when there never will be any more. */
-  receiveMany(most: number): ReceivedLease[] | null {
+  /**
+   * Up to `most` that are there now. Null when there never will be any more.
+   * @param arrived whether the core has taken the first one
+   */
+  receiveMany(most: number, arrived = false): ReceivedLease[] | null {
     this.#endpoint.assertOpen();
-    const leases: ReceivedLease[] = [];
+    const leases = arrived ? [this.#arrived(0)] : [];
     while (leases.length < most) {
       const wanted = Math.min(MAX_BATCH, most - leases.length);
       const count = this.#endpoint.channel.tryReceiveMany(wanted);

@@ -18,9 +18,9 @@ export interface Addon {
   /** Absent where the runtime allows no external buffers. */
   exchange?: Uint32Array;
   Channel: {
-    new (pool: NativePool, onNotify: () => void, capacity: number, holdOpen: boolean): CoreChannel;
+    new (pool: NativePool, onNotify: (what: number) => void, capacity: number, holdOpen: boolean): CoreChannel;
     /** Joins a channel. */
-    new (pool: NativePool, onNotify: () => void, slot: number, serial: number): CoreChannel;
+    new (pool: NativePool, onNotify: (what: number) => void, slot: number, serial: number): CoreChannel;
   };
   /** The tag of each message that is sent or was received last. Absent like `exchange`. */
   tags?: Float64Array;

@@ -220,13 +220,17 @@ export interface CoreChannel {
   trySendMany(count: number): number;
   /** How many there are in `exchange`, or below 0. */
   tryReceiveMany(most: number): number;
-  /** From now on a message wakes this endpoint: by its `onNotify`, or by the thread that sends if this one will block. */
+  /**
+   * From now on a message wakes this endpoint: by its `onNotify`, or by the thread that sends if this one will block. Before
+   * `onNotify(ARRIVED)` the message is taken, and the receiver is disarmed.
+   */
   armReceiver(blocking: boolean): void;
   armSender(): void;
   disarmReceiver(): void;
   disarmSender(): void;
-  /** By who was woken: wakes another endpoint if there is more than was taken. As {@link trySend}. */
-  passOn(toReceivers: boolean, toSenders: boolean): number;
+  /** By who has blocked: wakes another endpoint if there is more than was taken. As {@link trySend}. */
+  passOn(): number;
+  /** Whether it keeps the thread alive while it is armed, other than to block. At first it does. */
   ref(): void;
   unref(): void;
   close(): void;
@@ -244,9 +248,13 @@ export interface Channels {
   open(notifier: Notifier, place: ChannelPlace): CoreChannel;
 }
 
+/** Endpoints are told that a message has arrived, as by {@link CoreChannel.tryReceive}; or, from `WAKE` on, which blocked one to wake. */
+export const ARRIVED = 1;
+export const WAKE = 2;
+
 /** A notifiable is told, in a turn of the event loop of its own, that other threads have something for it. */
 export interface Notifiable {
-  notified(): void;
+  notified(what?: number): void;
 }
 
 /** A notifier is kept alive by the addon, and keeps only what is {@link kept}: a dropped listener can be collected. */
@@ -254,7 +262,7 @@ export class Notifier {
   listener: WeakRef<Notifiable> | undefined;
   /** The listener while it must not be collected. */
   kept: Notifiable | undefined;
-  readonly onNotify = () => this.listener?.deref()?.notified();
+  readonly onNotify = (what?: number) => (this.kept ?? this.listener?.deref())?.notified(what);
 }
 
 /** A budget queue has the requests that wait for budget, and what threads ask of each other. */

@@ -12,6 +12,21 @@ int32_t failure(Channel::Result result) { return -1 - static_cast<int32_t>(resul
 // The blocked endpoint that JavaScript has to wake, + 1, or 0.
 int32_t to_wake(uint32_t blocked) { return blocked == kNobody ? 0 : static_cast<int32_t>(blocked) + 1; }
 
+// False in a worker that is being terminated, where such calls fail: its messages are others'.
+bool can_call(napi_env env, napi_value on_notify) {
+  napi_value ignored;
+  return napi_coerce_to_bool(env, on_notify, &ignored) == napi_ok;
+}
+
+// onNotify(what: number), which does not throw.
+void notify(napi_env env, napi_value on_notify, uint32_t what) {
+  napi_value undefined;
+  napi_value argument;
+  if (napi_get_undefined(env, &undefined) == napi_ok && napi_create_uint32(env, what, &argument) == napi_ok) {
+    (void)napi_call_function(env, undefined, on_notify, 1, &argument, nullptr);
+  }
+}
+
 }  // namespace
 
 Napi::Function ChannelBinding::define(Napi::Env env) {
@@ -49,7 +64,7 @@ ChannelBinding::ChannelBinding(const Napi::CallbackInfo& info)
   pool_reference_ = Napi::Persistent(info[0].As<Napi::Object>());
   napi_value name;
   napi_create_string_utf8(env, "slabpool.Channel", NAPI_AUTO_LENGTH, &name);
-  if (napi_create_threadsafe_function(env, info[1], nullptr, name, 0, 1, nullptr, nullptr, nullptr, nullptr, &waker_) !=
+  if (napi_create_threadsafe_function(env, info[1], nullptr, name, 0, 1, nullptr, nullptr, this, &woken, &waker_) !=
       napi_ok) {
     depart();
     napi_throw_error(env, "NO_MEMORY", "no wake-up function to be had");
@@ -88,7 +103,10 @@ const char* ChannelBinding::open(const Napi::CallbackInfo& info) {
   return same_pool ? "TOO_MANY_ENDPOINTS" : "OTHER_POOL";
 }
 
-ChannelBinding::~ChannelBinding() { part(); }
+ChannelBinding::~ChannelBinding() {
+  part();
+  if (collected_ != nullptr) *collected_ = true;
+}
 
 void ChannelBinding::on_environment_exit(void* self) { static_cast<ChannelBinding*>(self)->depart(); }
 
@@ -109,6 +127,35 @@ void ChannelBinding::depart() {
   // A wake-up may have been given to this endpoint; and the others want to know that a peer is gone.
   shared->wake_all();
   SharedChannel::all().leave(handle_);
+}
+
+void ChannelBinding::woken(napi_env env, napi_value on_notify, void* self, void*) {
+  if (env == nullptr) return;  // the environment ends
+  auto* const channel = static_cast<ChannelBinding*>(self);
+  if (channel->shared_ == nullptr) return;
+  bool collected = false;
+  channel->collected_ = &collected;
+  uint32_t what = changed;
+  if (channel->receiving_ && channel->pool_->membership() && can_call(env, on_notify) &&
+      channel->take(0) == Channel::Result::ok) {
+    what = arrived;
+    // Armed again since that wake-up, perhaps: who does not wait is not to be woken in the place of others.
+    (void)(*channel->shared_)->receivers().disarm(channel->endpoint_);
+    channel->receiving_ = false;
+    channel->keep_alive(env);
+  }
+  notify(env, on_notify, what);
+  if (collected) return;
+  channel->collected_ = nullptr;
+  const uint32_t blocked = channel->pass_on();
+  if (blocked != kNobody) notify(env, on_notify, wake + blocked);
+}
+
+void ChannelBinding::keep_alive(napi_env env) {
+  const bool alive = refed_ && (receiving_ || sending_);
+  if (alive == keeps_alive_ || shared_ == nullptr) return;
+  keeps_alive_ = alive;
+  (void)(alive ? napi_ref_threadsafe_function(env, waker_) : napi_unref_threadsafe_function(env, waker_));
 }
 
 bool ChannelBinding::usable(napi_env env) {
@@ -188,45 +235,54 @@ napi_value ChannelBinding::arm_receiver(const HotCall& call) {
   if (usable(call.env) && napi_get_value_bool(call.env, call.arguments[0], &blocking) == napi_ok) {
     shared_->set_blocked(endpoint_, blocking);
     (*shared_)->receivers().arm(endpoint_);
+    receiving_ = !blocking;
+    keep_alive(call.env);
   }
   return nullptr;
 }
 
 napi_value ChannelBinding::arm_sender(const HotCall& call) {
-  if (usable(call.env)) (*shared_)->senders().arm(endpoint_);
-  return nullptr;
-}
-
-napi_value ChannelBinding::disarm_receiver(const HotCall&) {
-  if (shared_ != nullptr) (void)(*shared_)->receivers().disarm(endpoint_);
-  return nullptr;
-}
-
-napi_value ChannelBinding::disarm_sender(const HotCall&) {
-  if (shared_ != nullptr) (void)(*shared_)->senders().disarm(endpoint_);
-  return nullptr;
-}
-
-napi_value ChannelBinding::pass_on(const HotCall& call) {
-  bool to_receivers = false;
-  bool to_senders = false;
-  if (!usable(call.env) || napi_get_value_bool(call.env, call.arguments[0], &to_receivers) != napi_ok ||
-      napi_get_value_bool(call.env, call.arguments[1], &to_senders) != napi_ok) {
-    return nullptr;
+  if (usable(call.env)) {
+    (*shared_)->senders().arm(endpoint_);
+    sending_ = true;
+    keep_alive(call.env);
   }
-  uint32_t sleeper = to_senders ? (*shared_)->pass_on_to_senders() : kNobody;
-  if (sleeper != kNobody) shared_->wake(sleeper);
-  sleeper = to_receivers ? (*shared_)->pass_on_to_receivers() : kNobody;
-  return call.number(sleeper == kNobody ? 0 : to_wake(shared_->wake_receiver(sleeper)));
+  return nullptr;
 }
+
+napi_value ChannelBinding::disarm_receiver(const HotCall& call) {
+  if (shared_ != nullptr) (void)(*shared_)->receivers().disarm(endpoint_);
+  receiving_ = false;
+  keep_alive(call.env);
+  return nullptr;
+}
+
+napi_value ChannelBinding::disarm_sender(const HotCall& call) {
+  if (shared_ != nullptr) (void)(*shared_)->senders().disarm(endpoint_);
+  sending_ = false;
+  keep_alive(call.env);
+  return nullptr;
+}
+
+uint32_t ChannelBinding::pass_on() {
+  if (shared_ == nullptr) return kNobody;
+  uint32_t sleeper = sending_ ? kNobody : (*shared_)->pass_on_to_senders();
+  if (sleeper != kNobody) shared_->wake(sleeper);
+  sleeper = receiving_ ? kNobody : (*shared_)->pass_on_to_receivers();
+  return sleeper == kNobody ? kNobody : shared_->wake_receiver(sleeper);
+}
+
+napi_value ChannelBinding::pass_on(const HotCall& call) { return call.number(to_wake(pass_on())); }
 
 napi_value ChannelBinding::ref(const HotCall& call) {
-  if (shared_ != nullptr) (void)napi_ref_threadsafe_function(call.env, waker_);
+  refed_ = true;
+  keep_alive(call.env);
   return nullptr;
 }
 
 napi_value ChannelBinding::unref(const HotCall& call) {
-  if (shared_ != nullptr) (void)napi_unref_threadsafe_function(call.env, waker_);
+  refed_ = false;
+  keep_alive(call.env);
   return nullptr;
 }
 

@@ -2,6 +2,9 @@
 //
 // Answers     Those below 0 are -1 - Channel::Result. "Whom to wake" is the blocked endpoint that JavaScript has to
 //             wake, + 1, or 0.
+// Woken       The message that the endpoint was woken for is taken before JavaScript is called, so that one call does
+//             it, and that a thread that has just slept runs as little as there is to run.
+// Identity    The waker keeps the environment alive == refed_ and (receiving_ or sending_).
 #pragma once
 
 #include <napi.h>
@@ -14,12 +17,20 @@ namespace slabpool {
 
 inline constexpr uint32_t kMaxMessages = 65536;  // in a channel
 
+// What JavaScript is told when the endpoint was woken. From `wake` on: that it has to wake that blocked endpoint.
+enum Notification : uint32_t {
+  changed,  // something that is waited for may be had now
+  arrived,  // as well as that, the first place of `exchange` has a message that was waited for
+  wake,
+};
+
 class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
  public:
   static Napi::Function define(Napi::Env env);
 
-  // new Channel(pool: Pool, onNotify: () => void, capacity: number, holdOpen: boolean), or of a channel that there is:
-  // new Channel(pool, onNotify, slot: number, serial: number). Throws errors with codes: see open().
+  // new Channel(pool: Pool, onNotify: (what: number) => void, capacity: number, holdOpen: boolean), or of a channel
+  // that there is: new Channel(pool, onNotify, slot: number, serial: number). Throws errors with codes: see open().
+  // `what`: see Notification.
   explicit ChannelBinding(const Napi::CallbackInfo& info);
   ~ChannelBinding() override;
 
@@ -31,6 +42,11 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
   // Ends the endpoint, from a method or the destructor.
   void part();
   void depart();
+
+  // By the waker, in a turn of the event loop.
+  static void woken(napi_env env, napi_value on_notify, void* self, void* data);
+  // Makes the identity true.
+  void keep_alive(napi_env env);
 
   // True when the endpoint and its pool are open; otherwise an error is pending.
   bool usable(napi_env env);
@@ -55,7 +71,9 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
   // A wake-up that came meanwhile is passed on by whoever was woken, in passOn().
   napi_value disarm_receiver(const HotCall& call);
   napi_value disarm_sender(const HotCall& call);
-  // passOn(toReceivers: boolean, toSenders: boolean), by who was woken: whom to wake.
+  // Wakes others for what JavaScript does not wait for: the blocked endpoint to wake, or kNobody.
+  uint32_t pass_on();
+  // passOn(), by who has blocked: whom to wake.
   napi_value pass_on(const HotCall& call);
 
   // Whether waiting keeps the environment alive.
@@ -83,6 +101,13 @@ class ChannelBinding : public Napi::ObjectWrap<ChannelBinding> {
   SharedChannel* shared_ = nullptr;
   uint32_t endpoint_ = kNobody;
   napi_threadsafe_function waker_ = nullptr;
+  // Whether JavaScript waits, as it has said by arming and disarming, but for a thread that blocks.
+  bool receiving_ = false;
+  bool sending_ = false;
+  bool refed_ = true;
+  bool keeps_alive_ = false;
+  // While JavaScript is told of a wake-up: where to say that it has let this object be collected.
+  bool* collected_ = nullptr;
 };
 
 }  // namespace slabpool
