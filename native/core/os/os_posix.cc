@@ -30,6 +30,11 @@ constexpr int kReserveFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 constexpr int kReserveFlags = MAP_PRIVATE | MAP_ANONYMOUS;
 #endif
 
+#if defined(__linux__)
+// MADV_POPULATE_WRITE, which the headers of older systems do not have: what is built there may run on a newer one.
+constexpr int kPopulateWrite = 23;
+#endif
+
 }  // namespace
 
 size_t system_page_size() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
@@ -57,6 +62,31 @@ bool decommit(void* address, size_t bytes) {
   return mmap(address, bytes, PROT_READ | PROT_WRITE, kReserveFlags | MAP_FIXED, -1, 0) != MAP_FAILED;
 #else
   return madvise(address, bytes, MADV_DONTNEED) == 0;
+#endif
+}
+
+bool system_can_populate() {
+#if defined(__linux__)
+  return madvise(nullptr, 0, kPopulateWrite) == 0;
+#else
+  return false;
+#endif
+}
+
+bool populate([[maybe_unused]] void* address, [[maybe_unused]] size_t bytes) {
+#if defined(__linux__)
+  return madvise(address, bytes, kPopulateWrite) == 0;
+#else
+  return false;
+#endif
+}
+
+bool is_resident([[maybe_unused]] const void* page) {
+#if defined(__linux__)
+  unsigned char resident = 0;
+  return mincore(const_cast<void*>(page), page_size(), &resident) == 0 && (resident & 1) != 0;
+#else
+  return false;
 #endif
 }
 
