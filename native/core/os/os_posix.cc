@@ -84,7 +84,7 @@ bool populate([[maybe_unused]] void* address, [[maybe_unused]] size_t bytes) {
 bool is_resident([[maybe_unused]] const void* page) {
 #if defined(__linux__)
   unsigned char resident = 0;
-  return mincore(const_cast<void*>(page), page_size(), &resident) == 0 && (resident & 1) != 0;
+  return mincore(const_cast<void*>(page), 1, &resident) == 0 && (resident & 1) != 0;
 #else
   return false;
 #endif

@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'vitest';
+import { MiB } from './backends.js';
+import { fixture, run } from './child.js';
+
+/** What memory takes that was acquired or made ready, and touched by nobody. */
+async function untouched(how: 'acquire' | 'prewarm', size: number, populating: boolean) {
+  const { code, stdout, stderr } = await run(fixture('populating.mjs'), [how, `${size}`, `${populating}`]);
+  expect([code, stderr]).toEqual([0, '']);
+  return JSON.parse(stdout) as { populates: boolean; residentBytes: number; rssBytes: number };
+}
+
+/** What V8 takes for the objects meanwhile. */
+const SLACK = 8 * MiB;
+
+describe.skipIf(process.platform !== 'linux')('cold memory, by what the kernel counts', () => {
+  test('what is acquired has it before it is touched, where the kernel populates', async () => {
+    const { populates, residentBytes, rssBytes } = await untouched('acquire', 65_536, true);
+    expect(residentBytes).toBe(64 * MiB);
+    const least = populates ? residentBytes : 0;
+    expect(rssBytes).toBeGreaterThanOrEqual(least);
+    expect(rssBytes).toBeLessThan(least + SLACK);
+  });
+
+  test('of large buffers the beginning', async () => {
+    const { residentBytes, rssBytes } = await untouched('acquire', MiB, true);
+    expect(residentBytes).toBe(64 * MiB);
+    expect(rssBytes).toBeLessThan(residentBytes / 16 + SLACK);
+  });
+
+  test('otherwise by its first touch', async () => {
+    const { populates, residentBytes, rssBytes } = await untouched('acquire', 65_536, false);
+    expect([populates, residentBytes]).toEqual([false, 64 * MiB]);
+    expect(rssBytes).toBeLessThan(SLACK);
+  });
+
+  test.each([true, false])('prewarm() makes all of it resident, populating: %s', async (populating) => {
+    for (const size of [65_536, MiB]) {
+      const { residentBytes, rssBytes } = await untouched('prewarm', size, populating);
+      expect(residentBytes).toBe(64 * MiB);
+      expect(rssBytes).toBeGreaterThanOrEqual(residentBytes);
+      expect(rssBytes).toBeLessThan(residentBytes + SLACK);
+    }
+  });
+});
