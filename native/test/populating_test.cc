@@ -146,7 +146,7 @@ TEST(large_block_is_populated_as_far_as_those_before_it_were_used) {
     const auto pool = make_pool({capacity}, 16 * kMiB);
     Client client(*pool);
     const size_t pages = capacity / os::page_size();
-    const size_t beginning = std::min<size_t>(kReachBytes / os::page_size(), pages / 2);
+    const size_t beginning = kBeginning / os::page_size();
     const auto used_up_to = [&](const Blocks& blocks, size_t bytes) {
       for (const uint32_t b : blocks) std::memset(pool->address(b), 'x', bytes);
       CHECK_EQ(client.flush(0, blocks), Status::ok);
@@ -168,6 +168,12 @@ TEST(large_block_is_populated_as_far_as_those_before_it_were_used) {
     used_up_to(client.refill(0), capacity / 4);
     blocks = client.refill(0);
     CHECK_EQ(resident_pages(*pool, 0, blocks), beginning * blocks.size());
+    // One that is still held tells as well, if it was used by now.
+    Blocks next = client.refill(0);
+    CHECK_EQ(resident_pages(*pool, 0, next), beginning * next.size());
+    fill(*pool, 0, next, 'x');
+    next = client.refill(0);
+    CHECK_EQ(resident_pages(*pool, 0, next), (pages - 1) * next.size());
     CHECK_SOUND(*pool);
   }
 }

@@ -1,12 +1,13 @@
 // Reach: how much of a cold block of one class gets its memory at once, by how far the holders of earlier ones went.
 //
-// What        Of a block of up to kReachBytes all of it: its pages cost little. Of a larger one the beginning, or, if
-//             its predecessors were used to their middles, all of it. The page in the middle is left out, so that it
-//             tells: it has memory only if somebody touched it.
-// Callers     Any thread. What one thread notes is a hint to the others.
+// What        Of a small block all of it. Of a larger one the beginning, or, if its predecessors were used to their
+//             middles, all of it. The page in the middle is left out, so that it tells: it has memory only if somebody
+//             touched it.
+// When        A block tells that it was used far when the next one is populated, if its holder was fast; that it was
+//             not, when it loses its memory, since it may be used until then.
+// Callers     Any thread. What one thread finds out is a hint to the others.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 
@@ -17,7 +18,8 @@
 
 namespace slabpool {
 
-inline constexpr size_t kReachBytes = 64 << 10;  // populated for a few page faults' price
+inline constexpr size_t kSmallReach = 64 << 10;  // up to so many bytes a block is small
+inline constexpr size_t kBeginning = 16 << 10;   // populated for about the price of two page faults
 
 class Reach {
  public:
@@ -25,31 +27,41 @@ class Reach {
   struct Part {
     size_t from, to;
   };
+  using Parts = std::array<Part, 2>;
 
-  // What to populate of a block.
-  [[nodiscard]] std::array<Part, 2> parts(const SizeClass& k) const {
-    if (!learns(k)) return {Part{0, k.stride}, Part{}};
-    const size_t middle = middle_of(k);
-    if (!far_.load(std::memory_order_relaxed)) return {Part{0, std::min(kReachBytes, middle)}, Part{}};
-    return {Part{0, middle}, Part{middle + k.page, k.stride}};
+  static Parts all_of(const SizeClass& k) { return {Part{0, k.stride}, Part{}}; }
+
+  // What to populate of the block at this address, and of others together with it.
+  [[nodiscard]] Parts next(const SizeClass& k, const char* block) {
+    if (!learns(k)) return all_of(k);
+    const char* const before = last_.exchange(block, std::memory_order_relaxed);
+    if (!far_.load(std::memory_order_relaxed)) {
+      if (before == nullptr || !used_far(k, before)) return {Part{0, kBeginning}, Part{}};
+      far_.store(true, std::memory_order_relaxed);
+    }
+    return {Part{0, middle_of(k)}, Part{middle_of(k) + k.page, k.stride}};
   }
 
-  // Blocks of the slab at `base` are about to lose their memory: how far were most of them used?
+  // Blocks of the slab at `base` are about to lose their memory.
   void note(const SizeClass& k, const char* base, const BlockSet& blocks) {
     if (!learns(k) || blocks.empty() || !os::can_populate()) return;
-    uint32_t touched = 0;
+    uint32_t far = 0;
     uint32_t seen = 0;
     for (uint32_t b = blocks.next(0); b < k.slab_blocks; b = blocks.next(b + 1), ++seen) {
-      touched += os::is_resident(base + b * k.stride + middle_of(k));
+      far += used_far(k, base + b * k.stride);
     }
-    far_.store(2 * touched > seen, std::memory_order_relaxed);
+    far_.store(2 * far > seen, std::memory_order_relaxed);
   }
 
  private:
-  static bool learns(const SizeClass& k) { return k.stride > kReachBytes && !k.shares_pages(); }
+  // Its blocks are whole pages, and the middle is behind the beginning.
+  static bool learns(const SizeClass& k) { return k.stride > kSmallReach && !k.shares_pages(); }
   static size_t middle_of(const SizeClass& k) { return k.stride / 2 / k.page * k.page; }
+  static bool used_far(const SizeClass& k, const char* block) { return os::is_resident(block + middle_of(k)); }
 
-  StdSync::atomic<bool> far_{false};  // relaxed: a hint
+  // Relaxed, both: hints, and memory of blocks is never unmapped.
+  StdSync::atomic<const char*> last_{nullptr};
+  StdSync::atomic<bool> far_{false};
 };
 
 }  // namespace slabpool

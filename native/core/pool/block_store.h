@@ -62,7 +62,7 @@ class BlockStore {
   // run of them, instead of by a fault for each page. Where memory is short, or the system has no such call, nothing
   // happens. Under no lock.
   enum class Amount : uint8_t { reach, all };
-  void populate(uint32_t c, const uint32_t* blocks, uint32_t count, Amount amount) const;
+  void populate(uint32_t c, const uint32_t* blocks, uint32_t count, Amount amount);
 
   // -- Putting
 

@@ -48,10 +48,10 @@ class Populating {
 
 }  // namespace
 
-void BlockStore::populate(uint32_t c, const uint32_t* blocks, uint32_t count, Amount amount) const {
-  if (!os::can_populate()) return;
+void BlockStore::populate(uint32_t c, const uint32_t* blocks, uint32_t count, Amount amount) {
+  if (count == 0 || !os::can_populate()) return;
   const SizeClass& k = classes_[c];
-  const auto parts = amount == Amount::all ? std::array{Reach::Part{0, k.stride}, Reach::Part{}} : reach_[c].parts(k);
+  const auto parts = amount == Amount::all ? Reach::all_of(k) : reach_[c].next(k, address(blocks[0]));
   Populating populating(k.page);
   for (uint32_t i = 0; i < count; ++i) {
     const char* const at = address(blocks[i]);
