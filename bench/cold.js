@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { BufferPool } from 'slabpool';
 import { loadAddon } from '../dist/core/loader.js';
+import { heapOf } from '../dist/heap/heap-of.js';
 import { collectGarbage, compared, median } from './measure.js';
 
 const KiB = 1024;
@@ -12,32 +13,36 @@ const SIZE = 64 * KiB;
 const LARGE = MiB;
 const LARGE_COUNT = 32;
 const WARM = 64 * MiB;
+/** The ways of workers/cold.js. */
+const PROCESSES = {
+  slabpool: 'slabpool',
+  faults: 'slabpool, by faults',
+  allocUnsafeSlow: 'Buffer.allocUnsafeSlow(65,536)',
+};
 
 export const title =
-  'memory without pages, acquired and touched: populated by one call of the system for many pages (Linux 5.14), ' +
-  'and by a fault for each';
+  'memory without pages: populated by one call of the system for many pages, and by a fault for each; CPU time. ' +
+  'Where memory might stay warm otherwise, a process each';
 
 /**
- * A way to get cold memory. What `use` returns is given back by `end`; only `use` is timed.
- * @typedef {{ name: string, populates: boolean, begin: () => void, use: () => unknown, end?: (used: any) => void }} Way
- * @typedef {import('../dist/core/addon.js').Addon} Addon
+ * A way to get cold memory; `use` is timed, and `end` gets what it returns.
+ * @typedef {{ begin: () => void, use: () => unknown, end?: (used: any) => void }} Steps
+ * @typedef {Steps & { name: string, populating: boolean }} Way
  */
 
 /** @param {import('./index.js').Context} context */
 export async function run({ effort, progress, report, facts }) {
   const rounds = effort.rounds < 7 ? 5 : 25;
   const addon = loadAddon();
-  if (typeof addon === 'string') throw new Error(`npm run bench -- cold: expected the native core, got none: ${addon}`);
-  const populates = addon.canPopulate();
+  if (typeof addon === 'string' || !addon.canPopulate()) {
+    // Linux before 5.14, another system, or no native core: there is nothing to compare.
+    facts({ 'the kernel populates': 0 });
+    return;
+  }
 
-  /** @type {(label: string, scenario: string, count: number, rounds: number) => Promise<void>} */
-  const processes = async (label, scenario, count, rounds) => {
-    const names = {
-      slabpool: 'slabpool',
-      faults: 'slabpool, by faults',
-      allocUnsafeSlow: 'Buffer.allocUnsafeSlow(65,536)',
-    };
-    const ways = Object.entries(names).filter(([way]) => populates || way !== 'faults');
+  /** @type {(label: string, again: boolean, count: number, rounds: number) => Promise<void>} */
+  const processes = async (label, again, count, rounds) => {
+    const ways = Object.entries(PROCESSES);
     /** @type {number[][]} */
     const times = ways.map(() => []);
     for (let round = 0; round < rounds; round++) {
@@ -45,10 +50,11 @@ export async function run({ effort, progress, report, facts }) {
         const i = (turn + round) % ways.length;
         const [way, name] = /** @type {[string, string]} */ (ways[i]);
         progress(`${label}: ${name}, round ${round + 1} of ${rounds}`);
-        const child = fork(fileURLToPath(new URL('workers/cold.js', import.meta.url)), [way, scenario]);
+        const script = fileURLToPath(new URL('workers/cold.js', import.meta.url));
+        const child = fork(script, [way, `${SIZE}`, `${count}`, again ? 'again' : 'first']);
         const exit = once(child, 'exit');
-        const [ms] = await once(child, 'message');
-        times[i]?.push((ms * 1e6) / count);
+        const [us] = await once(child, 'message');
+        times[i]?.push((us * 1000) / count);
         await exit;
       }
     }
@@ -57,20 +63,40 @@ export async function run({ effort, progress, report, facts }) {
       ways.map(([, name], i) => compared(name, times[i] ?? [], times[0] ?? [])),
     );
   };
-  /** @type {(label: string, ways: readonly Way[], operations: number) => number[][]} */
-  const compare = (label, ways, operations) => {
-    const there = ways.filter((way) => populates || way.populates);
-    const times = measureWays(there, rounds, addon, (what) => progress(`${label}: ${what}`));
-    const each = times.map((of) => of.map((ms) => (ms * 1e6) / operations));
+  /** @type {(ways: readonly Way[], count: number, label: string) => number[][]} */
+  const measure = (ways, count, label) => {
+    /** @type {number[][]} */
+    const times = ways.map(() => []);
+    // The first round warms up.
+    for (let round = -1; round < rounds; round++) {
+      for (let turn = 0; turn < ways.length; turn++) {
+        const i = (turn + round + 1) % ways.length;
+        const { name, populating, begin, use, end } = /** @type {Way} */ (ways[i]);
+        progress(`${label}: ${name}, round ${round + 1} of ${rounds}`);
+        addon.setPopulating(populating);
+        begin();
+        collectGarbage();
+        const before = process.cpuUsage();
+        const used = use();
+        const { user, system } = process.cpuUsage(before);
+        end?.(used);
+        if (round >= 0) times[i]?.push(((user + system) * 1000) / count);
+      }
+    }
+    return times;
+  };
+  /** @type {(label: string, count: number, ways: readonly Way[]) => number[][]} */
+  const compare = (label, count, ways) => {
+    const times = measure(ways, count, label);
     report(
       label,
-      there.map(({ name }, i) => compared(name, each[i] ?? [], each[0] ?? [])),
+      ways.map(({ name }, i) => compared(name, times[i] ?? [], times[0] ?? [])),
     );
-    return each;
+    return times;
   };
 
-  await processes('1,000 blocks of 64 KiB, all pages touched', 'first', 1000, rounds);
-  await processes('a burst of 256 MiB, after the one before it has decayed', 'again', 1, Math.ceil(rounds / 3));
+  await processes('1,000 blocks of 64 KiB, all pages touched', false, 1000, rounds);
+  await processes('a burst of 256 MiB in 64 KiB blocks, after the one before it has decayed', true, 4096, rounds);
 
   /** @type {BufferPool[]} */
   const pools = [];
@@ -81,45 +107,27 @@ export async function run({ effort, progress, report, facts }) {
     return pool;
   };
   try {
-    compare(
-      'a block of 1 MiB, one byte touched',
-      [
-        { name: 'slabpool', populates: true, ...large(open(), 1) },
-        { name: 'slabpool, by faults', populates: false, ...large(open(), 1) },
-        { name: 'all pages touched', populates: true, ...large(open(), LARGE) },
-      ],
-      LARGE_COUNT,
-    );
-    compare(
-      'a block of 1 MiB, all pages touched, as of those before it',
-      [
-        { name: 'slabpool', populates: true, ...large(open(), LARGE) },
-        { name: 'slabpool, by faults', populates: false, ...large(open(), LARGE) },
-      ],
-      LARGE_COUNT,
-    );
-    const [populated = []] = compare(
-      'prewarm of 64 MiB',
-      [
-        { name: 'slabpool', populates: true, ...prewarm(open()) },
-        { name: 'slabpool, by faults', populates: false, ...prewarm(open()) },
-        { name: 'by two faults, a read and a write', populates: false, ...readThenWrite(open()) },
-      ],
-      1,
-    );
-    const [faults = []] = measureWays(
-      [{ name: 'faults', populates: false, ...touchOnly(open()) }],
-      rounds,
-      addon,
-      progress,
-    );
-    const pageNs = WARM / PAGE;
-    const byFault = (median(faults) * 1e6) / pageNs;
+    compare('a block of 1 MiB, one byte touched', LARGE_COUNT, [
+      { name: 'slabpool', populating: true, ...large(open(), 1) },
+      { name: 'slabpool, by faults', populating: false, ...large(open(), 1) },
+      { name: 'all pages touched', populating: true, ...large(open(), LARGE) },
+    ]);
+    compare('a block of 1 MiB, all pages touched, as of those before it', LARGE_COUNT, [
+      { name: 'slabpool', populating: true, ...large(open(), LARGE) },
+      { name: 'slabpool, by faults', populating: false, ...large(open(), LARGE) },
+    ]);
+    const [populated = []] = compare('prewarm of 64 MiB', 1, [
+      { name: 'slabpool', populating: true, ...prewarm(open()) },
+      { name: 'slabpool, by faults', populating: false, ...prewarm(open()) },
+      { name: 'two faults a page, a read and a write', populating: false, ...readThenWrite(open()) },
+    ]);
+    const [faults = []] = measure([{ name: 'faults', populating: false, ...touchOnly(open()) }], WARM / PAGE, 'a page');
+    const byPrewarm = median(populated) / (WARM / PAGE);
     facts({
-      'the kernel populates': Number(populates),
-      'ns a page, by a fault': byFault,
-      'ns a page, by prewarm()': median(populated) / pageNs,
-      'a fault over a page of prewarm()': byFault / (median(populated) / pageNs),
+      'the kernel populates': 1,
+      'ns a page, by a fault': median(faults),
+      'ns a page, by prewarm()': byPrewarm,
+      'a fault over a page of prewarm()': median(faults) / byPrewarm,
     });
   } finally {
     addon.setPopulating(true);
@@ -127,34 +135,14 @@ export async function run({ effort, progress, report, facts }) {
   }
 }
 
-/**
- * Milliseconds of each way, one a round: they take turns. The first round is for warming up.
- * @param {readonly Way[]} ways @param {number} rounds @param {Addon} addon @param {(what: string) => void} progress
- */
-function measureWays(ways, rounds, addon, progress) {
-  /** @type {number[][]} */
-  const times = ways.map(() => []);
-  for (let round = -1; round < rounds; round++) {
-    for (let turn = 0; turn < ways.length; turn++) {
-      const i = (turn + round + 1) % ways.length;
-      const { name, populates, begin, use, end } = /** @type {Way} */ (ways[i]);
-      progress(`${name}, round ${round + 1} of ${rounds}`);
-      addon.setPopulating(populates);
-      begin();
-      collectGarbage();
-      const started = performance.now();
-      const used = use();
-      const ms = performance.now() - started;
-      end?.(used);
-      if (round >= 0) times[i]?.push(ms);
-    }
-  }
-  return times;
+/** Takes the memory of what is free; the objects of the blocks stay, so that nothing but memory is cold. @param {BufferPool} pool */
+function chill(pool) {
+  const heap = heapOf(pool);
+  heap?.flushAll();
+  heap?.core.trim('trim');
 }
 
-/** @typedef {Omit<Way, 'name' | 'populates'>} Steps */
-
-/** @param {Uint8Array} bytes @param {number} most */
+/** Writes to each page. @param {Uint8Array} bytes @param {number} most of them */
 function touch(bytes, most) {
   for (let at = 0; at < most; at += PAGE) bytes[at] = 1;
 }
@@ -162,7 +150,7 @@ function touch(bytes, most) {
 /** @param {BufferPool} pool @param {number} most bytes of each that are touched @returns {Steps} */
 function large(pool, most) {
   return {
-    begin: () => pool.trim(),
+    begin: () => chill(pool),
     use: () =>
       Array.from({ length: LARGE_COUNT }, () => {
         const lease = pool.acquire(LARGE);
@@ -174,12 +162,12 @@ function large(pool, most) {
 }
 
 /** @param {BufferPool} pool @returns {Steps} */
-const prewarm = (pool) => ({ begin: () => pool.trim(), use: () => pool.prewarm(SIZE, WARM / SIZE) });
+const prewarm = (pool) => ({ begin: () => chill(pool), use: () => pool.prewarm(SIZE, WARM / SIZE) });
 
 /** @param {BufferPool} pool @returns {Steps} */
 function readThenWrite(pool) {
   return {
-    begin: () => pool.trim(),
+    begin: () => chill(pool),
     use: () => {
       const leases = pool.acquireMany(SIZE, WARM / SIZE);
       for (const { bytes } of leases) {
@@ -196,7 +184,7 @@ function touchOnly(pool) {
   let leases = [];
   return {
     begin: () => {
-      pool.trim();
+      chill(pool);
       leases = pool.acquireMany(SIZE, WARM / SIZE);
     },
     use: () => {

@@ -51,7 +51,9 @@ class Populating {
 void BlockStore::populate(uint32_t c, const uint32_t* blocks, uint32_t count, Amount amount) {
   if (count == 0 || !os::can_populate()) return;
   const SizeClass& k = classes_[c];
-  const auto parts = amount == Amount::all ? Reach::all_of(k) : reach_[c].next(k, address(blocks[0]));
+  const bool all = amount == Amount::all;
+  const Reach::Parts parts = all ? Reach::all_of(k) : reach_[c].parts(k, address(blocks[0]));
+  if (!all) count = reach_[c].blocks(count);
   Populating populating(k.page);
   for (uint32_t i = 0; i < count; ++i) {
     const char* const at = address(blocks[i]);
