@@ -16,9 +16,10 @@ describe.skipIf(process.platform !== 'linux')('cold memory, by what the kernel c
   test('what is acquired has it before it is touched, where the kernel populates', async () => {
     const { populates, residentBytes, rssBytes } = await untouched('acquire', 65_536, true);
     expect(residentBytes).toBe(64 * MiB);
-    const least = populates ? residentBytes : 0;
-    expect(rssBytes).toBeGreaterThanOrEqual(least);
-    expect(rssBytes).toBeLessThan(least + SLACK);
+    const all = populates ? residentBytes : 0;
+    // Of the first batch one block alone.
+    expect(rssBytes).toBeGreaterThan(all - MiB);
+    expect(rssBytes).toBeLessThan(all + SLACK);
   });
 
   test('of large buffers the beginning', async () => {
