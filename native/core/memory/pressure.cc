@@ -115,7 +115,8 @@ bool spare(uint64_t bytes) {
   const Pressure p = recent();
   if (p.source == MemorySource::none) return true;
   const uint64_t asked = asked_for.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-  return p.level == PressureLevel::none && level_by_share({p.source, p.used_bytes + asked, p.limit_bytes}) == PressureLevel::none;
+  return p.level == PressureLevel::none &&
+         level_by_share({p.source, p.used_bytes + asked, p.limit_bytes}) == PressureLevel::none;
 }
 
 uint64_t looks() { return published.sequence.load(std::memory_order_relaxed) / 2; }
