@@ -36,8 +36,11 @@ function release(all) {
   for (const one of all) one.release?.();
 }
 
-// V8 compiles it meanwhile.
-for (let i = 0; i < 100; i++) release(burst(100, PAGE));
+// V8 compiles it meanwhile; with little memory, which malloc() would keep.
+for (let i = 0; i < 2000; i++) {
+  release(burst(10, PAGE));
+  if (i % 20 === 0) collectGarbage();
+}
 if (which === 'again') {
   release(burst(Number(count), Number(size)));
   collectGarbage();
