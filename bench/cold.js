@@ -96,7 +96,12 @@ export async function run({ effort, progress, report, facts }) {
   };
 
   await processes('1,000 blocks of 64 KiB, all pages touched', false, 1000, rounds);
-  await processes('a burst of 256 MiB in 64 KiB blocks, after the one before it has decayed', true, 4096, rounds);
+  await processes(
+    'a burst of 256 MiB in 64 KiB blocks, after the one before it has decayed',
+    true,
+    4096,
+    Math.ceil(rounds / 3),
+  );
 
   /** @type {BufferPool[]} */
   const pools = [];
