@@ -256,6 +256,7 @@ TEST(system_without_the_call_is_not_asked_for_it) {
   calls.refused_with = EINVAL;
   os::set_populating(true);
   CHECK(!os::can_populate());
+  calls.count = 0;
   const auto pool = make_pool({65'536}, 16 * kMiB);
   Client client(*pool);
   CHECK_EQ(resident_pages(*pool, 0, client.refill(0)), size_t{0});

@@ -65,14 +65,6 @@ bool decommit(void* address, size_t bytes) {
 #endif
 }
 
-bool system_can_populate() {
-#if defined(__linux__)
-  return madvise(nullptr, 0, kPopulateWrite) == 0;
-#else
-  return false;
-#endif
-}
-
 bool populate([[maybe_unused]] void* address, [[maybe_unused]] size_t bytes) {
 #if defined(__linux__)
   return madvise(address, bytes, kPopulateWrite) == 0;
@@ -85,6 +77,20 @@ bool is_resident([[maybe_unused]] const void* page) {
 #if defined(__linux__)
   unsigned char resident = 0;
   return mincore(const_cast<void*>(page), 1, &resident) == 0 && (resident & 1) != 0;
+#else
+  return false;
+#endif
+}
+
+bool system_can_populate() {
+#if defined(__linux__)
+  // Emulators say yes to advice that they do not know, so what counts is whether a page is there then.
+  const size_t bytes = system_page_size();
+  void* const page = reserve(bytes, bytes);
+  if (page == nullptr) return false;
+  const bool can = commit(page, bytes) && populate(page, bytes) && is_resident(page);
+  release(page, bytes);
+  return can;
 #else
   return false;
 #endif
