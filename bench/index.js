@@ -6,7 +6,18 @@ import Table from 'cli-table3';
 import { DRAWN, SEED } from './sizes.js';
 import { verdicts } from './targets.js';
 
-const ONE_THREAD = ['steady', 'burst', 'live-set', 'read-file', 'steady-state', 'detection', 'core', 'jagged', 'decay'];
+const ONE_THREAD = [
+  'steady',
+  'burst',
+  'live-set',
+  'read-file',
+  'steady-state',
+  'detection',
+  'core',
+  'jagged',
+  'decay',
+  'cold',
+];
 const THREADS = ['handover', 'latency', 'xmalloc', 'larson', 'msgpass', 'scaling', 'budget', 'waiting', 'churn'];
 const PROCESSES = ['io', 'memory-limit', 'hostile', 'install'];
 const NAMES = [...ONE_THREAD, ...THREADS, ...PROCESSES];

@@ -206,6 +206,37 @@ const HOSTILE = [
   },
 ];
 
+/** Where the kernel populates. @type {Target[]} */
+const COLD = [
+  {
+    what: 'cold 64 KiB, all pages touched: Buffer.allocUnsafeSlow at least 8x',
+    ratio: 'cold/1,000 blocks of 64 KiB, all pages touched/Buffer.allocUnsafeSlow(65,536)',
+    least: 8,
+  },
+  {
+    what: 'burst of 256 MiB, a second time: Buffer.allocUnsafeSlow at least 5x',
+    ratio:
+      'cold/a burst of 256 MiB in 64 KiB blocks, after the one before it has decayed/Buffer.allocUnsafeSlow(65,536)',
+    least: 5,
+  },
+  {
+    what: 'prewarm of 64 MiB: a read and a write of each page at least 8x',
+    ratio: 'cold/prewarm of 64 MiB/two faults a page, a read and a write',
+    least: 8,
+  },
+  {
+    what: 'cold 1 MiB, one byte touched: at most 4x of a fault for it',
+    ratio: 'cold/a block of 1 MiB, one byte touched/slabpool, by faults',
+    least: 1 / 4,
+    ours: true,
+  },
+  {
+    what: 'cold 1 MiB, all pages touched: at least 5x one byte',
+    ratio: 'cold/a block of 1 MiB, one byte touched/all pages touched',
+    least: 5,
+  },
+];
+
 /** One thread. @type {Target[]} */
 const TARGETS = [
   ...[
@@ -326,6 +357,7 @@ const TARGETS = [
       most: Number(most),
     })),
   ),
+  ...COLD,
   ...IO,
   ...THREADS,
   ...HOSTILE,

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -40,6 +40,7 @@ describe('doctor', () => {
       'threads',
       'speed',
       'alignment',
+      'page-faults',
       'using',
       'pages',
       'limits',
@@ -56,6 +57,12 @@ describe('doctor', () => {
     const positive = expect.toSatisfy((ratio: number) => ratio > 0);
     expect(of('speed')?.figures).toEqual({ allocUnsafeOverPool4000B: positive, allocUnsafeOverPool64KiB: positive });
     expect(of('alignment')?.figures).toEqual({ misalignedOverAligned: positive });
+    const { populates, ...microseconds } = of('page-faults')?.figures ?? {};
+    expect(of('page-faults')?.status).toBe(populates === true ? 'ok' : 'note');
+    expect(microseconds).toEqual({
+      faultMicroseconds: positive,
+      populatedMicroseconds: populates === true ? positive : null,
+    });
     const knowsUsing = spawnSync(process.execPath, ['-e', '{ using x = null; }']).status === 0;
     expect(of('using')).toMatchObject({ status: knowsUsing ? 'ok' : 'note', figures: { known: knowsUsing } });
   });
@@ -63,6 +70,9 @@ describe('doctor', () => {
   test.skipIf(process.platform !== 'linux')('facts of a Linux are those of the system', async () => {
     const { of } = await doctor();
     const pageBytes = Number(execFileSync('getconf', ['PAGESIZE'], { encoding: 'utf8' }));
+    // The kernels that have MADV_POPULATE_WRITE.
+    const [major = 0, minor = 0] = release().split('.').map(Number);
+    expect(of('page-faults')?.figures).toMatchObject({ populates: major > 5 || (major === 5 && minor >= 14) });
     const thp = '/sys/kernel/mm/transparent_hugepage/enabled';
     const mode = existsSync(thp) ? readFileSync(thp, 'utf8').match(/\[(\w+)\]/)?.[1] : null;
     expect(of('pages')?.figures).toMatchObject({ pageBytes, hugePages: mode });
@@ -141,6 +151,7 @@ describe('doctor', () => {
       expect(of('leases')?.status).toBe('ok');
       expect(of('threads')?.status).toBe('note');
       expect(of('alignment')?.status).toBe('note');
+      expect(of('page-faults')).toMatchObject({ status: 'note', figures: {} });
     });
   });
 

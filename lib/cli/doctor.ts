@@ -2,7 +2,7 @@ import { BufferPool } from '../pool.js';
 import { type Check, check } from './check.js';
 import { addressSpace, backend, explicitResources, limits, pages, runtime } from './system.js';
 import { loadTableWriter } from './table.js';
-import { alignment, leases, speed, threads } from './trials.js';
+import { alignment, leases, pageFaults, speed, threads } from './trials.js';
 
 /** Prints what slabpool runs on here, whether it works, and what it gains. @returns whether there is no problem */
 export async function doctor(json: boolean): Promise<boolean> {
@@ -22,7 +22,7 @@ async function trials(): Promise<Check[]> {
     return [check('backend', 'problem', (error as Error).message, { advice })];
   }
   try {
-    return [backend(pool.backend), leases(pool), await threads(pool), speed(pool), alignment(pool)];
+    return [backend(pool.backend), leases(pool), await threads(pool), speed(pool), alignment(pool), pageFaults(pool)];
   } finally {
     pool.close();
   }

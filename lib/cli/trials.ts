@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { formatBytes } from '../base/format.js';
+import { loadAddon } from '../core/loader.js';
 import { BufferPool } from '../pool.js';
 import { type Check, check } from './check.js';
 import { handOver } from './hand-over.js';
@@ -11,6 +12,9 @@ const SLICE = 20;
 const BLOCK = 2 ** 20;
 const MOST_READ = 64 * 2 ** 20;
 const CACHE_LINE = 64;
+/** How much memory a trial of page faults touches. */
+const FAULTED = 8 * 2 ** 20;
+const SMALLEST_PAGE = 4096;
 /** Where glibc's malloc puts large blocks: 16 bytes behind a page's beginning. */
 const MALLOC_OFFSET = 16;
 
@@ -108,12 +112,58 @@ export function alignment(pool: BufferPool): Check {
   }
 }
 
+/** Touches memory without pages: each gets its own by a fault, or many by one call of the system. */
+export function pageFaults(pool: BufferPool): Check {
+  const addon = pool.backend.kind === 'js' ? '' : loadAddon();
+  if (typeof addon === 'string')
+    return check('page-faults', 'note', 'not measured: V8 allocates for the TypeScript core');
+  const populates = addon.canPopulate();
+  const own = new BufferPool({ tiers: [BLOCK], maxBytes: FAULTED, leakDetection: 'off' });
+  const count = FAULTED / BLOCK;
+  const byFaults = () => {
+    own.trim();
+    addon.setPopulating(false);
+    const leases = own.acquireMany(BLOCK, count);
+    const ms = time(() => {
+      for (const { bytes } of leases) for (let at = 0; at < BLOCK; at += SMALLEST_PAGE) bytes[at] = 1;
+    });
+    own.releaseMany(leases);
+    return ms;
+  };
+  const populated = () => {
+    own.trim();
+    addon.setPopulating(true);
+    return time(() => own.prewarm(BLOCK, count));
+  };
+  /** Microseconds a page. */
+  const median = (run: () => number) => {
+    const rounds = Array.from({ length: ROUNDS }, run).sort((a, b) => a - b);
+    return Number((((rounds[ROUNDS >> 1] as number) * 1000) / (FAULTED / SMALLEST_PAGE)).toPrecision(2));
+  };
+  try {
+    const faultMicroseconds = median(byFaults);
+    const text = `a page of cold memory costs a fault of ${faultMicroseconds} µs`;
+    if (!populates) {
+      const figures = { populates, faultMicroseconds, populatedMicroseconds: null };
+      const what = `${text}; this system has no call for many (MADV_POPULATE_WRITE of Linux 5.14)`;
+      return check('page-faults', 'note', what, { figures });
+    }
+    const populatedMicroseconds = median(populated);
+    const figures = { populates, faultMicroseconds, populatedMicroseconds };
+    const what = `${text}, or ${populatedMicroseconds} µs where many are populated by one call, as here (MADV_POPULATE_WRITE)`;
+    return check('page-faults', 'ok', what, { figures });
+  } finally {
+    addon.setPopulating(true);
+    own.close();
+  }
+}
+
 /** The median, over rounds, of the time of `one` over that of `other`. */
 function compare(one: (n: number) => void, other: (n: number) => void): number {
   const counts = [calibrate(one), calibrate(other)] as const;
   const ratios = Array.from(
     { length: ROUNDS },
-    () => time(one, counts[0]) / counts[0] / (time(other, counts[1]) / counts[1]),
+    () => time(() => one(counts[0])) / counts[0] / (time(() => other(counts[1])) / counts[1]),
   );
   return ratios.sort((a, b) => a - b)[ROUNDS >> 1] as number;
 }
@@ -121,13 +171,13 @@ function compare(one: (n: number) => void, other: (n: number) => void): number {
 /** The `n` for which `run` takes about a slice; V8 compiles `run` meanwhile. */
 function calibrate(run: (n: number) => void): number {
   for (let n = 16; ; n *= 2) {
-    const ms = time(run, n);
+    const ms = time(() => run(n));
     if (ms > SLICE) return n;
   }
 }
 
-function time(run: (n: number) => void, n: number): number {
+function time(run: () => void): number {
   const started = performance.now();
-  run(n);
+  run();
   return performance.now() - started;
 }

@@ -38,6 +38,10 @@ export interface Addon {
   pageSize(): number;
   /** For tests, before the first pool of the process: pages count as larger than they are. A power of two, up to 64 KiB. */
   setPageSize(bytes: number): void;
+  /** Whether cold blocks get their memory from one system call for many pages, instead of from a fault for each. */
+  canPopulate(): boolean;
+  /** For tests and benchmarks: whether they may, in the whole process. */
+  setPopulating(on: boolean): void;
   /** Differs between copies of the addon in one process. */
   copyId: string;
   /** SHA-256 of the sources that it was built from. */

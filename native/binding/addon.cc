@@ -100,6 +100,15 @@ Napi::Value page_size(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(os::page_size()));
 }
 
+Napi::Value can_populate(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), os::can_populate()); }
+
+// setPopulating(on: boolean): for tests and benchmarks: whether cold blocks get their memory at once, in the whole
+// process.
+Napi::Value set_populating(const Napi::CallbackInfo& info) {
+  os::set_populating(info[0].ToBoolean());
+  return info.Env().Undefined();
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   os::stay_loaded();
   auto* environment = new Environment;
@@ -112,6 +121,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("setMemoryRoot", Napi::Function::New<set_memory_root>(env));
   exports.Set("pageSize", Napi::Function::New<page_size>(env));
   exports.Set("setPageSize", Napi::Function::New<set_page_size>(env));
+  exports.Set("canPopulate", Napi::Function::New<can_populate>(env));
+  exports.Set("setPopulating", Napi::Function::New<set_populating>(env));
   exports.Set("copyId", copy_id());
   exports.Set("sourceHash", SLABPOOL_SOURCE_HASH);
   add_exchanges(env, exports, *environment);

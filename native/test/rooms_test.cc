@@ -30,7 +30,7 @@ const std::vector<Room>& rooms() {
       {"core/memory", {"core/sync", "core/os"}},
       {"core/block", {"core/sync", "core/os"}},
       {"core/janitor", {"core/sync", "core/os", "core/memory"}},
-      {"core/pool", {"core/sync", "core/os", "core/block", "core/janitor"}},
+      {"core/pool", {"core/sync", "core/os", "core/memory", "core/block", "core/janitor"}},
       {"core/channel", {"core/sync", "core/pool"}},
       {"core/registry", {"core/sync"}},
       {"binding", {"core/bytes", "core/os", "core/memory", "core/pool", "core/channel", "core/registry"}},

@@ -32,6 +32,9 @@ struct Published {
   StdSync::atomic<PressureLevel> level{PressureLevel::none};
 } published;
 
+// What spare() was asked for since then. Relaxed: it only counts, and may be wrong by what is asked for meanwhile.
+StdSync::atomic<uint64_t> asked_for{0};
+
 std::optional<Figures> look_at_system() {
   constexpr uint64_t kKiB = 1024;
   const string_view meminfo = read({"/proc/meminfo"});
@@ -72,6 +75,7 @@ void publish(const Pressure& p) {
   published.level.store(p.level, std::memory_order_release);
   published.at.store(os::now_ms(), std::memory_order_release);
   published.sequence.store(sequence + 2, std::memory_order_release);
+  asked_for.store(0, std::memory_order_relaxed);
 }
 
 Pressure last(uint32_t& at) {
@@ -105,6 +109,14 @@ Pressure recent() {
   uint32_t at;
   const Pressure p = last(at);
   return p.source != MemorySource::none && os::now_ms() - at < 2 * kLookEveryMs ? p : look();
+}
+
+bool spare(uint64_t bytes) {
+  const Pressure p = recent();
+  if (p.source == MemorySource::none) return true;
+  const uint64_t asked = asked_for.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  return p.level == PressureLevel::none &&
+         level_by_share({p.source, p.used_bytes + asked, p.limit_bytes}) == PressureLevel::none;
 }
 
 uint64_t looks() { return published.sequence.load(std::memory_order_relaxed) / 2; }

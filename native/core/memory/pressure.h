@@ -39,6 +39,10 @@ Pressure look();
 // The last verdict if the janitor can have no later one, otherwise a look.
 [[nodiscard]] Pressure recent();
 
+// Whether so many bytes that may never be used leave the level at none, beside those that were asked for since the last
+// verdict. True where nobody can tell.
+[[nodiscard]] bool spare(uint64_t bytes);
+
 // How many looks there were.
 [[nodiscard]] uint64_t looks();
 

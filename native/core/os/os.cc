@@ -16,6 +16,11 @@ StdSync::atomic<size_t>& page() {
   return size;
 }
 
+StdSync::atomic<bool>& populating() {
+  static StdSync::atomic<bool> on{system_can_populate()};
+  return on;
+}
+
 }  // namespace
 
 // Relaxed: it is set before anything depends on it.
@@ -26,5 +31,10 @@ bool set_page_size(size_t bytes) {
   page().store(bytes, std::memory_order_relaxed);
   return true;
 }
+
+// Relaxed: nothing is read because of it.
+bool can_populate() { return populating().load(std::memory_order_relaxed); }
+
+void set_populating(bool on) { populating().store(on && system_can_populate(), std::memory_order_relaxed); }
 
 }  // namespace slabpool::os

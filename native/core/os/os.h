@@ -2,7 +2,8 @@
 // Implementations: os_posix.cc, os_windows.cc.
 //
 // A range goes through: reserve (address space only) -> commit (readable and writable, zero-filled, a page is allocated
-// on its first touch) -> decommit (pages go back to the OS, the range stays readable and writable and reads zeros).
+// on its first touch, or by populate) -> decommit (pages go back to the OS, the range stays readable and writable and
+// reads zeros).
 #pragma once
 
 #include <cstddef>
@@ -15,6 +16,9 @@ namespace slabpool::os {
 // Of the system, whatever set_page_size() says.
 [[nodiscard]] size_t system_page_size();
 
+// Whether the system has a call for populate().
+[[nodiscard]] bool system_can_populate();
+
 // For tests, before the first pool: pages count as larger than they are. False: not a power of two, at most 64 KiB, and
 // at least what the system has.
 [[nodiscard]] bool set_page_size(size_t bytes);
@@ -24,6 +28,17 @@ namespace slabpool::os {
 
 // False when the OS refuses. Committing a committed range again is harmless, also from two threads at once.
 [[nodiscard]] bool commit(void* address, size_t bytes);
+
+// The pages of a committed range are allocated at once, for a fraction of what the faults of their first touches cost;
+// those that are there already stay as they are. Page-aligned. False: the OS has no call for it, or refuses (it is out
+// of memory, or of what a limit allows); pages are then allocated on their first touch.
+bool populate(void* address, size_t bytes);
+// Whether the OS has such a call (Linux 5.14), and it is in use.
+[[nodiscard]] bool can_populate();
+// For tests and benchmarks: whether it is in use, in the whole process.
+void set_populating(bool on);
+// Whether the page at this address is allocated; false where only its first touch would tell.
+[[nodiscard]] bool is_resident(const void* page);
 
 // Page-aligned `address` and `bytes`. False when the OS keeps the pages (locked memory).
 [[nodiscard]] bool decommit(void* address, size_t bytes);

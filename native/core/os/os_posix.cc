@@ -30,6 +30,11 @@ constexpr int kReserveFlags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 constexpr int kReserveFlags = MAP_PRIVATE | MAP_ANONYMOUS;
 #endif
 
+#if defined(__linux__)
+// MADV_POPULATE_WRITE, which the headers of older systems do not have: what is built there may run on a newer one.
+constexpr int kPopulateWrite = 23;
+#endif
+
 }  // namespace
 
 size_t system_page_size() { return static_cast<size_t>(sysconf(_SC_PAGESIZE)); }
@@ -57,6 +62,37 @@ bool decommit(void* address, size_t bytes) {
   return mmap(address, bytes, PROT_READ | PROT_WRITE, kReserveFlags | MAP_FIXED, -1, 0) != MAP_FAILED;
 #else
   return madvise(address, bytes, MADV_DONTNEED) == 0;
+#endif
+}
+
+bool populate([[maybe_unused]] void* address, [[maybe_unused]] size_t bytes) {
+#if defined(__linux__)
+  return madvise(address, bytes, kPopulateWrite) == 0;
+#else
+  return false;
+#endif
+}
+
+bool is_resident([[maybe_unused]] const void* page) {
+#if defined(__linux__)
+  unsigned char resident = 0;
+  return mincore(const_cast<void*>(page), 1, &resident) == 0 && (resident & 1) != 0;
+#else
+  return false;
+#endif
+}
+
+bool system_can_populate() {
+#if defined(__linux__)
+  // Emulators say yes to advice that they do not know, so what counts is whether a page is there then.
+  const size_t bytes = system_page_size();
+  void* const page = reserve(bytes, bytes);
+  if (page == nullptr) return false;
+  const bool can = commit(page, bytes) && populate(page, bytes) && is_resident(page);
+  release(page, bytes);
+  return can;
+#else
+  return false;
 #endif
 }
 

@@ -37,6 +37,12 @@ bool decommit(void* address, size_t bytes) {
   return DiscardVirtualMemory(address, bytes) == ERROR_SUCCESS;
 }
 
+bool system_can_populate() { return false; }
+
+bool populate(void*, size_t) { return false; }
+
+bool is_resident(const void*) { return false; }
+
 void keep_pages_small(void*, size_t) {}  // large pages are only for those who ask
 
 void release(void* address, size_t) {

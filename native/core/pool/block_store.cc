@@ -126,12 +126,12 @@ RefillResult BlockStore::take_cold(Heap& heap, uint32_t c, uint32_t most, uint32
   count = own.take(of, Rank::cold, most, out);
   // Of a slab that there is, a block may need fewer pages than of a new one: hence the room is looked at last.
   if (count == 0 && !may_carve(c)) count = take_from_shelves(of, heap, c, Rank::cold, most, out);
-  if (count != 0) return {Status::ok, count, Step::cold};
+  if (count != 0) return {Status::ok, count, Step::cold, 0, true};
   if (budget_.room() < k.least_bytes()) return {Status::exhausted, 0};
   if (!carve(heap, c)) return {Status::out_of_memory, 0};
   count = own.take(of, Rank::cold, most, out);
   if (count == 0) return {Status::exhausted, 0};  // others were faster
-  return {Status::ok, count, Step::slab};
+  return {Status::ok, count, Step::slab, 0, true};
 }
 
 // Blocks of a heap's own slabs come back to it. So it gets some, as long as all of them fit the budget.

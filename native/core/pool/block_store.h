@@ -15,6 +15,7 @@
 #include <cstdint>
 
 #include "core/block/block.h"
+#include "core/block/reach.h"
 #include "core/block/size_class.h"
 #include "core/block/slab.h"
 #include "core/block/ticket.h"
@@ -54,6 +55,14 @@ class BlockStore {
   [[nodiscard]] RefillResult take_cold(Heap& heap, uint32_t c, uint32_t most, uint32_t* out);
   // One block that those who wait lose nothing by (Shelf::take_past()), or kNoIndex.
   [[nodiscard]] uint32_t take_past(const Heap& heap, uint32_t c);
+
+  // -- Populating (populating.cc)
+
+  // Blocks that the caller was given, whose pages the budget is charged for, get their memory by a system call for each
+  // run of them, instead of by a fault for each page. Where memory is short, or the system has no such call, nothing
+  // happens. Under no lock.
+  enum class Amount : uint8_t { reach, all };
+  void populate(uint32_t c, const uint32_t* blocks, uint32_t count, Amount amount);
 
   // -- Putting
 
@@ -142,7 +151,7 @@ class BlockStore {
  private:
   [[nodiscard]] ShelfOf shelf_of(uint32_t c) { return shelf_of(c, budget_); }
   [[nodiscard]] ShelfOf shelf_of(uint32_t c, Budget<>& charged) {
-    return {blocks_, slabs_, classes_[c], charged, totals_[c]};
+    return {blocks_, slabs_, classes_[c], charged, totals_[c], reach_[c]};
   }
 
   uint32_t take_batch(const Heap& heap, uint32_t c, uint32_t most, uint32_t first, uint32_t* out);
@@ -167,6 +176,7 @@ class BlockStore {
   StdSync::atomic<Heap*> heaps_[kMaxHeaps]{};
   StdSync::atomic<uint32_t> heap_slots_{0};
   ClassTotals totals_[kMaxClasses];
+  Reach reach_[kMaxClasses];
   InHand in_hand_;
 };
 

@@ -14,7 +14,7 @@ Status BudgetQueue::wait(Member& member, uint32_t c, uint64_t most, uint64_t& nu
   if (queue_.draining()) return Status::draining;
   if (queue_.size() >= most) return Status::queue_full;
   if (own_ == nullptr) own_ = members_.take_place();
-  std::unique_ptr<Request> request(new (std::nothrow) Request{{0, c, kNoIndex, 0}, &member});
+  std::unique_ptr<Request> request(new (std::nothrow) Request{{0, c, kNoIndex, 0, false}, &member});
   if (own_ == nullptr || !request) return Status::out_of_memory;
   number = queue_.push(std::move(request));
   waits_.fetch_add(1, std::memory_order_relaxed);
@@ -105,6 +105,7 @@ void BudgetQueue::serve_past_first(uint32_t c) {
 // Needs the lock. A block on its way to whoever asked.
 Status BudgetQueue::take_one(Request& request) {
   const RefillResult taken = reclaimer_.take(*request.member->heap, request.size_class, 1, &request.block);
+  request.unbacked = taken.unbacked;
   if (taken.status == Status::ok) grant(request, taken.step);
   return taken.status;
 }

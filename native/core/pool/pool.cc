@@ -41,6 +41,7 @@ RefillResult Pool::refill(Member& member, uint32_t c, uint32_t* out) {
   // Of what was claimed, or came out of quarantine, some may have been given back, to be missed by somebody who began
   // to wait meanwhile.
   queue_.serve();
+  if (result.unbacked) store_.populate(c, out, result.count, BlockStore::Amount::reach);
   return result;
 }
 
@@ -62,7 +63,14 @@ uint32_t Pool::take_free(Member& member, uint32_t c, uint32_t most, uint32_t* ou
   members_.hand_out(member, c, out, count);
   // What was in hand may have been missed by somebody who began to wait meanwhile.
   queue_.serve();
+  store_.populate(c, out, count, BlockStore::Amount::all);
   return count;
+}
+
+bool Pool::collect(Member& member, Grant& grant) {
+  if (!queue_.collect(member, grant)) return false;
+  if (grant.unbacked) store_.populate(grant.size_class, &grant.block, 1, BlockStore::Amount::reach);
+  return true;
 }
 
 Status Pool::flush(Member& member, uint32_t c, uint32_t* blocks, uint32_t count) {

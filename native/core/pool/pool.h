@@ -52,7 +52,8 @@ class Pool final : private Ageable {
   // then nothing has changed, since nothing is given up for them. (What others take meanwhile may be missing in the
   // end.)
   [[nodiscard]] WarmResult warm(Member& member, uint32_t size_class, uint64_t count);
-  // Up to `most` blocks (of a batch) that are free and have memory, into `out`; how many.
+  // Up to `most` blocks (of a batch) that are free, into `out`; how many. All of their pages have memory then, if the
+  // system has any to spare.
   [[nodiscard]] uint32_t take_free(Member& member, uint32_t size_class, uint32_t most, uint32_t* out);
 
   // Takes `count` blocks back, each to its home heap; reorders `blocks`. A block that the member does not hold is left
@@ -114,7 +115,7 @@ class Pool final : private Ageable {
   // Gives a place up. False: it has been served, or never was. Any thread.
   bool cancel(uint64_t number) { return queue_.cancel(number); }
   // Takes a grant out of the notifications; the member holds its block then. By the member's thread.
-  [[nodiscard]] bool collect(Member& member, Grant& grant) { return queue_.collect(member, grant); }
+  [[nodiscard]] bool collect(Member& member, Grant& grant);
   // Whether anybody waits, for budget or for the end of what is held: then nothing is to stay in magazines.
   [[nodiscard]] bool waiting() const { return queue_.waiting(); }
   // Whether anything may serve the member's requests of which its thread is not the cause itself: another thread that

@@ -21,6 +21,7 @@ struct Grant {
   uint32_t size_class;
   uint32_t block;
   uint32_t generation;
+  bool unbacked;  // see RefillResult
 };
 
 struct Request : Grant {

@@ -186,6 +186,7 @@ GivenBack Shelf::give_back(const ShelfOf& of, uint32_t pass, uint64_t most_pages
   }
   given.any = true;
   Slab& slab = of.slabs[number];
+  of.reach.note(k, slab.range->address(), idle);
   const bool gone = runs.decommit(slab.range->address(), given.calls, stop);
   const uint32_t count = idle.count();
   if (gone) {

@@ -16,6 +16,7 @@
 #include <mutex>
 
 #include "core/block/block.h"
+#include "core/block/reach.h"
 #include "core/block/slab.h"
 #include "core/os/stable_array.h"
 #include "core/pool/budget.h"
@@ -37,6 +38,7 @@ struct ShelfOf {
   const SizeClass& size_class;
   Budget<>& budget;
   ClassTotals& totals;
+  Reach& reach;
 };
 
 // What kind of blocks, cheapest first. Pinned ones are cold, but their pages are resident, since neighbours need them.

@@ -25,6 +25,7 @@ struct RefillResult {
   uint32_t count;                // blocks handed out: at least 1 with Status::ok
   Step step{};                   // with Status::ok
   uint64_t reclaimed_bytes = 0;  // of idle blocks, to make room
+  bool unbacked = false;         // the budget was charged for pages that have no memory yet
 };
 
 struct WarmResult {
