@@ -1,4 +1,4 @@
-// npm run bench [-- NAME ...] [--quick]: every benchmark, or those named. Tables of ratios, and bench/results/*.json.
+// npm run bench [-- NAME ...] [--quick]: every benchmark, or those named; `targets` names those of speed against other pools. Tables of ratios, and bench/results/*.json.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
@@ -21,6 +21,8 @@ const ONE_THREAD = [
 const THREADS = ['handover', 'latency', 'xmalloc', 'larson', 'msgpass', 'scaling', 'budget', 'waiting', 'churn'];
 const PROCESSES = ['io', 'memory-limit', 'hostile', 'install'];
 const NAMES = [...ONE_THREAD, ...THREADS, ...PROCESSES];
+/** What `targets` stands for: where slabpool is compared with the pure JavaScript pools, with cold memory and with the best allocators. */
+const TARGETS = ['steady', 'burst', 'live-set', 'cold', 'xmalloc', 'larson', 'latency', 'core'];
 
 /** Figures that some benchmarks have, and the heads of their columns. */
 const MORE = /** @type {const} */ ([
@@ -45,9 +47,10 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { quick: { type: 'boolean', default: false } },
 });
-const unknown = positionals.find((name) => !NAMES.includes(name));
+const named = positionals.flatMap((name) => (name === 'targets' ? TARGETS : [name]));
+const unknown = named.find((name) => !NAMES.includes(name));
 if (unknown !== undefined) {
-  console.error(`npm run bench: expected names of ${NAMES.join(', ')}, got '${unknown}'`);
+  console.error(`npm run bench: expected names of ${NAMES.join(', ')}, or targets, got '${unknown}'`);
   process.exit(2);
 }
 const effort = values.quick ? { rounds: 3, seconds: 0.05 } : { rounds: 7, seconds: 0.2 };
@@ -68,7 +71,7 @@ console.log(
 
 /** @type {import('./targets.js').Measured} */
 const measured = { ratios: {}, facts: {} };
-for (const name of positionals.length > 0 ? positionals : NAMES) {
+for (const name of named.length > 0 ? named : NAMES) {
   const { title, run } = await import(`./${name}.js`);
   console.log(`\n## ${name}: ${title}`);
   /** @type {Record<string, unknown>} */
