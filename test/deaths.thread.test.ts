@@ -15,6 +15,7 @@ test.each([
   ['terminated mid-lease', 200],
   ['terminated mid-batch', 24],
   ['terminated mid-transfer', 24],
+  ['terminated mid-stats', 24],
   ['terminated with tickets on their way from it', 24],
   ['terminated with tickets on their way to it', 24],
   ['process.exit mid-lease', 12],

@@ -115,10 +115,9 @@ export class MappedBlocks {
   }
 
   #flushTop(magazine: Magazine, count: number): number {
-    const answer = this.#give(magazine, magazine.count - count, count);
     magazine.count -= count;
     magazine.floor = Math.min(magazine.floor, magazine.count);
-    return answer;
+    return this.#give(magazine, magazine.count, count);
   }
 
   /** Gives `count` blocks of the magazine, from index `from` on, to the core, at most a batch. The answer of {@link Core.flush}. */

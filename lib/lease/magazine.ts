@@ -54,7 +54,7 @@ export interface MagazineOwner {
  * A magazine is this thread's freelist of one class (J. Bonwick, "Magazines and Vmem", USENIX 2001): the only thing
  * that acquire and release touch as long as it is neither empty nor full.
  *
- * What       Two batches long, or longer while the thread acquires and releases more than that in turns ({@link enlarge}).
+ * What       Two batches long, or longer while the thread acquires and releases more than that in turns ({@link grow}).
  *            In a thread that only releases, one batch, and a full one flushes all.
  * Callers    One thread: `BufferPool.acquire()` pops, {@link put} pushes; the heap's parts refill and flush.
  * Ownership  The first `count` elements of `buffers` and `indices` are free blocks. Those above may still refer to blocks
@@ -111,9 +111,8 @@ export class Magazine {
     this.sizeClass = sizeClass;
     this.capacity = capacity;
     this.batch = batch;
-    this.size = 2 * batch;
-    this.limit = byItself ? this.size : 0;
     this.#byItself = byItself;
+    this.#resize(2 * batch);
     this.sampleAfter(1);
   }
 
@@ -151,10 +150,6 @@ export class Magazine {
   /** This thread acquires: room for two batches, and one more each time it is to be enlarged. */
   grow(enlarge: boolean): void {
     this.#resize(Math.max(2 * this.batch, enlarge ? this.size + this.batch : this.size));
-    while (this.indices.length < this.size) {
-      this.buffers.push(null as never);
-      this.indices.push(-1);
-    }
   }
 
   /** When it is full: whether nothing was acquired since it was full before, nor in this epoch. Then it has room for one batch from now on. */
@@ -196,6 +191,10 @@ export class Magazine {
   #resize(size: number): void {
     this.size = size;
     this.limit = this.#byItself && !this.#bypassed ? size : 0;
+    while (this.indices.length < size) {
+      this.buffers.push(null as never);
+      this.indices.push(-1);
+    }
   }
 
   /** What the lease of the block has to remember, or null. */

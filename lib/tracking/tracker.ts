@@ -196,9 +196,7 @@ export class Tracker {
    * known then. Otherwise, and from the end of the turn on, the limit is 0, so that each release comes to {@link end}.
    */
   #own({ capacity }: Block): Magazine {
-    const own = new Magazine(this.#owner, TRACKED, capacity, 1, this.#seldom);
-    own.grow(false);
-    return own;
+    return new Magazine(this.#owner, TRACKED, capacity, 1, this.#seldom);
   }
 
   /** Puts blocks of tracked leases that have ended where they belong. */

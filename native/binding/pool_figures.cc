@@ -1,12 +1,30 @@
 // PoolBinding: figures, and how short memory is.
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <new>
+#include <span>
 
 #include "core/memory/pressure.h"
 #include "pool_binding.h"
 
 namespace slabpool {
+
+namespace {
+
+// A Float64Array; an empty value in a worker that is being terminated, where nothing can be made.
+Napi::Value row(Napi::Env env, std::span<const double> numbers) {
+  auto into = Napi::Float64Array::New(env, numbers.size());
+  if (into.IsEmpty()) return into;
+  std::copy(numbers.begin(), numbers.end(), into.Data());
+  return into;
+}
+
+void add(Napi::Array all, Napi::Value row) {
+  if (!all.IsEmpty() && !row.IsEmpty()) all[all.Length()] = row;
+}
+
+}  // namespace
 
 Napi::Value PoolBinding::publish_counters(const Napi::CallbackInfo& info) {
   uint32_t size_class;
@@ -42,13 +60,13 @@ Napi::Value PoolBinding::stats(const Napi::CallbackInfo& info) {
 Napi::Value PoolBinding::totals(const Napi::CallbackInfo& info) {
   if (!pool_) return info.Env().Undefined();
   const PoolStats s = pool_->stats();
-  auto into = Napi::Float64Array::New(info.Env(), 6 + kCauses);
+  std::array<double, 6 + kCauses> into;
   size_t i = 0;
   for (const uint64_t n : {s.waits, s.waiting, s.peak_waiting, s.peak_resident_bytes, s.refused})
     into[i++] = static_cast<double>(n);
   for (const uint64_t n : s.dropped_bytes) into[i++] = static_cast<double>(n);
   into[i] = static_cast<double>(s.drop_calls);
-  return into;
+  return row(info.Env(), into);
 }
 
 Napi::Value PoolBinding::threads(const Napi::CallbackInfo& info) {
@@ -56,13 +74,13 @@ Napi::Value PoolBinding::threads(const Napi::CallbackInfo& info) {
   for (uint32_t a = 0; pool_ && a < pool_->member_count(); ++a) {
     ThreadStats s;
     if (!pool_->stats(a, s)) continue;
-    auto into = Napi::Float64Array::New(info.Env(), 7 + kSteps);
+    std::array<double, 7 + kSteps> into;
     size_t i = 0;
     for (const uint64_t n : {uint64_t{s.index}, s.held, s.held_bytes, s.cached, s.cached_bytes, s.acquires})
       into[i++] = static_cast<double>(n);
     for (const uint64_t n : s.refills) into[i++] = static_cast<double>(n);
     into[i] = a == pool_.member().index ? 1 : 0;
-    all[all.Length()] = into;
+    add(all, row(info.Env(), into));
   }
   return all;
 }
@@ -82,12 +100,10 @@ Napi::Value PoolBinding::in_flight(const Napi::CallbackInfo& info) {
   });
   for (uint32_t a = 0; a <= kMaxMembers; ++a) {
     if (senders[a].count == 0) continue;
-    auto into = Napi::Float64Array::New(info.Env(), 4);
-    into[0] = a == kMaxMembers ? -1 : a;
-    into[1] = senders[a].count;
-    into[2] = senders[a].oldest_ms;
-    into[3] = a == pool_.member().index ? 1 : 0;
-    all[all.Length()] = into;
+    const double here = a == pool_.member().index ? 1 : 0;
+    const double sender = a == kMaxMembers ? -1 : a;
+    add(all, row(info.Env(), std::array<double, 4>{sender, static_cast<double>(senders[a].count),
+                                                   static_cast<double>(senders[a].oldest_ms), here}));
   }
   return all;
 }
@@ -111,6 +127,7 @@ Napi::Value PoolBinding::pressure(const Napi::CallbackInfo& info) {
   static constexpr const char* kSources[] = {"none", "cgroup-v2", "cgroup-v1", "system"};
   const Pressure pressure = memory::recent();
   const auto object = Napi::Object::New(info.Env());
+  if (object.IsEmpty()) return object;
   object.Set("source", kSources[static_cast<size_t>(pressure.source)]);
   object.Set("level", kLevels[static_cast<size_t>(pressure.level)]);
   object.Set("usedBytes", static_cast<double>(pressure.used_bytes));
