@@ -28,6 +28,13 @@ export const slabpool = {
   close: (/** @type {BufferPool} */ pool) => pool.close(),
 };
 
+/** Over ordinary buffers, for what it matters where these lie. @type {Contender} */
+export const typescriptCore = {
+  ...slabpool,
+  name: 'slabpool, TypeScript core',
+  open: (warmUp) => new BufferPool({ backend: 'js', ...(warmUp ? { maxBytes: 128 * MiB, zero: 'acquire' } : {}) }),
+};
+
 /** @type {Contender} */
 export const naive = {
   name: 'naive JS pool',
