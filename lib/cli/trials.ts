@@ -135,20 +135,17 @@ export function pageFaults(pool: BufferPool): Check {
     addon.setPopulating(true);
     return time(() => own.prewarm(BLOCK, count));
   };
-  /** Microseconds a page. */
-  const median = (run: () => number) => {
-    const rounds = Array.from({ length: ROUNDS }, run).sort((a, b) => a - b);
-    return Number((((rounds[ROUNDS >> 1] as number) * 1000) / (FAULTED / SMALLEST_PAGE)).toPrecision(2));
-  };
+  const microsecondsAPage = (run: () => number) =>
+    Number(((median(run) * 1000) / (FAULTED / SMALLEST_PAGE)).toPrecision(2));
   try {
-    const faultMicroseconds = median(byFaults);
+    const faultMicroseconds = microsecondsAPage(byFaults);
     const text = `a page of cold memory costs a fault of ${faultMicroseconds} µs`;
     if (!populates) {
       const figures = { populates, faultMicroseconds, populatedMicroseconds: null };
       const what = `${text}; this system has no call for many (MADV_POPULATE_WRITE of Linux 5.14)`;
       return check('page-faults', 'note', what, { figures });
     }
-    const populatedMicroseconds = median(populated);
+    const populatedMicroseconds = microsecondsAPage(populated);
     const figures = { populates, faultMicroseconds, populatedMicroseconds };
     const what = `${text}, or ${populatedMicroseconds} µs where many are populated by one call, as here (MADV_POPULATE_WRITE)`;
     return check('page-faults', 'ok', what, { figures });
@@ -161,11 +158,12 @@ export function pageFaults(pool: BufferPool): Check {
 /** The median, over rounds, of the time of `one` over that of `other`. */
 function compare(one: (n: number) => void, other: (n: number) => void): number {
   const counts = [calibrate(one), calibrate(other)] as const;
-  const ratios = Array.from(
-    { length: ROUNDS },
-    () => time(() => one(counts[0])) / counts[0] / (time(() => other(counts[1])) / counts[1]),
-  );
-  return ratios.sort((a, b) => a - b)[ROUNDS >> 1] as number;
+  return median(() => time(() => one(counts[0])) / counts[0] / (time(() => other(counts[1])) / counts[1]));
+}
+
+/** Of what `run` returns, over rounds. */
+function median(run: () => number): number {
+  return Array.from({ length: ROUNDS }, run).sort((a, b) => a - b)[ROUNDS >> 1] as number;
 }
 
 /** The `n` for which `run` takes about a slice; V8 compiles `run` meanwhile. */

@@ -125,7 +125,7 @@ export class Heap implements TrackerOwner {
 
   /** For an acquire that finds no more than {@link Magazine.floor}: from now on there is a block above it. */
   refill(magazine: Magazine): void {
-    if (!magazine.lower()) this.refills.refill(magazine);
+    this.refills.refill(magazine);
   }
 
   /** For a block that was just popped and is unfit to be leased: its ArrayBuffer was detached after its release, through a view that was kept. */

@@ -2,7 +2,7 @@ import type { Bytes } from '../base/runtime.js';
 import { ownMemory, takeBack } from '../core/runtime-memory.js';
 import { SlabPoolError } from '../errors.js';
 import { events, type Outbox, type OversizeEvent } from '../events.js';
-import { Block, Magazine, type MagazineOwner, OVERSIZE } from '../lease/magazine.js';
+import { Block, Magazine, OVERSIZE } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
 import type { Tracker, TrackerOwner } from '../tracking/tracker.js';
 
@@ -19,7 +19,6 @@ import type { Tracker, TrackerOwner } from '../tracking/tracker.js';
 export class Oversize {
   /** Counts acquires. Each lease has a magazine of its own, which keeps nothing: so its release comes to {@link drop}. */
   readonly magazine: Magazine;
-  readonly #owner: MagazineOwner;
   readonly #pool: string;
   readonly #outbox: Outbox;
   readonly #tracker: Tracker;
@@ -43,7 +42,6 @@ export class Oversize {
     { maxOversizeBytes, zero }: ResolvedOptions,
     discharged: () => void,
   ) {
-    this.#owner = owner;
     this.#pool = owner.name;
     this.#outbox = owner.outbox;
     this.#tracker = tracker;
@@ -76,7 +74,7 @@ export class Oversize {
         },
       );
     }
-    const own = new Magazine(this.#owner, OVERSIZE, size, 0, false);
+    const own = new Magazine(this.magazine.owner, OVERSIZE, size, 0, false);
     const block = this.#watched(ownMemory(this.#allocate(size)), own);
     this.count++;
     this.leasedBytes += size;

@@ -10,7 +10,7 @@ import { refusal } from './refusal.js';
 import type { Ticker } from './ticker.js';
 
 const KIB = 1024;
-/** What {@link Refills} answers itself when there is a block; all that the core answers then is a count, and reasons are not above 0. */
+/** There is a block. Whatever else a refill comes to is the core's reason, which is not above 0. */
 const OK = 1;
 /** All threads' magazines together may have room for one in so many bytes of the budget, beyond two batches each. */
 const MAGAZINES_SHARE = 8;
@@ -38,7 +38,7 @@ interface RefillingHeap {
  *
  * What      One refill takes one batch. Before the budget counts as exhausted, this thread's other magazines are
  *           flushed.
- * Callers   The heap, by acquires that find their magazine empty, and {@link BudgetWaiters}; off the hot path.
+ * Callers   The heap, by acquires that find their magazine down to its low-water mark, and {@link BudgetWaiters}; off the hot path.
  * Identity  A batch of n adds n to `held` and n to `count`.
  */
 export class Refills {
@@ -54,8 +54,9 @@ export class Refills {
     this.#maxBytes = maxBytes;
   }
 
-  /** A batch from the core for a magazine that is empty. */
+  /** For a magazine that is down to its low-water mark: lowers that, or, if there is nothing, brings a batch from the core. */
   refill(magazine: Magazine): void {
+    if (magazine.lower()) return;
     let status: number;
     try {
       status = this.#refill(magazine);
@@ -172,7 +173,7 @@ export class Refills {
     let bytes: Bytes;
     do {
       this.#heap.blocks.retire(magazine, magazine.indices[magazine.count] as number);
-      if (magazine.count <= magazine.floor && !magazine.lower()) this.refill(magazine);
+      if (magazine.count <= magazine.floor) this.refill(magazine);
       bytes = magazine.buffers[--magazine.count] as Bytes;
     } while (bytes.length !== magazine.capacity);
     return bytes;
