@@ -98,7 +98,7 @@ export function internal(call: string, answer: number, evidence: Record<string, 
 /** An `ERR_SLABPOOL_INVALID_ARG` that says what was expected and what was given. */
 export function invalidArg(what: string, expected: string, given: unknown, pool?: string): SlabPoolError {
   // Else the message would read as if what was given were what is expected.
-  const words = expected.toLowerCase().split(' ');
+  const words = expected.toLowerCase().split(/[ ,]+/);
   const name = typeof given === 'object' && given !== null ? className(given).toLowerCase() : 'object';
   const isNamesake = name !== 'object' && words.includes(name);
   return new SlabPoolError(

@@ -1,5 +1,6 @@
 import { throwIfAborted } from './base/abort.js';
 import { checkOptions } from './base/check-options.js';
+import { setObservable } from './base/observable.js';
 import type { Bytes } from './base/runtime.js';
 import { checkWaitOptions, type WaitOptions } from './base/wait-options.js';
 import { type BackendInfo, joinCore, type OpenedCore, openCore, pageSizeOf } from './core/loader.js';
@@ -48,6 +49,7 @@ export class BufferPool {
     this.backend = backend;
     this.#heap = new Heap(core, this.#options);
     setHeap(this, this.#heap);
+    setObservable(this);
     if (joined !== undefined) this.#heap.share();
     this.#pooledSize = this.#options.maxPooledSize;
   }
@@ -284,12 +286,8 @@ export class BufferPool {
     this.#heap.assertOpen();
     const { olderThanMs = 0 } = checkOptions('trackedLeases(options)', options, ['olderThanMs'], this.name);
     if (typeof olderThanMs !== 'number' || !(olderThanMs >= 0)) {
-      throw invalidArg(
-        "trackedLeases(options), option 'olderThanMs'",
-        'a number from 0 (milliseconds)',
-        olderThanMs,
-        this.name,
-      );
+      const expected = 'a number from 0 (milliseconds)';
+      throw invalidArg("trackedLeases(options), option 'olderThanMs'", expected, olderThanMs, this.name);
     }
     const leases = this.#heap.tracker.leases(olderThanMs);
     this.#heap.outbox.publish();

@@ -2,11 +2,13 @@ import { readFileSync } from 'node:fs';
 import { validateMetricName } from 'prom-client';
 import { BufferPool } from 'slabpool';
 import { describe, expect, test } from 'vitest';
-import { type Metric, POOL_METRICS, prometheusName, TIER_METRICS } from '../dist/metrics/catalogue.js';
+import { BUFFER_METRICS, TIER_METRICS } from '../dist/metrics/buffer-metrics.js';
+import { ALL_METRICS } from '../dist/metrics/catalogue.js';
 import { Collection } from '../dist/metrics/collection.js';
+import { type Metric, prometheusName } from '../dist/metrics/metric.js';
 import { BACKENDS, KiB } from './backends.js';
 
-const ALL = [...POOL_METRICS, ...TIER_METRICS];
+const ALL = ALL_METRICS;
 
 describe('the table of metrics', () => {
   test('docs/metrics.md says the same', () => {
@@ -39,7 +41,7 @@ describe('the table of metrics', () => {
       pressure: { source: 'system', level: 'high', usedBytes: 7, limitBytes: 9 },
     } as const;
     const count = (metrics: readonly Metric[]) => metrics.reduce((sum, metric) => sum + metric.read(stats).length, 0);
-    expect(count(POOL_METRICS)).toBe(49);
+    expect(count(BUFFER_METRICS)).toBe(49);
     expect(count(TIER_METRICS)).toBe(2 * 18);
     pool.close();
   });
@@ -171,7 +173,7 @@ describe('a collection', () => {
 
   test('keeps no pool alive that was dropped', async () => {
     const collection = new Collection();
-    (() => collection.add(new BufferPool(), POOL_METRICS))();
+    (() => collection.add(new BufferPool(), BUFFER_METRICS))();
     expect(collection.size).toBe(1);
     for (let i = 0; i < 50 && collection.size > 0; i++) {
       await new Promise(setImmediate);

@@ -139,7 +139,7 @@ describe('misuse', () => {
 
   const pool = new BufferPool();
   test.each<[string, unknown, unknown, RegExp]>([
-    ['no pool', null, {}, /pool: expected a BufferPool, got null/],
+    ['no pool', null, {}, /pool: expected a BufferPool, ObjectPool, ResourcePool or WorkerPool, got null/],
     ['misspelt', pool, { metre: 1 }, /no option 'metre': expected only meter, perTier/],
     ['no boolean', pool, { perTier: 'yes' }, /option 'perTier': expected true or false, got the string "yes"/],
     ['no meter', pool, { meter: {} }, /option 'meter': expected a Meter of @opentelemetry\/api/],

@@ -30,6 +30,7 @@ export function tier(capacity: number, given: Partial<ClassStats> = {}): ClassSt
 /** A pool that is healthy, and has nothing to say, but for what is given: 10,000 acquires of 64 KiB in its first ten seconds. */
 export function sampleStats(given: Partial<PoolStats> = {}): PoolStats {
   return {
+    kind: 'buffer',
     name: 'sample',
     backend: 'native',
     ageMs: 10_000,

@@ -105,6 +105,7 @@ const HITS = { magazine: 0, depot: 0, steal: 0, victim: 0, cold: 0, slab: 0 };
 
 /** A sample of stats: for each field one value of its type, in each array one element. */
 const SAMPLE: PoolStats = {
+  kind: 'buffer',
   name: '',
   backend: 'native',
   ageMs: 0,

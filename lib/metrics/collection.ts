@@ -1,7 +1,8 @@
+import { isObservable } from '../base/observable.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
-import { BufferPool } from '../pool.js';
-import type { PoolStats } from '../stats/stats.js';
-import { type Metric, POOL_METRICS, TIER_METRICS } from './catalogue.js';
+import { metricsOf } from './catalogue.js';
+import type { Metric } from './metric.js';
+import { type AnyPoolStats, type ObservablePool, POOL } from './observable-pool.js';
 
 /** A sample is one value of one series. */
 export interface Sample {
@@ -15,7 +16,7 @@ export interface Sample {
 export type Samples = ReadonlyMap<Metric, readonly Sample[]>;
 
 interface Member {
-  readonly pool: WeakRef<BufferPool>;
+  readonly pool: WeakRef<ObservablePool>;
   readonly metrics: readonly Metric[];
   /** The highest value of each counter so far, by series. */
   readonly counted: Map<string, number>;
@@ -23,12 +24,8 @@ interface Member {
 
 /** Options of every exporter. */
 export interface MetricsOptions {
-  /** Whether to export each tier as well, 17 series for each of up to 128. Default: false. */
+  /** Whether to export each tier of a buffer pool as well, 18 series for each of up to 128. Default: false. */
   perTier?: boolean;
-}
-
-export function metricsOf(perTier = false): readonly Metric[] {
-  return perTier ? [...POOL_METRICS, ...TIER_METRICS] : POOL_METRICS;
 }
 
 /**
@@ -47,18 +44,18 @@ export class Collection {
   }
 
   /**
-   * Whether `pool` can be added.
+   * The metrics of `pool`, if it can be added.
    * @param what the public function that was called
    * @throws `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_CLOSED`
    */
-  check(pool: BufferPool, what: string, perTier: boolean | undefined): void {
-    if (!(pool instanceof BufferPool)) throw invalidArg(`${what}, pool`, 'a BufferPool', pool);
+  check(pool: ObservablePool, what: string, perTier: boolean | undefined): readonly Metric[] {
+    if (!isObservable(pool)) throw invalidArg(`${what}, pool`, POOL, pool);
     if (!['boolean', 'undefined'].includes(typeof perTier)) {
       throw invalidArg(`${what}, option 'perTier'`, 'true or false', perTier);
     }
-    pool.outstanding();
+    const stats = pool.stats();
     this.#dropEnded();
-    if (!this.has(pool.name)) return;
+    if (!this.has(pool.name)) return metricsOf(stats, perTier);
     throw new SlabPoolError(
       'ERR_SLABPOOL_INVALID_ARG',
       `${what}: a pool of this name is exported to the same place already. Call what the first call returned, close that pool, or ` +
@@ -68,7 +65,7 @@ export class Collection {
   }
 
   /** @returns what takes it out again; calling that twice does nothing */
-  add(pool: BufferPool, metrics: readonly Metric[]): () => void {
+  add(pool: ObservablePool, metrics: readonly Metric[]): () => void {
     const { name } = pool;
     const member: Member = { pool: new WeakRef(pool), metrics, counted: new Map() };
     this.#members.set(name, member);
@@ -116,7 +113,7 @@ function highest(counted: Map<string, number>, series: string, now: number): num
 }
 
 /** The stats of a pool; null when it was closed, or dropped and collected. */
-function statsOf(pool: WeakRef<BufferPool>): PoolStats | null {
+function statsOf(pool: WeakRef<ObservablePool>): AnyPoolStats | null {
   try {
     return pool.deref()?.stats() ?? null;
   } catch (error) {

@@ -8,9 +8,10 @@ import {
 } from '@opentelemetry/api';
 import { checkOptions } from '../base/check-options.js';
 import { invalidArg } from '../errors.js';
-import type { BufferPool } from '../pool.js';
-import { type Metric, POOL_METRICS, TIER_METRICS } from './catalogue.js';
-import { Collection, type MetricsOptions, metricsOf, type Sample, type Samples } from './collection.js';
+import { ALL_METRICS } from './catalogue.js';
+import { Collection, type MetricsOptions, type Sample, type Samples } from './collection.js';
+import type { Metric } from './metric.js';
+import type { ObservablePool } from './observable-pool.js';
 
 /** Options of {@link observePoolMetrics}. */
 export interface OpenTelemetryOptions extends MetricsOptions {
@@ -26,7 +27,7 @@ const WHAT = 'observePoolMetrics(pool, options)';
 const observers = new WeakMap<Meter, Observer>();
 
 /**
- * Exports what `pool.stats()` says to OpenTelemetry, by observable instruments: one snapshot of each pool for each collection,
+ * Exports what `pool.stats()` says to OpenTelemetry, by observable instruments, of a pool of any kind: one snapshot of each pool for each collection,
  * nothing in between. The attribute `slabpool.pool.name` tells pools apart. docs/metrics.md lists the metrics.
  *
  * A pool that several threads have is exported by one of them, since its figures are those of all. When a pool is closed, or no
@@ -42,15 +43,14 @@ const observers = new WeakMap<Meter, Observer>();
  * @returns what ends it
  * @throws `ERR_SLABPOOL_INVALID_ARG`, also when an open pool of the same name goes to the meter already; `ERR_SLABPOOL_CLOSED`
  */
-export function observePoolMetrics(pool: BufferPool, options?: OpenTelemetryOptions): () => void {
+export function observePoolMetrics(pool: ObservablePool, options?: OpenTelemetryOptions): () => void {
   const { meter = globalMetrics.getMeter('slabpool'), perTier } = checkOptions(WHAT, options, ['meter', 'perTier']);
   if (typeof meter?.addBatchObservableCallback !== 'function') {
     throw invalidArg(`${WHAT}, option 'meter'`, 'a Meter of @opentelemetry/api', meter);
   }
   const observer = observers.get(meter) ?? new Observer(meter);
   observers.set(meter, observer);
-  observer.pools.check(pool, WHAT, perTier);
-  return observer.pools.add(pool, metricsOf(perTier));
+  return observer.pools.add(pool, observer.pools.check(pool, WHAT, perTier));
 }
 
 /** An observer has the instruments of one meter, for good: the API cannot take an instrument away. */
@@ -60,9 +60,7 @@ class Observer {
   #last: Samples = new Map();
 
   constructor(meter: Meter) {
-    this.#instruments = new Map(
-      [...POOL_METRICS, ...TIER_METRICS].map((metric) => [metric, instrument(meter, metric)]),
-    );
+    this.#instruments = new Map(ALL_METRICS.map((metric) => [metric, instrument(meter, metric)]));
     meter.addBatchObservableCallback((result) => this.#observe(result), [...this.#instruments.values()]);
   }
 

@@ -1,9 +1,9 @@
 import { Counter, Gauge, register as globalRegister, type Registry } from 'prom-client';
 import { checkOptions } from '../base/check-options.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
-import type { BufferPool } from '../pool.js';
-import { type Metric, prometheusName } from './catalogue.js';
-import { Collection, type MetricsOptions, metricsOf, type Sample, type Samples } from './collection.js';
+import { Collection, type MetricsOptions, type Sample, type Samples } from './collection.js';
+import { type Metric, prometheusName } from './metric.js';
+import type { ObservablePool } from './observable-pool.js';
 
 /** Options of {@link collectPoolMetrics}. */
 export interface PrometheusOptions extends MetricsOptions {
@@ -18,7 +18,7 @@ const WHAT = 'collectPoolMetrics(pool, options)';
 const exporters = new WeakMap<Registry, Map<string, Exporter>>();
 
 /**
- * Exports what `pool.stats()` says to Prometheus, by prom-client: one snapshot of each pool for each scrape, nothing in between.
+ * Exports what `pool.stats()` says to Prometheus, by prom-client, of a pool of any kind: one snapshot of each pool for each scrape, nothing in between.
  * Several pools may go to one registry; the label `pool` is their name. docs/metrics.md lists the metrics.
  *
  * A pool that several threads have is exported by one of them, since its figures are those of all. A pool that is closed is gone
@@ -35,7 +35,7 @@ const exporters = new WeakMap<Registry, Map<string, Exporter>>();
  * @throws `ERR_SLABPOOL_INVALID_ARG`, also when an open pool of the same name goes to the registry already, or another metric
  * there has the name of one of these; `ERR_SLABPOOL_CLOSED`
  */
-export function collectPoolMetrics(pool: BufferPool, options?: PrometheusOptions): () => void {
+export function collectPoolMetrics(pool: ObservablePool, options?: PrometheusOptions): () => void {
   const {
     register = globalRegister,
     prefix = '',
@@ -69,9 +69,8 @@ class Exporter {
     this.#prefix = prefix;
   }
 
-  add(pool: BufferPool, perTier: boolean | undefined): () => void {
-    this.#pools.check(pool, WHAT, perTier);
-    const metrics = metricsOf(perTier);
+  add(pool: ObservablePool, perTier: boolean | undefined): () => void {
+    const metrics = this.#pools.check(pool, WHAT, perTier);
     this.#registerAll(metrics, pool.name);
     const remove = this.#pools.add(pool, metrics);
     return () => {

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { checkOptions } from '../base/check-options.js';
+import { isObservable } from '../base/observable.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
-import { BufferPool } from '../pool.js';
-import type { PoolStats } from '../stats/stats.js';
+import type { AnyPoolStats, ObservablePool } from './observable-pool.js';
 
 /** Options of {@link serveStats}. */
 export interface ServeStatsOptions {
@@ -18,14 +18,14 @@ export interface ServeStatsOptions {
  * closed by then are left out.
  *
  * The server keeps no process alive; `server.close()` ends it earlier.
- * @param pools walked at each request, so it may be a Set that changes
+ * @param pools of any kind; walked at each request, so it may be a Set that changes
  * @returns the server, once it listens; rejects as `server.listen()` fails (`EADDRINUSE`)
  * @throws `ERR_SLABPOOL_INVALID_ARG`
  */
-export async function serveStats(pools: Iterable<BufferPool>, options?: ServeStatsOptions): Promise<Server> {
+export async function serveStats(pools: Iterable<ObservablePool>, options?: ServeStatsOptions): Promise<Server> {
   const { port = 0, host = '127.0.0.1' } = checkOptions('serveStats(pools, options)', options, ['port', 'host']);
-  if (typeof pools?.[Symbol.iterator] !== 'function' || [...pools].some((pool) => !(pool instanceof BufferPool))) {
-    throw invalidArg('serveStats(pools)', 'an iterable of BufferPools', pools);
+  if (typeof pools?.[Symbol.iterator] !== 'function' || [...pools].some((pool) => !isObservable(pool))) {
+    throw invalidArg('serveStats(pools)', 'an iterable of pools', pools);
   }
   const server = createServer((request, response) => {
     const found = request.method === 'GET' && request.url === '/';
@@ -42,7 +42,7 @@ export async function serveStats(pools: Iterable<BufferPool>, options?: ServeSta
   return server;
 }
 
-function statsOf(pool: BufferPool): PoolStats[] {
+function statsOf(pool: ObservablePool): AnyPoolStats[] {
   try {
     return [pool.stats()];
   } catch (error) {

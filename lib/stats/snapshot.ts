@@ -98,6 +98,7 @@ export function takeStats(
   const pinnedBytes = sum((k) => k.pinnedBytes);
   const [decayBytes, trimBytes, exhaustedBytes, pressureBytes] = totals.dropped as [number, number, number, number];
   return {
+    kind: 'buffer',
     name,
     backend,
     ageMs: now() - heap.since,

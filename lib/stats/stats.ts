@@ -81,6 +81,8 @@ export interface ThreadStats {
  * `residentBytes == leasedBytes + inFlightBytes + cachedBytes + quarantinedBytes + retiredBytes + pinnedBytes` while no other thread moves blocks.
  */
 export interface PoolStats {
+  /** What is pooled. */
+  readonly kind: 'buffer';
   /** Name of the pool. */
   readonly name: string;
   /** Which core serves the pool. */

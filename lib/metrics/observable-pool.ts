@@ -1,0 +1,15 @@
+import type { PoolStats } from '../stats/stats.js';
+
+/** The stats of a pool of any kind, which its field `kind` tells. */
+export type AnyPoolStats = PoolStats;
+
+/** As errors call it. */
+export const POOL = 'a BufferPool, ObjectPool, ResourcePool or WorkerPool';
+
+/** A pool of any kind. */
+export interface ObservablePool {
+  /** What the pool is called in its metrics. */
+  readonly name: string;
+  /** A snapshot. @throws `ERR_SLABPOOL_CLOSED` */
+  stats(): AnyPoolStats;
+}
