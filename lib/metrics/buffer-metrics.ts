@@ -184,7 +184,7 @@ export const BUFFER_METRICS: readonly Metric[] = [
   buffer('pressure.limit', 'mark', 'By', 'pool', ['source'], 'What they have.', (s) => seen(s, s.pressure.limitBytes)),
 ];
 
-/** Metrics of each tier: 17 series, for up to 128 tiers of each pool, which is why these have to be asked for. */
+/** Metrics of each tier: 18 series, for up to 128 tiers of each pool, which is why these have to be asked for. */
 export const TIER_METRICS: readonly Metric[] = [
   buffer(
     'tier.usage',
