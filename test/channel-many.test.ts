@@ -1,6 +1,6 @@
 import { BufferPool, Channel, type Lease } from 'slabpool';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { checkBooks, coded, detach, KiB, MiB } from './backends.js';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { checkBooks, coded, detach, heapOf, KiB, MiB } from './backends.js';
 import { check, stamp } from './fixtures/payload.mjs';
 
 let pool: BufferPool;
@@ -53,6 +53,27 @@ describe('many at once', () => {
     expect(receive(64, 0)).toBe(n);
     expect(channel.tryReceiveMany()).toEqual([]);
   });
+
+  test.each([0, 1, 4])(
+    'when one that has come cannot be mapped, all others are received, and the next call says why: %i',
+    (bad) => {
+      const { core } = heapOf(pool);
+      const leases = stamped(5);
+      const views = leases.map(({ bytes }) => bytes);
+      channel.trySendMany(leases, numbers(5));
+      detach(views[bad] as NonNullable<(typeof views)[number]>);
+      const map = vi.spyOn(core, 'map').mockImplementationOnce(() => {
+        throw new Error('no memory for it');
+      });
+      const received = channel.tryReceiveMany();
+      expect(map).toHaveBeenCalledTimes(1);
+      map.mockRestore();
+      expect(received.map(({ length }) => length)).toEqual(numbers(5).filter((n) => n !== bad));
+      expect(() => channel.tryReceive()).toThrow('no memory for it');
+      expect(channel.tryReceive()).toBeNull();
+      for (const lease of received) lease.release();
+    },
+  );
 
   test('mix with single ones, and take at most as many as asked for', () => {
     channel.trySendMany(stamped(3), numbers(3));

@@ -200,7 +200,12 @@ describe('misuse', () => {
   });
 
   test.each<[string, unknown, unknown, RegExp]>([
-    ['no pool', {}, {}, /pool: expected a BufferPool, ObjectPool, ResourcePool or WorkerPool, got an object of class Object/],
+    [
+      'no pool',
+      {},
+      {},
+      /pool: expected a BufferPool, ObjectPool, ResourcePool or WorkerPool, got an object of class Object/,
+    ],
     ['misspelt', pool, { pertier: true }, /no option 'pertier': expected only register, prefix, perTier/],
     ['null options', pool, null, /options\): expected an object .*, got null/],
     ['no boolean', pool, { perTier: 1 }, /option 'perTier': expected true or false, got 1/],

@@ -33,6 +33,8 @@ export class Transport {
   readonly #exchange: Uint32Array;
   /** The tags of the messages, at the same index as their blocks. */
   readonly #tags: Float64Array;
+  /** Why messages of the last {@link receiveMany} could not be received, of which others could. */
+  #failure: { readonly error: unknown } | null = null;
 
   constructor(heap: Heap, endpoint: Endpoint) {
     this.#heap = heap;
@@ -122,6 +124,7 @@ export class Transport {
   receive(arrived = false): ReceivedLease | null | undefined {
     if (arrived) return this.#arrived(0);
     this.#endpoint.assertOpen();
+    this.#fail();
     const result = this.#endpoint.channel.tryReceive();
     if (result === 0) return this.#arrived(0);
     if (result === WOULD_BLOCK) return undefined;
@@ -134,11 +137,12 @@ export class Transport {
   }
 
   /**
-   * Up to `most` that are there now. Null when there never will be any more.
+   * Up to `most` that are there now. Null when there never will be any more. If a block among them cannot be mapped, the next call says why.
    * @param arrived whether the core has taken the first one
    */
   receiveMany(most: number, arrived = false): ReceivedLease[] | null {
     this.#endpoint.assertOpen();
+    if (!arrived) this.#fail();
     const leases = arrived ? [this.#arrived(0)] : [];
     while (leases.length < most) {
       const wanted = Math.min(MAX_BATCH, most - leases.length);
@@ -147,10 +151,30 @@ export class Transport {
         if (count === CLOSED) return null;
         if (count !== WOULD_BLOCK) this.#refuse('tryReceiveMany', count);
       }
-      for (let i = 0; i < count; i++) leases.push(this.#arrived(i));
-      if (count < wanted) break;
+      this.#arrivedMany(count, leases);
+      if (count < wanted || this.#failure !== null) break;
     }
+    if (leases.length === 0) this.#fail();
     return leases;
+  }
+
+  /** All that the core has taken are this thread's now, so those that can be received are, whatever became of others. */
+  #arrivedMany(count: number, leases: ReceivedLease[]): void {
+    let at = 0;
+    while (at < count) {
+      try {
+        while (at < count) leases.push(this.#arrived(at++));
+      } catch (error) {
+        this.#failure ??= { error };
+      }
+    }
+  }
+
+  #fail(): void {
+    if (this.#failure === null) return;
+    const { error } = this.#failure;
+    this.#failure = null;
+    throw error;
   }
 
   /** Throws what a negative answer of the core means. */
