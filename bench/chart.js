@@ -1,6 +1,7 @@
 // node bench/chart.js: the chart of README.md, from what `npm run bench -- steady live-set handover msgpass larson` left in bench/results/.
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { barFrom } from './report/bars.js';
+import { parse } from './results.js';
 
 /** Columns for a doubling of the time. */
 const COLUMNS = 4;
@@ -58,12 +59,17 @@ const GROUPS = [
   ],
 ];
 
+/** What the chart shows, on Node 20. */
+export function chartGroups() {
+  return GROUPS.map(([title, bench, label, contenders]) => ({
+    title,
+    bars: Object.entries(contenders).map(([name, shown]) => barOf(resultsOf(bench).results[label], name, shown)),
+  }));
+}
+
 /** @returns {string} */
 export function chart() {
-  const rows = GROUPS.flatMap(([title, bench, label, contenders]) => {
-    const ratios = resultsOf(bench).results[label];
-    return [title, ...Object.entries(contenders).map(([name, shown]) => row(shown, ratioOf(ratios, name)))];
-  });
+  const rows = chartGroups().flatMap(({ title, bars }) => [title, ...bars.map(({ name, ratio }) => row(name, ratio))]);
   const { runtime, cpu } = resultsOf('steady');
   const head = `${' '.repeat(NAMES)}${'faster'.padStart(FASTER)}|slower than slabpool, log scale`;
   return [head, ...rows, `${runtime.split(',')[0]}, ${cpu}; time over slabpool's, side by side in one run`].join('\n');
@@ -78,16 +84,14 @@ function row(name, ratio) {
   return `  ${name.padEnd(NAMES - 2)}${left.padStart(FASTER)}|${right}${ratio < 1 ? ' ' : ''}${figure}`;
 }
 
-/** @param {string} bench @returns {{ runtime: string, cpu: string, results: Record<string, { name: string, ratio: number }[]> }} */
-function resultsOf(bench) {
-  return JSON.parse(readFileSync(new URL(`results/node20-${bench}.json`, import.meta.url), 'utf8'));
-}
+/** @param {string} bench */
+const resultsOf = (bench) => parse(new URL(`results/node20-${bench}.json`, import.meta.url));
 
-/** @param {readonly { name: string, ratio: number }[] | undefined} results @param {string} contender */
-function ratioOf(results, contender) {
-  const found = results?.find(({ name }) => name === contender);
+/** @param {import('./results.js').Cases | number | undefined} cases @param {string} contender @param {string} shown its name in the chart */
+function barOf(cases, contender, shown) {
+  const found = typeof cases === 'number' ? undefined : cases?.find(({ name }) => name === contender);
   if (found === undefined) throw new Error(`bench/results has nothing of '${contender}'`);
-  return found.ratio;
+  return { ...barFrom(found), name: shown };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(chart());

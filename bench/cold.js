@@ -1,10 +1,11 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { median } from 'simple-statistics';
 import { BufferPool } from 'slabpool';
 import { loadAddon } from '../dist/core/loader.js';
 import { heapOf } from '../dist/heap/heap-of.js';
-import { collectGarbage, compared, median } from './measure.js';
+import { collectGarbage, compared } from './measure.js';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;

@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { median } from 'simple-statistics';
 import { units } from '../native/source-hash.js';
 import { COMPILER, mallocs } from './core/mallocs.js';
-import { compared, median } from './measure.js';
+import { compared } from './measure.js';
 import { logNormal, logNormalLarge } from './sizes.js';
 
 export const title =

@@ -1,9 +1,11 @@
 // npm run bench [-- NAME ...] [--quick]: every benchmark, or those named; `targets` names those of speed against other pools. Tables of ratios, and bench/results/*.json.
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { median } from 'simple-statistics';
+import { machine } from './machine.js';
+import { read, save } from './results.js';
 import { DRAWN, SEED } from './sizes.js';
+import { isLevel, spread } from './statistics.js';
 import { verdicts } from './targets.js';
 
 const ONE_THREAD = [
@@ -55,9 +57,7 @@ if (unknown !== undefined) {
 }
 const effort = values.quick ? { rounds: 3, seconds: 0.05 } : { rounds: 7, seconds: 0.2 };
 const platform = {
-  runtime: `Node.js ${process.versions.node}, V8 ${process.versions.v8}`,
-  cpu: `${cpus()[0]?.model}, ${cpus().length} cores`,
-  'Buffer.poolSize': Buffer.poolSize,
+  ...machine(),
   rounds: effort.rounds,
   'seconds a measurement': effort.seconds,
   'sizes drawn': DRAWN,
@@ -71,15 +71,19 @@ console.log(
 
 /** @type {import('./targets.js').Measured} */
 const measured = { ratios: {}, facts: {} };
-for (const name of named.length > 0 ? named : NAMES) {
+const chosen = named.length > 0 ? named : NAMES;
+/** What each took last time, in seconds. */
+const expected = chosen.map((name) => read(name, values.quick)?.took ?? 0);
+for (const [at, name] of chosen.entries()) {
+  const started = performance.now();
   const { title, run } = await import(`./${name}.js`);
   console.log(`\n## ${name}: ${title}`);
-  /** @type {Record<string, unknown>} */
+  /** @type {Record<string, readonly import('./measure.js').Result[] | number>} */
   const results = {};
   /** @type {Context} */
   const context = {
     effort,
-    progress,
+    progress: (what) => progress(`${name}, ${at + 1} of ${chosen.length}${left(at, started)}: ${what}`),
     report(label, cases) {
       results[label] = cases;
       for (const { name: contender, ratio } of cases) measured.ratios[`${name}/${label}/${contender}`] = ratio;
@@ -94,7 +98,15 @@ for (const name of named.length > 0 ? named : NAMES) {
     },
   };
   await run(context);
-  save(name, results);
+  const spreads = Object.values(results).flatMap((cases) =>
+    typeof cases === 'number' ? [] : [spread(cases[0]?.rounds ?? [])],
+  );
+  const noise = spreads.length > 0 ? { noise: median(spreads) } : {};
+  if (spreads.length > 0)
+    console.log(`\nnoise: half of the rounds of slabpool differ by ${percent(median(spreads))} of their median`);
+  const took = Math.round((performance.now() - started) / 1000);
+  const command = `npm run bench -- ${name}${values.quick ? ' --quick' : ''}`;
+  save(name, values.quick, { title, command, took, ...platform, ...noise, results });
 }
 
 console.log(`\n## targets\n${verdicts(measured)}`);
@@ -102,16 +114,17 @@ console.log(`\n## targets\n${verdicts(measured)}`);
 /** @param {readonly import('./measure.js').Result[]} cases */
 function table(cases) {
   const more = MORE.filter(([key]) => cases.some((one) => one[key] !== undefined));
-  const head = ['', 'ns', 'time / first', 'of rounds', ...more.map(([, name]) => name)];
+  const head = ['', 'ns', 'time / first', '95 %', '', ...more.map(([, name]) => name)];
   const grid = new Table({
     head,
-    colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
+    colAligns: head.map((_, i) => (i === 0 || i === 4 ? 'left' : 'right')),
     style: { head: [], border: [] },
   });
   for (const one of cases) {
-    const { name, ns, ratio, low, high } = one;
+    const { name, ns, ratio, interval } = one;
     const others = more.map(([key]) => (one[key] === undefined ? '' : figure(one[key])));
-    grid.push([name, figure(ns), figure(ratio), `${figure(low)}-${figure(high)}`, ...others]);
+    const level = one !== cases[0] && isLevel(interval) ? 'level' : '';
+    grid.push([name, figure(ns), figure(ratio), interval.map(figure).join('-'), level, ...others]);
   }
   return grid.toString();
 }
@@ -126,12 +139,15 @@ function progress(what) {
   if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${what.slice(0, process.stdout.columns - 1)}`);
 }
 
-/** @param {string} name @param {Record<string, unknown>} results */
-function save(name, results) {
-  const folder = new URL('results/', import.meta.url);
-  mkdirSync(folder, { recursive: true });
-  // What a quick run says must not take the place of figures that the documentation cites.
-  const kind = values.quick ? 'tmp.json' : 'json';
-  const file = new URL(`node${process.versions.node.split('.')[0]}-${name}.${kind}`, folder);
-  writeFileSync(file, `${JSON.stringify({ ...platform, results }, null, 2)}\n`);
+/** About how long it will take from now on, where the last results say so. @param {number} at @param {number} started */
+function left(at, started) {
+  const [now = 0, ...later] = expected.slice(at);
+  if ([now, ...later].includes(0)) return '';
+  const seconds = Math.max(0, now - (performance.now() - started) / 1000) + later.reduce((sum, next) => sum + next, 0);
+  return seconds < 90 ? `, about ${Math.ceil(seconds)} s left` : `, about ${Math.round(seconds / 60)} min left`;
+}
+
+/** @param {number} share */
+function percent(share) {
+  return `${(share * 100).toPrecision(2)} %`;
 }

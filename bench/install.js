@@ -2,9 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { median } from 'simple-statistics';
 import { BINARY, HERE, install, pack } from '../scripts/package.js';
 import { root } from '../scripts/run.js';
-import { compared, median } from './measure.js';
+import { compared } from './measure.js';
 
 export const title = 'the package: its size, and how long a process takes that imports it';
 

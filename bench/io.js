@@ -2,8 +2,9 @@
 // the machine changes least.
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { median } from 'simple-statistics';
 import { measureFrames, WAYS } from './io-sockets.js';
-import { compared, median } from './measure.js';
+import { compared } from './measure.js';
 
 export const title = 'readers and writers; CPU time per KiB';
 

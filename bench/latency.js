@@ -1,7 +1,7 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
+import { median } from 'simple-statistics';
 import { BufferPool, Channel } from 'slabpool';
-import { median } from './measure.js';
 import { Thread } from './threads.js';
 
 const SIZE = 64 * 1024;

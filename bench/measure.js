@@ -5,6 +5,8 @@ import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import Benchmark from 'benchmark';
+import { median } from 'simple-statistics';
+import { medianInterval } from './statistics.js';
 
 /**
  * @typedef {object} Case
@@ -20,8 +22,8 @@ import Benchmark from 'benchmark';
  * @property {string} name
  * @property {number} ns nanoseconds an operation, the median over the rounds
  * @property {number} ratio its time over that of the first case, the median over the rounds
- * @property {number} low the least ratio of a round
- * @property {number} high the greatest
+ * @property {import('./statistics.js').Interval} interval where the ratio lies with 95 % confidence
+ * @property {number[]} rounds nanoseconds an operation, one a round
  * @property {number | undefined} [gigabytes] per second, where operations move bytes
  * @property {number} [gcMs] milliseconds of garbage collection per second of measuring, where one thread does it all
  * @property {number} [cpuNs] nanoseconds of CPU time an operation, of all threads, but for their waiting
@@ -93,13 +95,13 @@ export async function measure(cases, { rounds, seconds }, progress) {
  * @returns {Result}
  */
 export function compared(name, times, first) {
-  const ratios = times.map((ns, round) => ns / /** @type {number} */ (first[round])).sort((a, b) => a - b);
+  const ratios = times.map((ns, round) => ns / /** @type {number} */ (first[round]));
   return {
     name,
     ns: median(times),
     ratio: median(ratios),
-    low: /** @type {number} */ (ratios[0]),
-    high: /** @type {number} */ (ratios[ratios.length - 1]),
+    interval: medianInterval(ratios),
+    rounds: [...times],
   };
 }
 
@@ -114,13 +116,4 @@ function calibrate({ run, unit = 16 }) {
     const ns = Number(process.hrtime.bigint() - started);
     if (ns > CALL_NS) return count;
   }
-}
-
-/** @param {readonly number[]} values */
-export function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1
-    ? /** @type {number} */ (sorted[middle])
-    : /** @type {number} */ (sorted[middle - 1] + /** @type {number} */ (sorted[middle])) / 2;
 }

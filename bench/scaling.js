@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { median } from 'simple-statistics';
 import { BufferPool } from 'slabpool';
-import { median } from './measure.js';
 import { Thread } from './threads.js';
 
 /** Each thread's own size, so that nothing is shared but the pool itself. */

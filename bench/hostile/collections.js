@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { median } from '../measure.js';
+import { median } from 'simple-statistics';
 
 const script = fileURLToPath(new URL('../workers/collections.js', import.meta.url));
 

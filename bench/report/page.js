@@ -1,0 +1,135 @@
+// The page: every table of results as bars, what they stand for beneath, and first of all where slabpool loses.
+import { readFileSync } from 'node:fs';
+import { chartGroups } from '../chart.js';
+import { isLevel } from '../statistics.js';
+import { barFrom, figure, ratioBars } from './bars.js';
+import { html, raw } from './markup.js';
+
+/** @typedef {{ release: number, name: string, results: import('../results.js').Results }} Committed */
+/** A table of results, which a release of Node has left. @typedef {{ release: number, name: string, label: string, bars: import('./bars.js').Bar[], cases: import('../results.js').Cases }} Group */
+
+/** @param {readonly Committed[]} all */
+export async function page(all) {
+  const groups = all.flatMap(groupsOf);
+  const names = [...new Set(all.map(({ name }) => name))];
+  const sections = await Promise.all(
+    names.map((name) =>
+      section(
+        all.filter((one) => one.name === name),
+        groups,
+      ),
+    ),
+  );
+  const style = readFileSync(new URL('style.css', import.meta.url), 'utf8');
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>slabpool: the numbers</title>
+<style>${raw(style)}</style>
+</head>
+<body>
+<h1>slabpool: the numbers</h1>
+<p>Ratios: the time of a contender over slabpool's, in one run, taking turns. Bars to the right of 1 are slower than slabpool, those to
+the left faster. The line across a bar's end is where the ratio lies with 95 % confidence (or the spread of the rounds, in results
+that have no more than that); what crosses 1 is level.</p>
+<nav>${[['glance', 'at a glance'], ['losses', 'losses'], ['runtimes', 'runtimes'], ...names.map((name) => [name, name])].map(([id, text]) => html`<a href="#${id}">${text}</a> `)}</nav>
+${await glance()}
+${losses(groups)}
+${runtimes(groups)}
+${sections}
+</body>
+</html>
+`.toString();
+}
+
+/** What the chart of the README shows. */
+async function glance() {
+  const cards = await Promise.all(
+    chartGroups().map(
+      async ({ title, bars }) => html`<div class="card"><h3>${title}</h3>${raw(await ratioBars(bars))}</div>`,
+    ),
+  );
+  return html`<h2 id="glance">At a glance</h2><div class="cards">${cards}</div>`;
+}
+
+/** @param {Committed} one @returns {Group[]} */
+function groupsOf({ release, name, results }) {
+  return Object.entries(results.results).flatMap(([label, cases]) =>
+    typeof cases === 'number' ? [] : [{ release, name, label, cases, bars: cases.slice(1).map(barFrom) }],
+  );
+}
+
+/** @param {readonly Group[]} groups */
+function losses(groups) {
+  const lost = groups
+    .flatMap(({ release, name, label, bars }) => bars.map((bar) => ({ ...bar, release, bench: name, label })))
+    .filter(({ name, low, high, ratio }) => ratio < 1 && !isLevel([low, high]) && !isOurs(name))
+    .sort((a, b) => a.ratio - b.ratio);
+  return html`<h2 id="losses">Where slabpool loses</h2>
+<p class="of">${lost.length} of ${groups.flatMap(({ bars }) => bars).length} comparisons, the greatest loss first. What is level is not here.</p>
+<div class="wide"><table><thead><tr><th>faster than slabpool<th>Node<th>time over slabpool's</thead>
+${lost.map(({ bench, label, name, release, ratio }) => html`<tr><td><b>${name}</b><br><a href="#${bench}">${bench}</a>: ${label}<td>${release}<td>${figure(ratio)}`)}
+</table></div>`;
+}
+
+/** Some tables have other ways to use slabpool as well. @param {string} name */
+const isOurs = (name) => name.startsWith('slabpool');
+
+/** What was measured on several releases of Node. @param {readonly Group[]} groups */
+function runtimes(groups) {
+  const releases = [...new Set(groups.map(({ release }) => release))].sort((a, b) => a - b);
+  /** @type {Map<string, Map<number, number>>} */
+  const rows = new Map();
+  for (const { release, name, label, bars } of groups) {
+    for (const bar of bars) {
+      const key = `${name}: ${label}: ${bar.name}`;
+      rows.set(key, (rows.get(key) ?? new Map()).set(release, bar.ratio));
+    }
+  }
+  const several = [...rows].filter(([, of]) => of.size > 1);
+  return html`<h2 id="runtimes">Runtimes side by side</h2>
+<p class="of">Time over slabpool's on the same release; below 1 slabpool loses.</p>
+<details><summary>${several.length} comparisons</summary><div class="wide"><table><thead><tr><th>${releases.map((release) => html`<th>Node ${release}`)}</thead>
+${several.map(([key, of]) => html`<tr><td>${key}${releases.map((release) => html`<td>${of.has(release) ? figure(/** @type {number} */ (of.get(release))) : ''}`)}`)}
+</table></div></details>`;
+}
+
+/** @param {readonly Committed[]} runs of one benchmark @param {readonly Group[]} groups */
+async function section(runs, groups) {
+  const [first] = runs;
+  if (first === undefined) return '';
+  const { name } = first;
+  const parts = await Promise.all(
+    runs.map(async ({ release, results }) => {
+      const own = groups.filter((group) => group.name === name && group.release === release);
+      const cards = await Promise.all(own.map(card));
+      const { runtime, cpu, noise } = results;
+      const quality = noise === undefined ? '' : `; half of the rounds differ by ${figure(noise * 100)} %`;
+      return html`<p class="of">${runtime}; ${cpu}${quality}; <code>${results.command ?? `npm run bench -- ${name}`}</code></p>
+<div class="cards">${cards}${facts(results)}</div>`;
+    }),
+  );
+  return html`<h2 id="${name}">${name}</h2>
+${first.results.title === undefined ? '' : html`<p>${first.results.title}</p>`}
+${parts}`;
+}
+
+/** @param {Group} group */
+async function card({ label, bars, cases }) {
+  const [first] = cases;
+  return html`<div class="card"><h3>${label}</h3>
+${raw(await ratioBars(bars))}
+<details><summary>Data</summary><div class="wide"><table><thead><tr><th><th>ns<th>ratio<th>from<th>to</thead>
+<tr><td>${first?.name}<td>${figure(first?.ns ?? 0)}<td>1<td><td>
+${bars.map(({ name, ratio, low, high }, i) => html`<tr><td>${name}<td>${figure(cases[i + 1]?.ns ?? 0)}${[ratio, low, high].map((value) => html`<td>${figure(value)}`)}`)}
+</table></div></details></div>`;
+}
+
+/** @param {import('../results.js').Results} results */
+function facts({ results }) {
+  const figures = Object.entries(results).filter(([, value]) => typeof value === 'number');
+  if (figures.length === 0) return '';
+  return html`<div class="card"><h3>Figures</h3><table>${figures.map(([what, value]) => html`<tr><td>${what}<td>${figure(/** @type {number} */ (value))}`)}</table></div>`;
+}
