@@ -1,5 +1,4 @@
-// node bench/chart.js: the chart of README.md, from what `npm run bench -- steady live-set handover msgpass larson` left in bench/results/.
-import { fileURLToPath } from 'node:url';
+// The chart of README.md, from what `npm run bench -- steady live-set handover msgpass larson` left in bench/results/.
 import { barFrom } from './report/bars.js';
 import { parse } from './results.js';
 
@@ -93,5 +92,3 @@ function barOf(cases, contender, shown) {
   if (found === undefined) throw new Error(`bench/results has nothing of '${contender}'`);
   return { ...barFrom(found), name: shown };
 }
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) console.log(chart());

@@ -3,7 +3,8 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BufferPool } from 'slabpool';
 import { describe, expect, test } from 'vitest';
-import { chart } from '../bench/chart.js';
+import { documents, fill } from '../bench/report/documents.js';
+import { committed } from '../bench/results.js';
 import { events } from '../dist/events.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -45,8 +46,21 @@ test.each(pages)('files that %s names are there', (page) => {
   expect(named.filter((path) => path !== 'docs/api/' && !existsSync(join(root, path)))).toEqual([]);
 });
 
-test('the chart of the README is drawn from bench/results', () => {
-  expect(read('README.md')).toContain(`\`\`\`\n${chart()}\n\`\`\``);
+test.each(Object.entries(documents(committed())))('the figures of %s are those of bench/results', (page, filled) => {
+  expect(read(page)).toBe(filled);
+});
+
+test('a hole for which there are no results is an error', () => {
+  const all = committed();
+  expect(fill('{{steady > 4000 B > slabpool | ns}} ns', all)).toMatch(/^[\d.]+ ns$/);
+  for (const hole of [
+    '{{steady > 4000 B > nobody}}',
+    '{{3: steady > 4000 B > slabpool}}',
+    '{{decay > nothing}}',
+    '{{nothing @ cpu}}',
+  ]) {
+    expect(() => fill(hole, all)).toThrow(hole);
+  }
 });
 
 describe('the tables are complete:', () => {
