@@ -1,5 +1,5 @@
 // The chart of README.md, from what `npm run bench -- steady live-set handover msgpass larson` left in bench/results/.
-import { barFrom } from './report/bars.js';
+import { barFrom } from './report/charts.js';
 import { parse } from './results.js';
 
 /** Columns for a doubling of the time. */

@@ -18,6 +18,7 @@ const ONE_THREAD = [
   'core',
   'jagged',
   'decay',
+  'memory',
   'cold',
 ];
 const THREADS = ['handover', 'latency', 'xmalloc', 'larson', 'msgpass', 'scaling', 'budget', 'waiting', 'churn'];
@@ -43,6 +44,7 @@ const MORE = /** @type {const} */ ([
  * @property {(what: string) => void} progress
  * @property {(label: string, results: import('./measure.js').Result[]) => void} report
  * @property {(figures: Record<string, number>) => void} facts
+ * @property {(label: string, curves: import('./results.js').Curves) => void} series
  */
 
 const { values, positionals } = parseArgs({
@@ -80,6 +82,8 @@ for (const [at, name] of chosen.entries()) {
   console.log(`\n## ${name}: ${title}`);
   /** @type {Record<string, readonly import('./measure.js').Result[] | number>} */
   const results = {};
+  /** @type {Record<string, import('./results.js').Curves>} */
+  const series = {};
   /** @type {Context} */
   const context = {
     effort,
@@ -96,6 +100,9 @@ for (const [at, name] of chosen.entries()) {
       progress('');
       for (const [key, figure] of Object.entries(figures)) console.log(`${key}: ${figure}`);
     },
+    series(label, curves) {
+      series[label] = curves;
+    },
   };
   await run(context);
   const spreads = Object.values(results).flatMap((cases) =>
@@ -106,7 +113,7 @@ for (const [at, name] of chosen.entries()) {
     console.log(`\nnoise: half of the rounds of slabpool differ by ${percent(median(spreads))} of their median`);
   const took = Math.round((performance.now() - started) / 1000);
   const command = `npm run bench -- ${name}${values.quick ? ' --quick' : ''}`;
-  save(name, values.quick, { title, command, took, ...platform, ...noise, results });
+  save(name, values.quick, { title, command, took, ...platform, ...noise, results, series });
 }
 
 console.log(`\n## targets\n${verdicts(measured)}`);

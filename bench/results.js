@@ -12,7 +12,10 @@ const FOLDER = new URL('results/', import.meta.url);
  * @property {number} [took] seconds
  * @property {number} [noise] the middle half of slabpool's rounds, as a share of their median; the median over the tables
  * @property {Record<string, readonly import('./measure.js').Result[] | number>} results a table by its label, or a figure
+ * @property {Record<string, Curves>} [series] what changed over time, by its label
  */
+
+/** Several lines of points; `x` and `y` are their units. @typedef {{ x: string, y: string, lines: Record<string, readonly (readonly [x: number, y: number])[]> }} Curves */
 
 /** A table of results. @typedef {readonly import('./measure.js').Result[]} Cases */
 
@@ -24,7 +27,9 @@ function fileOf(name, quick) {
 /** @param {string} name @param {boolean} quick @param {Results} results */
 export function save(name, quick, results) {
   mkdirSync(FOLDER, { recursive: true });
-  writeFileSync(fileOf(name, quick), `${JSON.stringify(results, null, 2)}\n`);
+  // Lists of numbers in one line each.
+  const text = JSON.stringify(results, null, 2).replaceAll(/\[[-\d.e+,\s]+\]/g, (list) => list.replaceAll(/\s+/g, ' '));
+  writeFileSync(fileOf(name, quick), `${text}\n`);
 }
 
 /** The last results of this release of Node. @param {string} name @param {boolean} quick @returns {Results | undefined} */

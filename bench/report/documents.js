@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { chart } from '../chart.js';
 import { isLevel } from '../statistics.js';
-import { barFrom } from './bars.js';
+import { barFrom } from './charts.js';
 
 /** @typedef {readonly { release: number, name: string, results: import('../results.js').Results }[]} All */
 
@@ -50,14 +50,14 @@ const read = (file) => readFileSync(new URL(file, import.meta.url), 'utf8');
 export function fill(template, all) {
   return template.replaceAll(/\{\{(.*?)\}\}/g, (hole, text) => {
     const [, release = RELEASE, path, format = ''] = text.match(/^(?:(\d+): )?(.*?)(?: \| (.*))?$/);
-    const filled = valueOf(path, Number(release), format, all);
+    const filled = figureOf(path, Number(release), format, all);
     if (filled === undefined) throw new Error(`bench/results has nothing for ${hole}`);
     return filled;
   });
 }
 
 /** @param {string} path @param {number} release @param {string} format @param {All} all */
-function valueOf(path, release, format, all) {
+function figureOf(path, release, format, all) {
   const [name = '', label, contenders] = path.split(/ [>@] /);
   const results = all.find((one) => one.release === release && one.name === name)?.results;
   if (results === undefined || label === undefined) return undefined;

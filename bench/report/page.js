@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { chartGroups } from '../chart.js';
 import { isLevel } from '../statistics.js';
-import { barFrom, figure, ratioBars } from './bars.js';
+import { barFrom, figure, lines, ratioBars } from './charts.js';
 import { html, raw } from './markup.js';
 
 /** @typedef {{ release: number, name: string, results: import('../results.js').Results }} Committed */
-/** A table of results, which a release of Node has left. @typedef {{ release: number, name: string, label: string, bars: import('./bars.js').Bar[], cases: import('../results.js').Cases }} Group */
+/** A table of results, which a release of Node has left. @typedef {{ release: number, name: string, label: string, bars: import('./charts.js').Bar[], cases: import('../results.js').Cases }} Group */
 
 /** @param {readonly Committed[]} all */
 export async function page(all) {
@@ -105,10 +105,11 @@ async function section(runs, groups) {
     runs.map(async ({ release, results }) => {
       const own = groups.filter((group) => group.name === name && group.release === release);
       const cards = await Promise.all(own.map(card));
+      const curves = await Promise.all(Object.entries(results.series ?? {}).map(curveCard));
       const { runtime, cpu, noise } = results;
       const quality = noise === undefined ? '' : `; half of the rounds differ by ${figure(noise * 100)} %`;
       return html`<p class="of">${runtime}; ${cpu}${quality}; <code>${results.command ?? `npm run bench -- ${name}`}</code></p>
-<div class="cards">${cards}${facts(results)}</div>`;
+<div class="cards">${curves}${cards}${facts(results)}</div>`;
     }),
   );
   return html`<h2 id="${name}">${name}</h2>
@@ -125,6 +126,20 @@ ${raw(await ratioBars(bars))}
 <tr><td>${first?.name}<td>${figure(first?.ns ?? 0)}<td>1<td><td>
 ${bars.map(({ name, ratio, low, high }, i) => html`<tr><td>${name}<td>${figure(cases[i + 1]?.ns ?? 0)}${[ratio, low, high].map((value) => html`<td>${figure(value)}`)}`)}
 </table></div></details></div>`;
+}
+
+/** @param {[label: string, curves: import('../results.js').Curves]} entry */
+async function curveCard([label, curves]) {
+  const ends = Object.entries(curves.lines).map(([name, points]) => ({
+    name,
+    peak: Math.max(...points.map(([, y]) => y)),
+    last: points.at(-1)?.[1] ?? 0,
+  }));
+  return html`<div class="card"><h3>${label}</h3>
+${raw(await lines(curves))}
+<details><summary>Data</summary><table><thead><tr><th>${curves.y}<th>peak<th>at the end</thead>
+${ends.map(({ name, peak, last }) => html`<tr><td>${name}<td>${figure(peak)}<td>${figure(last)}`)}
+</table></details></div>`;
 }
 
 /** @param {import('../results.js').Results} results */

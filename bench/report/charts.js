@@ -1,4 +1,4 @@
-// Ratios as bars on a log axis, with their intervals: an SVG, drawn by vega without a browser.
+// Charts as SVG, drawn by vega without a browser: ratios as bars on a log axis with their intervals, and curves over time.
 import { parse, View } from 'vega';
 import { compile } from 'vega-lite';
 
@@ -75,10 +75,55 @@ export async function ratioBars(bars) {
         encoding: { x: { datum: 1, type: 'quantitative' } },
       },
     ],
-    config: { view: { stroke: null }, font: 'system-ui, sans-serif', background: null },
   };
-  const view = new View(parse(compile(/** @type {any} */ (spec)).spec), { renderer: 'none' });
-  return view.toSVG();
+  return draw(spec);
+}
+
+/** Told apart without colours. */
+const DASHES = [[], [6, 3], [2, 2], [8, 2, 2, 2]];
+const STROKES = ['#2f855a', '#c05621', '#2b6cb0', '#805ad5'];
+
+/** Lines over time, each with its name at the end of its dash pattern in the legend. @param {import('../results.js').Curves} curves */
+export async function lines({ x, y, lines: all }) {
+  const names = Object.keys(all);
+  const values = names.flatMap((name) =>
+    /** @type {[number, number][]} */ (all[name]).map(([at, value]) => ({ name, at, value })),
+  );
+  const scale = { domain: names };
+  return draw({
+    width: WIDTH,
+    height: 180,
+    autosize: 'none',
+    padding: { left: 44, right: 8, top: 8 + 18 * names.length, bottom: 36 },
+    data: { values },
+    mark: { type: 'line', strokeWidth: 1.75, clip: true },
+    encoding: {
+      x: { field: 'at', type: 'quantitative', axis: { title: x, grid: false, tickCount: 6 } },
+      y: { field: 'value', type: 'quantitative', axis: { title: y, tickCount: 5 } },
+      color: {
+        field: 'name',
+        type: 'nominal',
+        scale: { ...scale, range: STROKES },
+        legend: {
+          title: null,
+          orient: 'none',
+          legendX: 0,
+          legendY: -18 * names.length - 4,
+          symbolType: 'stroke',
+          symbolSize: 500,
+          labelLimit: 0,
+          rowPadding: 4,
+        },
+      },
+      strokeDash: { field: 'name', type: 'nominal', scale: { ...scale, range: DASHES }, legend: { title: null } },
+    },
+  });
+}
+
+/** @param {object} spec of vega-lite @returns {Promise<string>} an SVG */
+function draw(spec) {
+  const config = { view: { stroke: null }, font: 'system-ui, sans-serif', background: null };
+  return new View(parse(compile(/** @type {any} */ ({ ...spec, config })).spec), { renderer: 'none' }).toSVG();
 }
 
 /** Results of before there were intervals have the least and the greatest ratio of a round. @param {import('../measure.js').Result & { low?: number, high?: number }} one @returns {Bar} */

@@ -1,0 +1,67 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const MiB = 2 ** 20;
+const SAMPLE_MS = 50;
+const WAYS = { slabpool: 'slabpool', fair: 'fair JS pool', allocUnsafe: 'Buffer.allocUnsafe' };
+const SHAPES = {
+  decay: '128 MiB in 64 KiB buffers, all filled and released, twice; then nothing',
+  jagged: '256 live buffers, 1 % of them up to 1 MiB, replaced at random; then nothing',
+  fragmented: '64 MiB in 4 KiB buffers, all but one in 16 released; then nothing',
+};
+
+export const title = 'RSS over time, above that at the start; a process each, epochs of 1,000 ms';
+
+/** @param {import('./index.js').Context} context */
+export async function run({ effort, progress, series, facts }) {
+  for (const [shape, label] of Object.entries(SHAPES)) {
+    /** @type {Record<string, [x: number, y: number][]>} */
+    const lines = {};
+    for (const [way, name] of Object.entries(WAYS)) {
+      progress(`${shape}: ${name}`);
+      const points = await watch(shape, way, effort.seconds / 0.2);
+      lines[name] = points;
+      const last = /** @type {[number, number]} */ (points.at(-1))[1];
+      facts({
+        [`${shape}, ${name}: peak, MiB`]: Math.max(...points.map(([, y]) => y)),
+        [`${shape}, ${name}: at the end, MiB`]: last,
+      });
+    }
+    series(label, { x: 's', y: 'MiB', lines });
+  }
+}
+
+/** RSS of a process that does so, from outside, since its own event loop is busy. @param {string} shape @param {string} way @param {number} scale */
+async function watch(shape, way, scale) {
+  const child = fork(fileURLToPath(new URL('workers/memory.js', import.meta.url)), [way, shape, `${scale}`]);
+  await once(child, 'message');
+  const start = residentBytes(child.pid);
+  const started = performance.now();
+  /** @type {[x: number, y: number][]} */
+  const points = [];
+  const sample = () => {
+    const resident = residentBytes(child.pid);
+    if (resident > 0) points.push([rounded((performance.now() - started) / 1000), rounded((resident - start) / MiB)]);
+  };
+  const timer = setInterval(sample, SAMPLE_MS);
+  child.send('begin');
+  await once(child, 'message');
+  clearInterval(timer);
+  sample();
+  child.disconnect();
+  await once(child, 'exit');
+  return points;
+}
+
+const rounded = (/** @type {number} */ value) => Number(value.toFixed(2));
+
+/** As the kernel counts it exactly; 0 of a process that is gone. @param {number | undefined} pid */
+function residentBytes(pid) {
+  try {
+    return Number(/^Rss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]) * 1024;
+  } catch {
+    return 0;
+  }
+}
