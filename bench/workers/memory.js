@@ -71,7 +71,7 @@ const shapes = {
 process.once('message', async () => {
   await /** @type {() => Promise<void>} */ (shapes[shape])();
   process.send?.('done');
-  // Until here somebody has the pool.
-  pool.acquire(1).release();
 });
+// Until it has been looked at.
+process.once('disconnect', () => pool.acquire(1).release());
 process.send?.('ready');
