@@ -102,6 +102,14 @@ export interface UseAfterReleaseEvent {
   readonly thread: number;
 }
 
+/** What ends an object of a pool has thrown. The pool has forgotten the object all the same. */
+export interface DestroyFailedEvent {
+  /** Name of the pool. */
+  readonly pool: string;
+  /** What was thrown. */
+  readonly error: unknown;
+}
+
 /** Channels of `node:diagnostics_channel`, all named `slabpool:...`. Nothing is published per acquire. */
 export const events = {
   slabCreate: channel('slabpool:slab:create'),
@@ -111,6 +119,7 @@ export const events = {
   pressure: channel('slabpool:pressure'),
   leak: channel('slabpool:leak'),
   useAfterRelease: channel('slabpool:use-after-release'),
+  destroyFailed: channel('slabpool:destroy-failed'),
 } as const;
 
 /**
