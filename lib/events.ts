@@ -62,9 +62,9 @@ export interface LeakEvent {
   readonly stack: string;
   /** Leaks of this site in this thread so far. The object is published once; later leaks of the site raise this. */
   readonly count: number;
-  /** Bytes that were asked for. */
+  /** Bytes that were asked for; 0 in pools of anything but buffers. */
   readonly size: number;
-  /** Bytes of the tier. */
+  /** Bytes of the tier; 0 in pools of anything but buffers. */
   readonly capacity: number;
   /** Milliseconds from the acquire until the collection was noticed. */
   readonly ageMs: number;
@@ -102,6 +102,14 @@ export interface UseAfterReleaseEvent {
   readonly thread: number;
 }
 
+/** What ends an object of a pool has thrown. The pool has forgotten the object all the same. */
+export interface DestroyFailedEvent {
+  /** Name of the pool. */
+  readonly pool: string;
+  /** What was thrown. */
+  readonly error: unknown;
+}
+
 /** Channels of `node:diagnostics_channel`, all named `slabpool:...`. Nothing is published per acquire. */
 export const events = {
   slabCreate: channel('slabpool:slab:create'),
@@ -111,6 +119,7 @@ export const events = {
   pressure: channel('slabpool:pressure'),
   leak: channel('slabpool:leak'),
   useAfterRelease: channel('slabpool:use-after-release'),
+  destroyFailed: channel('slabpool:destroy-failed'),
 } as const;
 
 /**

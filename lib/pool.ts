@@ -1,6 +1,9 @@
 import { throwIfAborted } from './base/abort.js';
+<<<<<<< HEAD
 import { checkOptions } from './base/check-options.js';
 import { setObservable } from './base/observable.js';
+=======
+>>>>>>> objects
 import type { Bytes } from './base/runtime.js';
 import { checkWaitOptions, type WaitOptions } from './base/wait-options.js';
 import { type BackendInfo, joinCore, type OpenedCore, openCore, pageSizeOf } from './core/loader.js';
@@ -17,7 +20,7 @@ import type { Block } from './lease/magazine.js';
 import { type BufferPoolOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { takeStats } from './stats/snapshot.js';
 import type { PoolStats } from './stats/stats.js';
-import type { TrackedLease, TrackedLeasesOptions } from './tracking/tracker.js';
+import { checkOlderThan, type TrackedLease, type TrackedLeasesOptions } from './tracking/lease-log.js';
 
 /**
  * A BufferPool hands out buffers in tiers, within a hard byte budget; it is private to its thread until others attach to it.
@@ -284,11 +287,15 @@ export class BufferPool {
    */
   trackedLeases(options?: TrackedLeasesOptions): TrackedLease[] {
     this.#heap.assertOpen();
+<<<<<<< HEAD
     const { olderThanMs = 0 } = checkOptions('trackedLeases(options)', options, ['olderThanMs'], this.name);
     if (typeof olderThanMs !== 'number' || !(olderThanMs >= 0)) {
       const expected = 'a number from 0 (milliseconds)';
       throw invalidArg("trackedLeases(options), option 'olderThanMs'", expected, olderThanMs, this.name);
     }
+=======
+    const olderThanMs = checkOlderThan(options, this.name);
+>>>>>>> objects
     const leases = this.#heap.tracker.leases(olderThanMs);
     this.#heap.outbox.publish();
     return leases;

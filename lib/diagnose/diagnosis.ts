@@ -29,6 +29,8 @@ export interface Finding {
     | 'waits-for-itself'
     | 'evicted'
     | 'decay'
+    | 'vetoed'
+    | 'failed'
     | 'pressure';
   /** How much the finding matters. */
   readonly severity: Severity;

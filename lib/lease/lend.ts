@@ -1,10 +1,21 @@
 import { SlabPoolError } from '../errors.js';
 import type { Lease } from './lease.js';
 
-/** Calls `fn` with a lease and releases that when `fn` returns, throws, or the promise that it returned settles. */
+/** Calls `fn` with a lease of a buffer and releases that when `fn` returns, throws, or the promise that it returned settles. */
 export function lend<T>(lease: Lease, fn: (lease: Lease) => T, pool: string): T {
   const { buffer } = lease;
-  const check = <R>(result: R) => notBorrowed(result, lease, buffer, pool);
+  return lendChecked(lease, fn, (result) => notBorrowed(result, lease, buffer, pool));
+}
+
+/**
+ * Calls `fn` with a lease and releases that when `fn` returns, throws, or the promise that it returned settles.
+ * @param check of what `fn` returns, or its promise resolves to: returns it as well
+ */
+export function lendChecked<L extends { [Symbol.dispose](): void }, T>(
+  lease: L,
+  fn: (lease: L) => T,
+  check: <R>(result: R) => R,
+): T {
   let settles = false;
   try {
     const result = fn(lease);
