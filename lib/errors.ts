@@ -95,6 +95,11 @@ export function internal(call: string, answer: number, evidence: Record<string, 
   );
 }
 
+/** @param kind the class of the pool */
+export function closedPool(pool: string, kind: string): SlabPoolError {
+  return new SlabPoolError('ERR_SLABPOOL_CLOSED', `it was closed; make a new ${kind}`, { pool });
+}
+
 /** An `ERR_SLABPOOL_INVALID_ARG` that says what was expected and what was given. */
 export function invalidArg(what: string, expected: string, given: unknown, pool?: string): SlabPoolError {
   // Else the message would read as if what was given were what is expected.

@@ -62,9 +62,9 @@ export interface LeakEvent {
   readonly stack: string;
   /** Leaks of this site in this thread so far. The object is published once; later leaks of the site raise this. */
   readonly count: number;
-  /** Bytes that were asked for. */
+  /** Bytes that were asked for; 0 in pools of anything but buffers. */
   readonly size: number;
-  /** Bytes of the tier. */
+  /** Bytes of the tier; 0 in pools of anything but buffers. */
   readonly capacity: number;
   /** Milliseconds from the acquire until the collection was noticed. */
   readonly ageMs: number;

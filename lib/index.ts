@@ -28,7 +28,7 @@ export type { PoolHandle } from './handle.js';
 export type { Lease } from './lease/lease.js';
 export type { BufferPoolOptions, DebugLevel } from './options.js';
 export type { ClassStats, Hits, PoolStats, Sender, ThreadStats } from './stats/stats.js';
-export type { TrackedLease, TrackedLeasesOptions } from './tracking/tracker.js';
+export type { TrackedLease, TrackedLeasesOptions } from './tracking/lease-log.js';
 export { BufferPool, Channel, type ReceivedLease };
 
 ownMethods(BufferPool, Channel, Lease, Messages, ReceivedLease);

@@ -1,4 +1,5 @@
 import { checkOptions } from './base/check-options.js';
+import { type Check, integer, oneOf, poolName, TRACKING } from './base/option-checks.js';
 import type { Backend } from './core/loader.js';
 import { defaultTiers } from './core/size-classes.js';
 import { invalidArg } from './errors.js';
@@ -91,20 +92,11 @@ interface Context extends ResolvedOptions {
   readonly given: Partial<BufferPoolOptions>;
 }
 
-/** A check returns an option's value: what was given, or the default. @throws `ERR_SLABPOOL_INVALID_ARG` */
-type Check<T> = (value: unknown, key: string, context: Context) => T;
-
-let poolsMade = 0;
-
 /** Every option with its unit, default and range, in the order in which they are checked. */
-const OPTIONS: { readonly [Key in keyof ResolvedOptions]: Check<ResolvedOptions[Key]> } = {
-  name: (value, key) => {
-    if (value === undefined) return `pool-${++poolsMade}`;
-    if (typeof value !== 'string' || value === '') throw invalidArg(`option '${key}'`, 'a non-empty string', value);
-    return value;
-  },
-  maxBytes: integer('bytes', 256 * MiB, ({ page }) => page, MAX_BUDGET),
-  minBytes: integer('bytes', 0, 0, ({ maxBytes }) => maxBytes),
+const OPTIONS: { readonly [Key in keyof ResolvedOptions]: Check<ResolvedOptions[Key], Context> } = {
+  name: poolName('pool'),
+  maxBytes: integer<Context>('bytes', 256 * MiB, ({ page }) => page, MAX_BUDGET),
+  minBytes: integer<Context>('bytes', 0, 0, ({ maxBytes }) => maxBytes),
   tiers: (value, _, context) => (value === undefined ? tiersUpTo(context) : checkTiers(value, context)),
   maxPooledSize: (value, key, { tiers, given }) => {
     if (value !== undefined && given.tiers !== undefined) {
@@ -116,8 +108,7 @@ const OPTIONS: { readonly [Key in keyof ResolvedOptions]: Check<ResolvedOptions[
   epochMs: integer('milliseconds', 5000, 0, 2 ** 31),
   maxWaiting: integer('requests', 2 ** 16, 0, 2 ** 20),
   zero: oneOf('never', 'acquire', 'release'),
-  leakDetection: oneOf('sampled', 'off', 'full'),
-  leakSampleRate: integer('leases', 4096, 1, 2 ** 31),
+  ...TRACKING,
   debug: oneOf('off', 'poison', 'detach'),
   backend: oneOf('auto', 'native', 'js'),
 };
@@ -140,37 +131,12 @@ export function resolveOptions(
   return resolved;
 }
 
-type Bound = number | ((context: Context) => number);
-
-/** A check for an integer within bounds. */
-function integer(unit: string, byDefault: Bound, least: Bound, most: Bound): Check<number> {
-  return (value, key, context) => {
-    const [fallback, min, max] = [byDefault, least, most].map((bound) =>
-      typeof bound === 'number' ? bound : bound(context),
-    ) as [number, number, number];
-    if (value === undefined) return fallback;
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
-      throw invalidArg(`option '${key}'`, `an integer of ${min} to ${max} (${unit})`, value);
-    }
-    return value;
-  };
-}
-
-/** A check for one of some values, of which the first one is the default. */
-function oneOf<const T extends string>(...values: readonly [T, ...T[]]): Check<T> {
-  return (value, key) => {
-    if (value === undefined) return values[0];
-    if (values.includes(value as T)) return value as T;
-    throw invalidArg(`option '${key}'`, values.map((v) => `'${v}'`).join(' or '), value);
-  };
-}
-
 /** Bytes of the largest tier: whole pages of the budget, since that is what its block takes of it. */
 function largestTier({ maxBytes, page }: Context): number {
   return Math.min(maxBytes - (maxBytes % page), MAX_CAPACITY);
 }
 
-const largestPooled = integer('bytes', (context) => Math.min(1 * MiB, largestTier(context)), 1, largestTier);
+const largestPooled = integer<Context>('bytes', (context) => Math.min(1 * MiB, largestTier(context)), 1, largestTier);
 
 function tiersUpTo(context: Context): readonly number[] {
   return defaultTiers(largestPooled(context.given.maxPooledSize, 'maxPooledSize', context));

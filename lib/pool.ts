@@ -1,5 +1,4 @@
 import { throwIfAborted } from './base/abort.js';
-import { checkOptions } from './base/check-options.js';
 import type { Bytes } from './base/runtime.js';
 import { checkWaitOptions, type WaitOptions } from './base/wait-options.js';
 import { type BackendInfo, joinCore, type OpenedCore, openCore, pageSizeOf } from './core/loader.js';
@@ -16,7 +15,7 @@ import type { Block } from './lease/magazine.js';
 import { type BufferPoolOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { takeStats } from './stats/snapshot.js';
 import type { PoolStats } from './stats/stats.js';
-import type { TrackedLease, TrackedLeasesOptions } from './tracking/tracker.js';
+import { checkOlderThan, type TrackedLease, type TrackedLeasesOptions } from './tracking/lease-log.js';
 
 /**
  * A BufferPool hands out buffers in tiers, within a hard byte budget; it is private to its thread until others attach to it.
@@ -282,15 +281,7 @@ export class BufferPool {
    */
   trackedLeases(options?: TrackedLeasesOptions): TrackedLease[] {
     this.#heap.assertOpen();
-    const { olderThanMs = 0 } = checkOptions('trackedLeases(options)', options, ['olderThanMs'], this.name);
-    if (typeof olderThanMs !== 'number' || !(olderThanMs >= 0)) {
-      throw invalidArg(
-        "trackedLeases(options), option 'olderThanMs'",
-        'a number from 0 (milliseconds)',
-        olderThanMs,
-        this.name,
-      );
-    }
+    const olderThanMs = checkOlderThan(options, this.name);
     const leases = this.#heap.tracker.leases(olderThanMs);
     this.#heap.outbox.publish();
     return leases;

@@ -16,7 +16,7 @@ const ROOMS: Readonly<Record<string, string>> = {
   options: 'errors base core',
   handle: 'errors core options',
   lease: 'errors base',
-  tracking: 'base events options lease',
+  tracking: 'errors base events options lease',
   stats: 'base core options lease',
   diagnose: 'base core stats',
   heap: 'errors base core events options lease tracking',

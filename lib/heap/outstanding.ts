@@ -37,7 +37,7 @@ export interface LeasingHeap {
 /** Looks up what is out, of this thread and of the others. */
 export function stillOut(heap: LeasingHeap): StillOut {
   const outstanding = heap.outstanding();
-  const { core, oversize, magazines } = heap;
+  const { core, oversize, magazines, tracker } = heap;
   const list: string[] = [];
   for (const { held, count, capacity } of magazines) {
     const leased = held - count;
@@ -53,15 +53,7 @@ export function stillOut(heap: LeasingHeap): StillOut {
     list.push(`${tickets} in tickets of this thread (the oldest for ${formatDuration(own.oldestMs)})`);
   if (elsewhere > 0) list.push(`${elsewhere} with other threads`);
   if (inFlight > tickets) list.push(`${inFlight - tickets} in channels, grants and tickets of other threads`);
-  return { list: list.join(', '), sites: sitesOf(heap), details: { outstanding, tickets, elsewhere, inFlight } };
-}
-
-function sitesOf({ tracker }: LeasingHeap): string {
-  const counts = new Map<string, number>();
-  for (const { site } of tracker.leases(0)) counts.set(site, (counts.get(site) ?? 0) + 1);
-  for (const { site, count } of tracker.leaks.values()) counts.set(site, (counts.get(site) ?? 0) + count);
-  if (counts.size === 0) return '';
-  return `. Of those that are tracked: ${[...counts].map(([site, count]) => `${count} acquired at ${site}`).join('; ')}`;
+  return { list: list.join(', '), sites: tracker.log.sites, details: { outstanding, tickets, elsewhere, inFlight } };
 }
 
 /** @throws `ERR_SLABPOOL_LEAK` while leases or tickets of this thread are out */

@@ -1,5 +1,5 @@
 import { type Core, EXHAUSTED, OUT_OF_MEMORY } from '../core/core.js';
-import { internal, SlabPoolError } from '../errors.js';
+import { closedPool, internal, SlabPoolError } from '../errors.js';
 
 /**
  * The error of a pool that refuses a block of `capacity` bytes. Its details are the figures at the time when they are
@@ -81,7 +81,7 @@ function whereItIs(core: Core) {
 }
 
 export function closedError(pool: string): SlabPoolError {
-  return new SlabPoolError('ERR_SLABPOOL_CLOSED', 'it was closed; make a new BufferPool', { pool });
+  return closedPool(pool, 'BufferPool');
 }
 
 export function drainingError(pool: string): SlabPoolError {

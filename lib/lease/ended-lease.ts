@@ -1,4 +1,5 @@
-import { SlabPoolError } from '../errors.js';
+import type { SlabPoolError } from '../errors.js';
+import { type LeasedThing, releasedLease } from './misuse.js';
 
 /** A call stack: who called, innermost first. */
 export interface CallStack {
@@ -11,11 +12,12 @@ export interface CallStack {
 
 /** What is known of a tracked lease when it ends. */
 export interface AcquiredLease {
+  readonly thing: LeasedThing;
   /** Name of the pool. */
   readonly pool: string;
-  /** Bytes that were asked for. */
+  /** Bytes of the buffer that were asked for. */
   readonly size: number;
-  /** Bytes. */
+  /** Bytes of the buffer. */
   readonly capacity: number;
   readonly acquired: CallStack;
 }
@@ -33,16 +35,13 @@ export class EndedLease {
   }
 
   misuse(): SlabPoolError {
-    const { acquired, pool, size, capacity } = this.record;
+    const { thing, acquired, pool, size, capacity } = this.record;
     const { ended } = this;
-    return new SlabPoolError(
-      'ERR_SLABPOOL_LEASE_RELEASED',
-      `this lease was released before: it was acquired at ${acquired.site} and ${this.#how} at ${ended.site}. Its buffer ` +
-        'may belong to somebody else by now. Release each lease once, and use nothing of it afterwards',
-      {
-        pool,
-        details: { sizeBytes: size, capacityBytes: capacity, acquiredAt: acquired.text, releasedAt: ended.text },
-      },
-    );
+    const bytes = thing === 'buffer' ? { sizeBytes: size, capacityBytes: capacity } : {};
+    return releasedLease(thing, {
+      text: `: it was acquired at ${acquired.site} and ${this.#how} at ${ended.site}`,
+      pool,
+      details: { ...bytes, acquiredAt: acquired.text, releasedAt: ended.text },
+    });
   }
 }

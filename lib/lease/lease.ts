@@ -1,7 +1,8 @@
 import type { Bytes } from '../base/runtime.js';
-import { invalidArg, SlabPoolError } from '../errors.js';
+import { invalidArg } from '../errors.js';
 import { EndedLease } from './ended-lease.js';
 import { Block, type Magazine, type MagazineOwner } from './magazine.js';
+import { foreignLease, lostLease, noLease, releasedLease } from './misuse.js';
 
 /**
  * A lease is the right to use one buffer until it is released. Each acquire makes a fresh lease, so that a second release is noticed
@@ -199,7 +200,7 @@ export class Lease {
    * @internal
    */
   static release(lease: Lease, owner: MagazineOwner): void {
-    if (typeof lease !== 'object' || lease === null || !(#bytes in lease)) noLease(lease, owner);
+    if (typeof lease !== 'object' || lease === null || !(#bytes in lease)) notLease(lease, owner);
     const bytes = lease.#bytes ?? released(lease.#magazine);
     const magazine = lease.#magazine as Magazine;
     if (magazine.owner !== owner) foreign(magazine, owner);
@@ -223,7 +224,7 @@ export class Lease {
    * @internal
    */
   static blockOf(lease: Lease, owner: MagazineOwner): Block {
-    if (typeof lease !== 'object' || lease === null || !(#bytes in lease)) noLease(lease, owner);
+    if (typeof lease !== 'object' || lease === null || !(#bytes in lease)) notLease(lease, owner);
     const bytes = lease.#bytes ?? released(lease.#magazine);
     const magazine = lease.#magazine as Magazine;
     if (magazine.owner !== owner) foreign(magazine, owner);
@@ -231,32 +232,18 @@ export class Lease {
   }
 }
 
-function noLease(given: unknown, owner: MagazineOwner): never {
-  throw invalidArg('release(lease)', 'a lease that acquire() returned', given, owner.name);
+function notLease(given: unknown, owner: MagazineOwner): never {
+  throw noLease(given, owner.name);
 }
 
 function foreign(magazine: Magazine, owner: MagazineOwner): never {
-  throw new SlabPoolError(
-    'ERR_SLABPOOL_FOREIGN_LEASE',
-    `the lease belongs to pool '${magazine.owner.name}'; release it there, or call lease.release()`,
-    { pool: owner.name },
-  );
+  throw foreignLease(magazine.owner.name, owner.name);
 }
 
-/** `this` is no lease, so nothing was done to any: whoever has it can still release it. */
 function lost(member: string): never {
-  throw new SlabPoolError(
-    'ERR_SLABPOOL_INVALID_THIS',
-    `lease.${member} was called on something that is no lease; the lease is still out. A method that is passed as a callback loses its lease: pass ` +
-      `() => lease.${member}. Of a lease behind a Proxy, call it on the lease itself`,
-  );
+  throw lostLease(member);
 }
 
 function released(magazine: Magazine | EndedLease): never {
-  if (magazine instanceof EndedLease) throw magazine.misuse();
-  throw new SlabPoolError(
-    'ERR_SLABPOOL_LEASE_RELEASED',
-    'this lease was released before; its buffer may belong to somebody else by now. Release each lease once, and use ' +
-      'nothing of it afterwards',
-  );
+  throw magazine instanceof EndedLease ? magazine.misuse() : releasedLease('buffer');
 }

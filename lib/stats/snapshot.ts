@@ -29,9 +29,7 @@ export interface StatsSource {
   };
   readonly tracker: {
     readonly requests: { entries(): PoolStats['requests'] };
-    readonly holds: PoolStats['holds'];
-    readonly count: number;
-    readonly collected: number;
+    readonly log: { readonly holds: PoolStats['holds']; readonly count: number; readonly collected: number };
     drain(): void;
   };
   readonly poison: { readonly writes: number } | null;
@@ -145,12 +143,12 @@ export function takeStats(
       retired: rows.reduce((total, { retired }) => total + retired, 0),
     },
     requests: tracker.requests.entries(),
-    holds: { ...tracker.holds },
+    holds: { ...tracker.log.holds },
     leaks: {
       detection: leakDetection,
       sampleRate: leakDetection === 'full' ? 1 : leakSampleRate,
-      tracked: tracker.count,
-      collected: tracker.collected,
+      tracked: tracker.log.count,
+      collected: tracker.log.collected,
       writtenAfterRelease: heap.poison?.writes ?? 0,
     },
     pressure: heap.core.pressure(),

@@ -1,13 +1,16 @@
 import { threadId } from 'node:worker_threads';
 import { now } from '../base/runtime.js';
 import type { Touch } from '../events.js';
+import type { AcquiredLease } from '../lease/ended-lease.js';
+import type { LeasedThing } from '../lease/misuse.js';
 import type { Stack } from './stack.js';
 
 /** Calls of {@link LeaseRecord.touch} that are kept: the latest. */
 const MOST_TOUCHES = 8;
 
 /** A lease record is what is known of one tracked lease, from its acquire to its end. */
-export class LeaseRecord {
+export class LeaseRecord implements AcquiredLease {
+  readonly thing: LeasedThing;
   readonly pool: string;
   readonly size: number;
   readonly capacity: number;
@@ -17,7 +20,8 @@ export class LeaseRecord {
   readonly since: number;
   readonly #touches: { hint: string; atMs: number; stack: Stack | undefined }[] = [];
 
-  constructor(pool: string, size: number, capacity: number, since: number, acquired: Stack) {
+  constructor(thing: LeasedThing, pool: string, size: number, capacity: number, since: number, acquired: Stack) {
+    this.thing = thing;
     this.acquired = acquired;
     this.pool = pool;
     this.size = size;
@@ -32,11 +36,12 @@ export class LeaseRecord {
     this.#touches.push({ hint, atMs: now() - this.since, stack });
   }
 
-  get touches(): Touch[] {
-    return this.#touches.map(({ hint, atMs, stack }) => ({
-      hint,
-      atMs,
-      ...(stack === undefined ? {} : { stack: stack.text }),
-    }));
+  /** What is told of the lease, {@link now} being `at`. */
+  describe(at: number) {
+    const { acquired, size, capacity, since, thread } = this;
+    const touches = this.#touches.map(
+      ({ hint, atMs, stack }): Touch => ({ hint, atMs, ...(stack === undefined ? {} : { stack: stack.text }) }),
+    );
+    return { site: acquired.site, stack: acquired.text, size, capacity, ageMs: at - since, thread, touches };
   }
 }

@@ -1,12 +1,10 @@
-import { setImmediate } from 'node:timers';
-import { now } from '../base/runtime.js';
-import { events, type LeakEvent, type Outbox, type Touch } from '../events.js';
-import { EndedLease } from '../lease/ended-lease.js';
+import type { Outbox } from '../events.js';
+import type { EndedLease } from '../lease/ended-lease.js';
 import { Block, Magazine, type MagazineOwner, TRACKED } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
-import { LeaseRecord } from './lease-record.js';
+import { LeaseLog, type TrackedLease } from './lease-log.js';
 import { RequestSizes } from './request-sizes.js';
-import { Stack } from './stack.js';
+import { Sampling } from './sampling.js';
 
 /** The first acquires of a tier, each of which is sampled. */
 const COUNTED = 64;
@@ -14,53 +12,17 @@ const COUNTED = 64;
 const SHARE = 16;
 const LONGEST_INTERVAL = 4096;
 /**
- * A sampled lease takes some 6 µs, most of it for a stack. One in 4096 is nothing beside what a program does with 4096
- * buffers; a thread that does nothing else tracks fewer: this many in a burst, and then so many a millisecond, below 1
- * % of its time.
- */
-const BURST = 64;
-const PER_MS = 1;
-/**
  * The share of the budget from which on some of each batch that is taken from the core are tracked, the more of them
  * the less is left. Who holds what is out then is what somebody will want to know, and a lease that is forgotten gives
  * its block back if it is tracked.
  */
 const CROWDED = 1 / 4;
-/** One in so many, or fewer, are tracked at the least possible cost: {@link Tracker.own}. */
-const SELDOM = 1024;
-/** Numbers of tracked leases stay integers of 31 bits. */
-const IDS = 2 ** 30;
 
-/** A tracked lease that is out. */
-interface Tracked {
+/** What a tracked lease is of. */
+interface Leased {
   readonly block: Block;
-  readonly record: LeaseRecord;
   /** Acquires of the tier, up to and including this one. */
   readonly acquires: number;
-}
-
-/** Options of `trackedLeases()`. */
-export interface TrackedLeasesOptions {
-  /** Only leases that are out for as long: milliseconds from 0. Default: 0. */
-  olderThanMs?: number;
-}
-
-/** A lease that is out, and tracked. */
-export interface TrackedLease {
-  /** Where it was acquired: the innermost frame that is not of this package. */
-  readonly site: string;
-  /** The frames from there on, one a line. */
-  readonly stack: string;
-  /** Bytes that were asked for. */
-  readonly size: number;
-  /** Bytes of the tier. */
-  readonly capacity: number;
-  /** Milliseconds since it was acquired. */
-  readonly ageMs: number;
-  /** `threadId` of the worker, 0 for the main thread. */
-  readonly thread: number;
-  /** The latest calls of `touch()`, at most 8. */
-  readonly touches: readonly Touch[];
 }
 
 /** What a tracker asks of the heap that it belongs to. */
@@ -77,47 +39,32 @@ export interface TrackerOwner extends MagazineOwner {
  * tracks, where they come from. (Netty's `ResourceLeakDetector` has the levels; its hints are `touch()`.)
  *
  * What       A tracked lease is an ordinary one, released to a magazine of its own, so that the releases of others cost
- *            nothing more. That magazine is registered for finalization once it has outlived a turn of the event loop;
- *            most do not, and so cost no more than their stacks.
+ *            nothing more. That magazine is the lease's token in the {@link LeaseLog}.
  * Callers    The heap and its parts: at samples, and whenever a tracked lease ends or somebody looks.
  * Ownership  Nothing but its lease refers to a magazine that is registered, so both are collected together.
  */
 export class Tracker {
   readonly requests = new RequestSizes();
-  readonly holds = { samples: 0, totalMs: 0 };
-  /** Tracked leases that were collected without a release. */
-  collected = 0;
-  /** Leaks, by site. */
-  readonly leaks = new Map<string, LeakEvent & { count: number }>();
-  readonly #published = new Set<string>();
+  readonly log: LeaseLog<Leased, Magazine>;
   readonly #owner: TrackerOwner;
-  readonly #detection: ResolvedOptions['leakDetection'];
-  readonly #rate: number;
+  readonly #sampling: Sampling;
   readonly #longest: number;
-  readonly #seldom: boolean;
-  /** Tracked leases that are out, by what stands for the number of a block in theirs. */
-  readonly #tracked = new Map<number, Tracked>();
-  /** The magazines of those of this turn of the event loop, which are not registered yet. */
-  readonly #fresh = new Map<number, Magazine>();
-  /** Whether {@link #settle} will be called at the end of this turn. */
-  #settles = false;
-  readonly #registry = new FinalizationRegistry<number>((id) => this.#lost(id));
-  #lastId = 0;
   /** Blocks from other threads up to the one that is looked at next. */
   untilReceived: number;
-  #affordable = BURST;
-  #affordableAt = 0;
   /** Magazines whose next sample is to be tracked. */
   readonly #crowded = new Set<Magazine>();
 
-  constructor(owner: TrackerOwner, { leakDetection, leakSampleRate, zero, debug }: ResolvedOptions, byItself: boolean) {
+  constructor(owner: TrackerOwner, options: ResolvedOptions, byItself: boolean) {
+    const { leakDetection, leakSampleRate, zero, debug } = options;
     this.#owner = owner;
-    this.#detection = leakDetection;
-    this.#rate = leakSampleRate;
+    this.#sampling = new Sampling(options, byItself);
     const each = leakDetection === 'full' || zero === 'acquire' || debug !== 'off';
     this.#longest = each ? 1 : Math.min(leakSampleRate, LONGEST_INTERVAL);
-    this.untilReceived = this.#receivedInterval();
-    this.#seldom = leakDetection === 'sampled' && leakSampleRate >= SELDOM && byItself;
+    this.untilReceived = this.#sampling.interval();
+    const { name, outbox } = owner;
+    const leaked = ({ block }: Leased) => owner.leaked(block);
+    const settling = (id: number, own: Magazine) => this.#settling(id, own);
+    this.log = new LeaseLog({ name, outbox, leaked, settling }, 'buffer', leakDetection === 'full');
   }
 
   /** The acquire that ends an interval of `magazine`: its block, or what a tracked lease has instead. */
@@ -128,64 +75,35 @@ export class Tracker {
     const most = acquires < COUNTED || magazine.sizeClass < 0 ? 1 : Math.min(this.#longest, acquires / SHARE);
     // Drawn, so that no pattern in the program keeps step with it.
     magazine.sampleAfter(Math.max(1, Math.round(most * (1 + Math.random()) * 0.5) | 0));
-    if (this.#detection === 'off') return block;
-    if (this.#detection === 'full') return this.#track(block, size, now());
-    if (this.#crowded.delete(magazine)) return this.#trackIfAffordable(block, size);
+    return this.#picks(magazine, interval, acquires) && this.#sampling.tracks() ? this.#track(block, size) : block;
+  }
+
+  /** Whether the acquire that ends an interval is one that may be tracked. */
+  #picks(magazine: Magazine, interval: number, acquires: number): boolean {
+    const { detection, rate, seldom } = this.#sampling;
+    if (detection !== 'sampled' || this.#crowded.delete(magazine)) return true;
     // Little that is done behaves the same each time it is done.
-    if (this.#seldom && acquires <= COUNTED) return block;
+    if (seldom && acquires <= COUNTED) return false;
     // Each other acquire has the same chance, however long its interval.
-    return Math.random() * this.#rate < interval ? this.#trackIfAffordable(block, size) : block;
+    return Math.random() * rate < interval;
   }
 
   /** A magazine was filled from the core; `shareOut` of the budget is out. */
   refilled(magazine: Magazine, shareOut: number): void {
-    if (shareOut < CROWDED || this.#detection !== 'sampled' || !this.#canAfford(now())) return;
+    if (shareOut < CROWDED || this.#sampling.detection !== 'sampled' || !this.#sampling.affords) return;
     magazine.hasten(Math.max(1, Math.round((1 - shareOut) * magazine.batch * Math.random())));
     this.#crowded.add(magazine);
   }
 
   /** A block that no acquire counts, when {@link untilReceived} is down to 0: the block, or what a tracked lease has instead. */
   received(block: Block, size: number): Block {
-    this.untilReceived = this.#receivedInterval();
-    if (this.#detection === 'off') return block;
-    if (this.#detection === 'full') {
-      return this.#track(block, size, now());
-    }
-    return this.#trackIfAffordable(block, size);
+    this.untilReceived = this.#sampling.interval();
+    return this.#sampling.tracks() ? this.#track(block, size) : block;
   }
 
-  #receivedInterval(): number {
-    if (this.#detection === 'off') return IDS;
-    return this.#detection === 'full'
-      ? 1
-      : Math.max(1, Math.round(Math.min(this.#rate, IDS) * (0.5 + Math.random())) | 0);
-  }
-
-  #trackIfAffordable(block: Block, size: number): Block {
-    const at = now();
-    if (!this.#seldom) return this.#track(block, size, at);
-    if (!this.#canAfford(at)) return block;
-    this.#affordable--;
-    return this.#track(block, size, at);
-  }
-
-  #canAfford(at: number): boolean {
-    this.#affordable = Math.min(BURST, this.#affordable + (at - this.#affordableAt) * PER_MS);
-    this.#affordableAt = at;
-    return this.#affordable >= 1;
-  }
-
-  #track(block: Block, size: number, since: number): Block {
-    do {
-      this.#lastId = (this.#lastId + 1) % IDS;
-    } while (this.#tracked.has(this.#lastId));
-    const id = this.#lastId;
+  #track(block: Block, size: number): Block {
     const own = this.#own(block);
-    const record = new LeaseRecord(this.#owner.name, size, block.capacity, since, new Stack());
-    this.#tracked.set(id, { block, record, acquires: block.magazine.acquires });
-    if (!this.#settles) setImmediate(() => this.#settle()).unref();
-    this.#settles = true;
-    this.#fresh.set(id, own);
+    const id = this.log.track({ block, acquires: block.magazine.acquires }, own, size, block.capacity);
     return new Block(block.bytes, id, own);
   }
 
@@ -196,120 +114,58 @@ export class Tracker {
    * known then. Otherwise, and from the end of the turn on, the limit is 0, so that each release comes to {@link end}.
    */
   #own({ capacity }: Block): Magazine {
-    return new Magazine(this.#owner, TRACKED, capacity, 1, this.#seldom);
+    return new Magazine(this.#owner, TRACKED, capacity, 1, this.#sampling.seldom);
   }
 
   /** Puts blocks of tracked leases that have ended where they belong. */
   drain(): void {
-    for (const [id, own] of this.#fresh) {
-      if (own.count === 0) continue;
-      own.pop();
-      own.forgetOthers();
-      const { block, record, acquires } = this.#forget(id, own);
-      // Nobody looked at the clock when it ended: it is taken to have been out for as long as one acquire took since.
-      this.holds.totalMs += (now() - record.since) / Math.max(1, block.magazine.acquires - acquires);
-      this.#owner.putBack(block);
-    }
+    for (const [id, own] of this.log.fresh) if (own.count > 0) this.#drain(id, own);
   }
 
-  /** Watches the leases still out. Their stacks turn to text: what a frame refers to may be who has the lease. */
-  #settle(): void {
-    this.#settles = false;
-    this.drain();
-    for (const [id, own] of this.#fresh) {
-      own.limit = 0;
-      own.forgetOthers();
-      void this.#tracked.get(id)?.record.acquired.frames;
-      this.#registry.register(own, id, own);
-    }
-    this.#fresh.clear();
-    this.#owner.outbox.publish();
+  #drain(id: number, own: Magazine): void {
+    own.pop();
+    own.forgetOthers();
+    const { block, acquires } = this.log.itOf(id);
+    this.log.endUnseen(id, own, block.magazine.acquires - acquires);
+    this.#owner.putBack(block);
+  }
+
+  /** From now on the lease's release comes to {@link end}. */
+  #settling(id: number, own: Magazine): void {
+    if (own.count > 0) this.#drain(id, own);
+    own.limit = 0;
+    own.forgetOthers();
   }
 
   /** The block of a lease: that of a tracked one, or itself. */
   blockOf(block: Block): Block {
-    return block.magazine.sizeClass === TRACKED ? (this.#tracked.get(block.index) as Tracked).block : block;
+    return block.magazine.sizeClass === TRACKED ? this.log.itOf(block.index).block : block;
   }
 
   /** What the tracked lease of `tracked` goes on with, over another block. */
   replace({ index, magazine }: Block, block: Block): Block {
-    this.#tracked.set(index, { ...(this.#tracked.get(index) as Tracked), block });
+    this.log.replace(index, { ...this.log.itOf(index), block });
     return new Block(block.bytes, index, magazine);
   }
 
   touch({ index, magazine }: Block, hint: string): void {
-    const record = magazine.sizeClass === TRACKED ? this.#tracked.get(index)?.record : undefined;
-    record?.touch(hint, this.#detection === 'full' ? new Stack() : undefined);
+    if (magazine.sizeClass === TRACKED) this.log.touch(index, hint);
   }
 
   /** Ends a tracked lease. @returns what that lease has instead of its magazine from now on */
   end({ index, magazine }: Block, how: 'released' | 'handed over'): EndedLease {
-    const { record } = this.#forget(index, magazine);
-    this.holds.totalMs += now() - record.since;
-    return new EndedLease(record, new Stack(), how);
-  }
-
-  #forget(id: number, own: Magazine): Tracked {
-    const tracked = this.#tracked.get(id) as Tracked;
-    this.#tracked.delete(id);
-    if (!this.#fresh.delete(id)) this.#registry.unregister(own);
-    this.holds.samples++;
-    return tracked;
-  }
-
-  /** Reports a leak: the magazine of a tracked lease was collected, and so was the lease, unreleased. */
-  #lost(id: number): void {
-    const tracked = this.#tracked.get(id);
-    if (tracked === undefined) return; // The pool was closed meanwhile.
-    this.#tracked.delete(id);
-    this.collected++;
-    const { block, record } = tracked;
-    this.#owner.leaked(block);
-    const { site } = record.acquired;
-    let leak = this.leaks.get(site);
-    if (leak === undefined) {
-      leak = { ...this.#describe(record, now()), pool: record.pool, count: 0 };
-      this.leaks.set(site, leak);
-    }
-    leak.count++;
-    if (!this.#published.has(site) && events.leak.hasSubscribers) {
-      this.#published.add(site);
-      this.#owner.outbox.add(events.leak, leak);
-    }
-    this.#owner.outbox.publish();
-  }
-
-  /** Leases that are out and tracked. */
-  get count(): number {
-    this.drain();
-    return this.#tracked.size;
+    return this.log.end(index, magazine, how);
   }
 
   /** Oldest first. */
   leases(olderThanMs: number): TrackedLease[] {
     this.drain();
-    const at = now();
-    return [...this.#tracked.values()]
-      .filter(({ record }) => at - record.since >= olderThanMs)
-      .map(({ record }) => this.#describe(record, at));
-  }
-
-  #describe({ acquired, size, capacity, since, thread, touches }: LeaseRecord, at: number): TrackedLease {
-    return {
-      site: acquired.site,
-      stack: acquired.text,
-      size,
-      capacity,
-      ageMs: at - since,
-      thread,
-      touches,
-    };
+    return this.log.leases(olderThanMs);
   }
 
   /** From now on nothing is reported. */
   close(): void {
-    for (const own of this.#fresh.values()) own.limit = 0;
-    this.#tracked.clear();
-    this.#fresh.clear();
+    for (const own of this.log.fresh.values()) own.limit = 0;
+    this.log.close();
   }
 }
