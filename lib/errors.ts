@@ -28,6 +28,10 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_DETACHED'
   /** What is to be reclaimed is not over the lease's memory. */
   | 'ERR_SLABPOOL_FOREIGN_BUFFER'
+  /** The thread that had a job died; or threads of a worker pool die before they can have one, or died between jobs. */
+  | 'ERR_SLABPOOL_WORKER_DIED'
+  /** A package that this needs is not installed: `details.package`. */
+  | 'ERR_SLABPOOL_DEPENDENCY'
   /** The channel was closed, or this thread has left it. */
   | 'ERR_SLABPOOL_CHANNEL_CLOSED'
   /** Every other thread that had the channel is gone. */

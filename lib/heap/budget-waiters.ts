@@ -1,7 +1,6 @@
 import { throwIfAborted } from '../base/abort.js';
-import { keepAlive, letEnd, type Waiting } from '../base/keep-alive.js';
-import { now } from '../base/runtime.js';
-import { checkWaitOptions, type Limits, type WaitOptions, watchLimits } from '../base/wait-options.js';
+import { checkWaitOptions, type Limits, type WaitOptions } from '../base/wait-options.js';
+import { type Waiter, WaitQueue } from '../base/wait-queue.js';
 import { type Core, DRAINING, type Notifiable, QUEUE_FULL } from '../core/core.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
 import type { Outbox } from '../events.js';
@@ -26,12 +25,12 @@ interface WaitersHeap {
   endedError(): SlabPoolError;
 }
 
-/** A request that waits. */
-interface Waiter {
+/** What a request asks for. */
+interface Ask {
+  /** Bytes. */
   readonly size: number;
-  serve(block: Block): void;
-  /** Rejects: the request has given up, or was given up. */
-  fail(reason: unknown): void;
+  /** Its number in the core's queue; 0 of one that waits for oversize room. */
+  number: number;
 }
 
 /**
@@ -47,24 +46,49 @@ interface Waiter {
  * Identity   `size` == requests of this thread in the core's queue, or served but not collected, + those that wait for
  *            oversize room.
  */
-export class BudgetWaiters implements Waiting {
+export class BudgetWaiters {
   readonly #heap: WaitersHeap;
   readonly #core: Core;
-  /** Requests for budget, by the core's number. */
-  readonly #inCore = new Map<number, Waiter>();
-  readonly #forOversize = new Set<Waiter>();
   readonly #most: number;
-  timedOut = 0;
-  aborted = 0;
-  /** Requests that ever waited for room for an oversize buffer. */
-  oversize = 0;
-  /** Milliseconds that requests which were served have waited. */
-  totalMs = 0;
+  /** Requests for budget. It is the core that says whose turn it is, by their numbers. */
+  readonly #inCore: WaitQueue<Ask, Lease>;
+  readonly #byNumber = new Map<number, Waiter<Ask, Lease>>();
+  readonly #forOversize: WaitQueue<Ask, Lease>;
 
   constructor(heap: WaitersHeap, core: Core, { maxWaiting }: ResolvedOptions) {
     this.#heap = heap;
     this.#core = core;
     this.#most = maxWaiting;
+    this.#inCore = this.#queue(
+      ({ ask }) => {
+        this.#byNumber.delete(ask.number);
+        // If it was served meanwhile, the block goes back at once.
+        if (!core.cancel(ask.number)) this.collect();
+      },
+      () => core.othersMayServe,
+    );
+    this.#forOversize = this.#queue(
+      () => this.serveOversize(), // it may have been the one that all others waited for
+      () => false,
+    );
+  }
+
+  #queue(withdraw: (waiter: Waiter<Ask, Lease>) => void, othersMayServe: () => boolean): WaitQueue<Ask, Lease> {
+    const describe = () => this.#describe(queue);
+    const queue: WaitQueue<Ask, Lease> = new WaitQueue<Ask, Lease>({
+      timeout: ({ size }, timeoutMs) => this.#timeout(size, timeoutMs),
+      gaveUp: (waiter) => {
+        withdraw(waiter);
+        this.#heap.outbox.publish();
+      },
+      get othersMayServe() {
+        return othersMayServe();
+      },
+      get description() {
+        return describe();
+      },
+    });
+    return queue;
   }
 
   /** Requests of this thread that wait now. */
@@ -74,6 +98,24 @@ export class BudgetWaiters implements Waiting {
 
   get forOversize(): number {
     return this.#forOversize.size;
+  }
+
+  /** Requests that ever waited for room for an oversize buffer. */
+  get oversize(): number {
+    return this.#forOversize.total;
+  }
+
+  get timedOut(): number {
+    return this.#inCore.timedOut + this.#forOversize.timedOut;
+  }
+
+  get aborted(): number {
+    return this.#inCore.aborted + this.#forOversize.aborted;
+  }
+
+  /** Milliseconds that requests which were served have waited. */
+  get totalMs(): number {
+    return this.#inCore.totalMs + this.#forOversize.totalMs;
   }
 
   /**
@@ -108,123 +150,69 @@ export class BudgetWaiters implements Waiting {
 
   /** A lease of a block of the magazine's tier, once it is this request's turn. */
   #forBudget(magazine: Magazine, size: number, limits: Limits): Promise<Lease> {
-    let number = 0;
-    const withdraw = () => {
-      this.#inCore.delete(number);
-      // If it was served meanwhile, the block goes back at once.
-      if (!this.#core.cancel(number)) this.collect();
-      this.#stayAlive();
-    };
-    return this.#wait(size, limits, withdraw, (waiter) => {
-      this.#heap.refills.noteExhausted(magazine.capacity, true);
-      number = this.#core.wait(magazine.sizeClass, this.#most);
-      if (number > 0) {
-        this.#inCore.set(number, waiter);
-        this.#stayAlive();
-      } else {
-        waiter.fail(this.#refusal(number, size));
-      }
-      this.#heap.notifications.notified();
-    });
+    const waiter = this.#inCore.join({ size, number: 0 }, limits);
+    this.#heap.refills.noteExhausted(magazine.capacity, true);
+    const number = this.#core.wait(magazine.sizeClass, this.#most);
+    if (number > 0) {
+      waiter.ask.number = number;
+      this.#byNumber.set(number, waiter);
+    } else {
+      this.#inCore.refuse(waiter, this.#refusal(number, size));
+    }
+    this.#heap.notifications.notified();
+    return waiter.promise;
   }
 
   /** A lease of an oversize buffer, once there is room for it and all that came before. */
-  async #forRoom(size: number, limits: Limits): Promise<Lease> {
+  #forRoom(size: number, limits: Limits): Promise<Lease> {
     if (this.forOversize >= this.#most) throw this.#full(size, this.forOversize);
-    this.oversize++;
-    let joined: Waiter;
-    const withdraw = () => {
-      this.#forOversize.delete(joined);
-      this.serveOversize(); // it may have been the one that all others waited for
-    };
-    return this.#wait(size, limits, withdraw, (waiter) => {
-      joined = waiter;
-      this.#forOversize.add(waiter);
-      this.#stayAlive();
-    });
-  }
-
-  #wait(size: number, limits: Limits, withdraw: () => void, join: (waiter: Waiter) => void): Promise<Lease> {
-    return new Promise((resolve, reject) => {
-      // Subscribers may have aborted it on the way here.
-      throwIfAborted(limits.signal);
-      const since = now();
-      const waiter: Waiter = {
-        size,
-        serve: (block) => {
-          limit.end();
-          this.totalMs += now() - since;
-          resolve(Lease.over(block, size));
-        },
-        fail(reason) {
-          limit.end();
-          reject(reason);
-        },
-      };
-      const giveUp = (reason: unknown) => {
-        withdraw();
-        waiter.fail(reason);
-        this.#heap.outbox.publish();
-      };
-      const expired = () => {
-        this.timedOut++;
-        giveUp(this.#timeout(size, limits.timeout));
-      };
-      const aborted = (reason: unknown) => {
-        this.aborted++;
-        giveUp(reason);
-      };
-      const limit = watchLimits(limits, expired, aborted);
-      join(waiter);
-    });
+    return this.#forOversize.join({ size, number: 0 }, limits).promise;
   }
 
   /** Serves those whose blocks the core has granted. */
   collect(): void {
     for (let number = this.#core.collect(); number !== 0; number = this.#core.collect()) {
-      const waiter = this.#inCore.get(Math.abs(number));
-      this.#inCore.delete(Math.abs(number));
+      const waiter = this.#byNumber.get(Math.abs(number));
+      this.#byNumber.delete(Math.abs(number));
       if (number < 0) {
-        waiter?.fail(this.#outOfMemory(waiter.size));
+        if (waiter !== undefined) this.#inCore.refuse(waiter, this.#outOfMemory(waiter.ask.size));
         continue;
       }
       let block: Block;
       try {
-        block = this.#heap.transfers.granted(waiter?.size ?? 0);
+        block = this.#heap.transfers.granted(waiter?.ask.size ?? 0);
       } catch (error) {
-        waiter?.fail(error);
+        if (waiter !== undefined) this.#inCore.refuse(waiter, error);
         continue;
       }
       if (waiter === undefined) this.#heap.putBack(block);
-      else waiter.serve(block);
+      else this.#inCore.serve(waiter, Lease.over(block, waiter.ask.size));
     }
-    this.#stayAlive();
   }
 
   /** Serves those who wait for oversize room, in their order, as far as it goes: an oversize buffer was dropped. */
   serveOversize(): void {
     for (const waiter of this.#forOversize) {
-      if (!this.#heap.oversize.fits(waiter.size)) break;
-      this.#forOversize.delete(waiter);
+      const { size } = waiter.ask;
+      if (!this.#heap.oversize.fits(size)) break;
       try {
-        waiter.serve(this.#heap.oversize.make(waiter.size));
+        this.#forOversize.serve(waiter, Lease.over(this.#heap.oversize.make(size), size));
       } catch (error) {
-        waiter.fail(error);
+        this.#forOversize.refuse(waiter, error);
       }
     }
-    this.#stayAlive();
   }
 
   /** Refuses everybody: the pool is about to be closed, or drains. */
   failAll(reason: () => SlabPoolError): void {
-    const all = [...this.#inCore.values(), ...this.#forOversize];
-    const numbers = [...this.#inCore.keys()];
-    this.#inCore.clear();
-    this.#forOversize.clear();
+    const numbers = [...this.#byNumber.keys()];
+    this.#byNumber.clear();
     // The last one first: as long as the first one waits, nobody behind it is served in vain.
     for (const number of numbers.reverse()) this.#core.cancel(number);
     this.collect();
-    for (const { fail } of all) fail(reason());
+    for (const queue of [this.#inCore, this.#forOversize]) {
+      for (const waiter of queue) queue.refuse(waiter, reason());
+    }
   }
 
   #timeout(size: number, timeoutMs: number): SlabPoolError {
@@ -260,21 +248,11 @@ export class BudgetWaiters implements Waiting {
     });
   }
 
-  #stayAlive(): void {
-    if (this.size > 0) keepAlive(this);
-    else letEnd(this);
-  }
-
-  get othersMayServe(): boolean {
-    return this.#inCore.size > 0 && this.#core.othersMayServe;
-  }
-
-  get description(): string {
+  #describe(queue: WaitQueue<Ask, Lease>): string {
     const { name, oversize } = this.#heap;
-    const sizes = [...this.#inCore.values(), ...this.#forOversize].map(({ size }) => size);
-    const largest = sizes.reduce((most, size) => Math.max(most, size), 0);
+    const largest = [...queue].reduce((most, { ask }) => Math.max(most, ask.size), 0);
     return (
-      `pool '${name}', ${sizes.length} requests of up to ${largest} bytes, while the thread itself holds ` +
+      `pool '${name}', ${queue.size} requests of up to ${largest} bytes, while the thread itself holds ` +
       `${this.#heap.outstanding()} leases (${oversize.count} of them oversize)`
     );
   }

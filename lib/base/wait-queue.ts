@@ -1,0 +1,126 @@
+import { throwIfAborted } from './abort.js';
+import { keepAlive, letEnd, type Waiting } from './keep-alive.js';
+import { type Linked, LinkedList } from './linked-list.js';
+import { now } from './runtime.js';
+import { type Limits, type LimitWatch, watchLimits } from './wait-options.js';
+
+/** One that waits for a `T`. `Ask` is what it asks for. */
+export class Waiter<Ask, T> implements Linked<Waiter<Ask, T>> {
+  previous: Waiter<Ask, T> | null = null;
+  next: Waiter<Ask, T> | null = null;
+  readonly ask: Ask;
+  readonly since = now();
+  readonly promise: Promise<T>;
+  /** Settle the promise. For the queue. */
+  resolve!: (value: T) => void;
+  reject!: (reason: unknown) => void;
+  watch!: LimitWatch;
+
+  constructor(ask: Ask) {
+    this.ask = ask;
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+}
+
+/** What a queue asks of the part of a pool that it belongs to. */
+interface WaitQueueOwner<Ask, T> extends Waiting {
+  /** Why one whose time is up, and that is still in line, is rejected. */
+  timeout(ask: Ask, timeoutMs: number): unknown;
+  /** This one has left the line by itself, and was rejected. */
+  gaveUp(waiter: Waiter<Ask, T>): void;
+}
+
+/**
+ * A wait queue is a line of requests, each with a promise, which it leaves when it is served or refused, or when one of
+ * its own limits is reached.
+ *
+ * What       Joining, being served and giving up take constant time each, however long the line is.
+ * Callers    Whoever has something to give, or to refuse; timers and signals of those who wait.
+ * Ownership  While anybody waits, the queue is kept, and the thread as long as others may serve: `keepAlive()`.
+ * Identity   `total` == `size` + served + refused + `timedOut` + `aborted`.
+ */
+export class WaitQueue<Ask, T> implements Waiting {
+  readonly #owner: WaitQueueOwner<Ask, T>;
+  readonly #line = new LinkedList<Waiter<Ask, T>>();
+  /** Requests that ever waited here. */
+  total = 0;
+  timedOut = 0;
+  aborted = 0;
+  /** Milliseconds that requests which were served have waited. */
+  totalMs = 0;
+
+  constructor(owner: WaitQueueOwner<Ask, T>) {
+    this.#owner = owner;
+  }
+
+  /** Requests that wait now. */
+  get size(): number {
+    return this.#line.size;
+  }
+
+  /** Who has waited longest. */
+  get first(): Waiter<Ask, T> | null {
+    return this.#line.first;
+  }
+
+  [Symbol.iterator](): Generator<Waiter<Ask, T>> {
+    return this.#line[Symbol.iterator]();
+  }
+
+  /**
+   * Puts a request at the end of the line.
+   * @throws the signal's reason, if it is aborted
+   */
+  join(ask: Ask, limits: Limits): Waiter<Ask, T> {
+    throwIfAborted(limits.signal);
+    const waiter = new Waiter<Ask, T>(ask);
+    const giveUp = (reason: unknown) => {
+      this.#leave(waiter);
+      waiter.reject(reason);
+      this.#owner.gaveUp(waiter);
+    };
+    const expired = () => {
+      this.timedOut++;
+      giveUp(this.#owner.timeout(ask, limits.timeout));
+    };
+    const aborted = (reason: unknown) => {
+      this.aborted++;
+      giveUp(reason);
+    };
+    waiter.watch = watchLimits(limits, expired, aborted);
+    this.#line.push(waiter);
+    this.total++;
+    if (this.#line.size === 1) keepAlive(this);
+    return waiter;
+  }
+
+  /** Fulfils the promise of one that is in line. */
+  serve(waiter: Waiter<Ask, T>, value: T): void {
+    this.#leave(waiter);
+    this.totalMs += now() - waiter.since;
+    waiter.resolve(value);
+  }
+
+  /** Rejects the promise of one that is in line. */
+  refuse(waiter: Waiter<Ask, T>, reason: unknown): void {
+    this.#leave(waiter);
+    waiter.reject(reason);
+  }
+
+  #leave(waiter: Waiter<Ask, T>): void {
+    waiter.watch.end();
+    this.#line.delete(waiter);
+    if (this.#line.size === 0) letEnd(this);
+  }
+
+  get othersMayServe(): boolean {
+    return this.#owner.othersMayServe;
+  }
+
+  get description(): string {
+    return this.#owner.description;
+  }
+}
