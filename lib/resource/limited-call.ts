@@ -17,7 +17,7 @@ export interface Outcome<T> {
  */
 export class LimitedCall<T> {
   readonly #aborter = new AbortController();
-  #over = false;
+  #expired = false;
 
   /**
    * @param what the option that the function was, and the pool's name
@@ -31,7 +31,7 @@ export class LimitedCall<T> {
   ) {
     outside(() => {
       const expire = () => {
-        this.#over = true;
+        this.#expired = true;
         const error = new SlabPoolError(
           'ERR_SLABPOOL_TIMEOUT',
           `${what} has not ended within openTimeoutMs, ${ms} ms`,
@@ -47,8 +47,7 @@ export class LimitedCall<T> {
       // It keeps no process alive: who waits does that.
       const timer = setTimeout(expire, ms).unref();
       const settle = (end: () => void, late?: () => void) => {
-        if (this.#over) return late?.();
-        this.#over = true;
+        if (this.#expired) return late?.();
         clearTimeout(timer);
         end();
       };
