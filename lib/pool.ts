@@ -1,9 +1,5 @@
 import { throwIfAborted } from './base/abort.js';
-<<<<<<< HEAD
-import { checkOptions } from './base/check-options.js';
 import { setObservable } from './base/observable.js';
-=======
->>>>>>> objects
 import type { Bytes } from './base/runtime.js';
 import { checkWaitOptions, type WaitOptions } from './base/wait-options.js';
 import { type BackendInfo, joinCore, type OpenedCore, openCore, pageSizeOf } from './core/loader.js';
@@ -15,7 +11,7 @@ import { Heap } from './heap/heap.js';
 import { setHeap } from './heap/heap-of.js';
 import { assertNoLeaks } from './heap/outstanding.js';
 import { Lease } from './lease/lease.js';
-import { lend } from './lease/lend.js';
+import { lendBuffer } from './lease/lend.js';
 import type { Block } from './lease/magazine.js';
 import { type BufferPoolOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { takeStats } from './stats/snapshot.js';
@@ -207,7 +203,7 @@ export class BufferPool {
    */
   borrow<T>(size: number, fn: (lease: Lease) => T): T {
     if (typeof fn !== 'function') throw invalidArg('borrow(size, fn), fn', 'a function', fn, this.name);
-    return lend(this.acquire(size), fn, this.name);
+    return lendBuffer(this.acquire(size), fn, this.name);
   }
 
   /**
@@ -219,7 +215,7 @@ export class BufferPool {
     const what = 'borrowAsync(size, fn, options)';
     if (typeof fn !== 'function') throw invalidArg(`${what}, fn`, 'a function', fn, this.name);
     const lease = await this.#heap.waiters.acquire(what, size, options, this);
-    return await lend(lease, fn, this.name);
+    return await lendBuffer(lease, fn, this.name);
   }
 
   /**
@@ -287,15 +283,7 @@ export class BufferPool {
    */
   trackedLeases(options?: TrackedLeasesOptions): TrackedLease[] {
     this.#heap.assertOpen();
-<<<<<<< HEAD
-    const { olderThanMs = 0 } = checkOptions('trackedLeases(options)', options, ['olderThanMs'], this.name);
-    if (typeof olderThanMs !== 'number' || !(olderThanMs >= 0)) {
-      const expected = 'a number from 0 (milliseconds)';
-      throw invalidArg("trackedLeases(options), option 'olderThanMs'", expected, olderThanMs, this.name);
-    }
-=======
     const olderThanMs = checkOlderThan(options, this.name);
->>>>>>> objects
     const leases = this.#heap.tracker.leases(olderThanMs);
     this.#heap.outbox.publish();
     return leases;

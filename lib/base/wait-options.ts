@@ -4,7 +4,7 @@ import { abortReason, checkSignal, onAbort } from './abort.js';
 import { checkOptions } from './check-options.js';
 
 /** The most that `setTimeout` takes, in milliseconds. */
-const LONGEST_TIMEOUT = 2 ** 31 - 1;
+export const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
 /** Limits of a call that waits. */
 export interface WaitOptions {
@@ -12,7 +12,7 @@ export interface WaitOptions {
   signal?: AbortSignal;
   /**
    * Milliseconds from 0 to 2^31 - 1, or `Infinity`; then the promise rejects with `ERR_SLABPOOL_TIMEOUT`. 0: does not
-   * wait at all. Default: `Infinity`.
+   * wait at all. Default: `Infinity`, unless the pool has a default of its own.
    */
   timeout?: number;
 }
@@ -28,11 +28,17 @@ const FOREVER: Limits = Object.freeze({ signal: undefined, timeout: Infinity });
 /**
  * Checks the limits that a caller gave.
  * @param what the public function that was called
+ * @param byDefault the limits of one who gave none
  * @throws `ERR_SLABPOOL_INVALID_ARG`
  */
-export function checkWaitOptions(what: string, given: WaitOptions | undefined, pool: string): Limits {
-  if (given === undefined) return FOREVER;
-  const { signal, timeout = Infinity } = checkOptions(what, given, ['signal', 'timeout'], pool);
+export function checkWaitOptions(
+  what: string,
+  given: WaitOptions | undefined,
+  pool: string,
+  byDefault: Limits = FOREVER,
+): Limits {
+  if (given === undefined) return byDefault;
+  const { signal, timeout = byDefault.timeout } = checkOptions(what, given, ['signal', 'timeout'], pool);
   checkSignal(what, signal, pool);
   if (typeof timeout !== 'number' || !(timeout >= 0) || (timeout > LONGEST_TIMEOUT && timeout !== Infinity)) {
     const expected = `a number of 0 to ${LONGEST_TIMEOUT} (milliseconds), or Infinity`;

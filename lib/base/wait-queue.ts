@@ -66,6 +66,11 @@ export class WaitQueue<Ask, T> implements Waiting {
     return this.#line.first;
   }
 
+  /** Who has waited shortest. */
+  get last(): Waiter<Ask, T> | null {
+    return this.#line.last;
+  }
+
   [Symbol.iterator](): Generator<Waiter<Ask, T>> {
     return this.#line[Symbol.iterator]();
   }

@@ -31,7 +31,13 @@ export interface Finding {
     | 'decay'
     | 'vetoed'
     | 'failed'
-    | 'pressure';
+    | 'pressure'
+    | 'size-too-small'
+    | 'size-too-large'
+    | 'open-failed'
+    | 'circuit'
+    | 'broken'
+    | 'close-failed';
   /** How much the finding matters. */
   readonly severity: Severity;
   /** What was found, with its figures. */

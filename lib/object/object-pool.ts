@@ -1,7 +1,7 @@
 import type { Diagnosis } from '../diagnose/diagnosis.js';
 import { diagnoseObjects } from '../diagnose/objects.js';
-import { invalidArg, SlabPoolError } from '../errors.js';
-import { lendChecked } from '../lease/lend.js';
+import { invalidArg } from '../errors.js';
+import { lendValue } from '../lease/lend.js';
 import type { ObjectPoolStats } from '../stats/object-stats.js';
 import { checkOlderThan, type TrackedLease, type TrackedLeasesOptions } from '../tracking/lease-log.js';
 import type { IdleStack } from './idle-stack.js';
@@ -73,17 +73,7 @@ export class ObjectPool<T extends object> {
    */
   borrow<R>(fn: (lease: ObjectLease<T>) => R): R {
     if (typeof fn !== 'function') throw invalidArg('borrow(fn), fn', 'a function', fn, this.name);
-    const lease = this.acquire();
-    const { value } = lease;
-    return lendChecked(lease, fn, (result) => {
-      if ((result as unknown) !== value && (result as unknown) !== lease) return result;
-      throw new SlabPoolError(
-        'ERR_SLABPOOL_BORROWED',
-        'borrow(fn): fn returned the object of its lease, which belongs to the next owner as soon as borrow() returns. Return what was ' +
-          'made with it, or acquire() a lease that lasts longer',
-        { pool: this.name },
-      );
-    });
+    return lendValue(this.acquire(), fn, this.name);
   }
 
   /**

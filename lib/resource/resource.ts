@@ -1,0 +1,26 @@
+import { ownMethods } from '../tracking/stack.js';
+import { ResourceLease } from './resource-lease.js';
+import { ResourcePool } from './resource-pool.js';
+
+export type { WaitOptions } from '../base/wait-options.js';
+export type { Diagnosis, Finding, Severity } from '../diagnose/diagnosis.js';
+export { type ErrorDetails, SlabPoolError, type SlabPoolErrorCode } from '../errors.js';
+export type {
+  CloseCause,
+  LeakEvent,
+  ResourceCircuitEvent,
+  ResourceClosedEvent,
+  ResourceMovedEvent,
+  ResourceOpenedEvent,
+  ResourceOpenFailedEvent,
+  Touch,
+} from '../events.js';
+export type { TrackedLease, TrackedLeasesOptions } from '../tracking/lease-log.js';
+export type { Circuit } from './breaker.js';
+export type { ClosedCounts } from './closings.js';
+export type { BreakerOptions, ResourcePoolOptions } from './options.js';
+export type { ResourceLease } from './resource-lease.js';
+export type { ResourcePoolStats } from './stats.js';
+export { ResourcePool };
+
+ownMethods(ResourcePool, ResourceLease);
