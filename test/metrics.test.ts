@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { validateMetricName } from 'prom-client';
 import { BufferPool } from 'slabpool';
 import { describe, expect, test } from 'vitest';
+import { SAMPLES } from '../dist/cli/samples.js';
 import { BUFFER_METRICS, TIER_METRICS } from '../dist/metrics/buffer-metrics.js';
-import { ALL_METRICS } from '../dist/metrics/catalogue.js';
+import { ALL_METRICS, metricsOf } from '../dist/metrics/catalogue.js';
 import { Collection } from '../dist/metrics/collection.js';
 import { type Metric, prometheusName } from '../dist/metrics/metric.js';
+import type { AnyPoolStats } from '../dist/metrics/observable-pool.js';
 import { BACKENDS, KiB } from './backends.js';
 
 const ALL = ALL_METRICS;
@@ -28,7 +30,7 @@ describe('the table of metrics', () => {
       expect(new Set(names).size).toBe(ALL.length);
     }
     for (const metric of ALL) {
-      expect(metric.name).toMatch(/^[a-z]+(_[a-z]+)*(\.[a-z]+(_[a-z]+)*)?$/);
+      expect(metric.name).toMatch(/^[a-z]+(_[a-z]+)*(\.[a-z]+(_[a-z]+)*){0,2}$/);
       expect(validateMetricName(prometheusName(metric))).toBe(true);
       expect(metric.help).toMatch(/\S\.$/);
     }
@@ -44,6 +46,11 @@ describe('the table of metrics', () => {
     expect(count(BUFFER_METRICS)).toBe(49);
     expect(count(TIER_METRICS)).toBe(2 * 18);
     pool.close();
+    const series = (kind: AnyPoolStats['kind']) => {
+      const sample = SAMPLES.find((one) => one.kind === kind) as AnyPoolStats;
+      return metricsOf(sample).reduce((sum, metric) => sum + metric.read(sample).length, 0);
+    };
+    expect([series('object'), series('resource'), series('worker')]).toEqual([19, 37, 16]);
   });
 
   test('a pressure that nobody has looked at yet has a level, but no limit of 0', () => {

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import type { PoolStats } from '../stats/stats.js';
+import type { AnyPoolStats } from '../metrics/observable-pool.js';
 import { Failure } from './failure.js';
 import { printable } from './printable.js';
+import { SAMPLES } from './samples.js';
 
 /** Milliseconds. */
 const PATIENCE = 5000;
@@ -11,7 +12,7 @@ export interface Source {
   /** The source's name, for people. */
   readonly name: string;
   /** @throws {@link Failure} when there are none to be had now, or `signal` was aborted */
-  read(signal: AbortSignal): Promise<PoolStats[]>;
+  read(signal: AbortSignal): Promise<AnyPoolStats[]>;
 }
 
 /** A port of this machine, the URL of an endpoint, or else a file. */
@@ -27,7 +28,7 @@ export function sourceOf(text: string): Source {
   return { name: text, read: (signal) => fromEndpoint(text, signal) };
 }
 
-async function fromEndpoint(url: string, signal: AbortSignal): Promise<PoolStats[]> {
+async function fromEndpoint(url: string, signal: AbortSignal): Promise<AnyPoolStats[]> {
   const patience = AbortSignal.timeout(PATIENCE);
   let text: string;
   try {
@@ -41,7 +42,7 @@ async function fromEndpoint(url: string, signal: AbortSignal): Promise<PoolStats
   return parse(text, url);
 }
 
-async function fromFile(path: string, signal: AbortSignal): Promise<PoolStats[]> {
+async function fromFile(path: string, signal: AbortSignal): Promise<AnyPoolStats[]> {
   let text: string;
   try {
     text = await readFile(path, { encoding: 'utf8', signal });
@@ -52,7 +53,7 @@ async function fromFile(path: string, signal: AbortSignal): Promise<PoolStats[]>
 }
 
 /** JSON of one pool's stats, or of an array of such. */
-function parse(text: string, from: string): PoolStats[] {
+function parse(text: string, from: string): AnyPoolStats[] {
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -61,14 +62,20 @@ function parse(text: string, from: string): PoolStats[] {
   }
   const all: unknown[] = Array.isArray(value) ? value : [value];
   for (const [i, stats] of all.entries()) {
-    const wrong = difference(stats, SAMPLE, `pool ${i}`);
+    const wrong = difference(stats, sampleFor(stats), `pool ${i}`);
     if (wrong !== null) {
       throw new Failure(
         `${from}: expected pool.stats() of this version of slabpool, but ${wrong}; got ${excerpt(text)}`,
       );
     }
   }
-  return all as PoolStats[];
+  return all as AnyPoolStats[];
+}
+
+/** What stats of that kind look like; stats of an unknown kind are taken for those of a buffer pool. */
+function sampleFor(stats: unknown): AnyPoolStats {
+  const kind = (stats as { kind?: unknown } | null)?.kind;
+  return SAMPLES.find((sample) => sample.kind === kind) ?? (SAMPLES[0] as AnyPoolStats);
 }
 
 function excerpt(text: string): string {
@@ -100,68 +107,3 @@ function first(looks: (() => string | null)[]): string | null {
   }
   return null;
 }
-
-const HITS = { magazine: 0, depot: 0, steal: 0, victim: 0, cold: 0, slab: 0 };
-
-/** A sample of stats: for each field one value of its type, in each array one element. */
-const SAMPLE: PoolStats = {
-  kind: 'buffer',
-  name: '',
-  backend: 'native',
-  ageMs: 0,
-  maxBytes: 0,
-  residentBytes: 0,
-  leasedBytes: 0,
-  inFlightBytes: 0,
-  inFlight: {
-    tickets: 0,
-    oldestTicketMs: 0,
-    senders: [{ thread: 0, here: false, tickets: 0, oldestMs: 0 }],
-    messages: 0,
-  },
-  cachedBytes: 0,
-  magazineBytes: 0,
-  victimBytes: 0,
-  quarantinedBytes: 0,
-  retiredBytes: 0,
-  pinnedBytes: 0,
-  coldBytes: 0,
-  peak: { residentBytes: 0, waiting: 0, oversizeBytes: 0 },
-  acquires: 0,
-  outstanding: 0,
-  hits: HITS,
-  misses: 0,
-  hitRate: 0,
-  exhausted: 0,
-  waits: { total: 0, waiting: 0, here: 0, timedOut: 0, aborted: 0, totalMs: 0 },
-  drops: { decayBytes: 0, trimBytes: 0, exhaustedBytes: 0, pressureBytes: 0, calls: 0, oversize: 0, retired: 0 },
-  requests: [{ size: 0, count: 0 }],
-  holds: { samples: 0, totalMs: 0 },
-  leaks: { detection: 'off', sampleRate: 0, tracked: 0, collected: 0, writtenAfterRelease: 0 },
-  pressure: { source: 'none', level: 'none', usedBytes: 0, limitBytes: 0 },
-  oversize: { maxBytes: 0, leasedBytes: 0, outstanding: 0, acquires: 0, refused: 0 },
-  mappedBlocks: 0,
-  overheadBytes: 0,
-  threads: [{ thread: 0, here: true, acquires: 0, outstanding: 0, leasedBytes: 0, magazineBytes: 0, hits: HITS }],
-  classes: [
-    {
-      capacity: 0,
-      blockBytes: 0,
-      residentBytes: 0,
-      leasedBytes: 0,
-      inFlightBytes: 0,
-      cachedBytes: 0,
-      magazineBytes: 0,
-      victimBytes: 0,
-      quarantinedBytes: 0,
-      retiredBytes: 0,
-      pinnedBytes: 0,
-      coldBytes: 0,
-      peakResidentBytes: 0,
-      slabs: 0,
-      acquires: 0,
-      outstanding: 0,
-      hits: HITS,
-    },
-  ],
-};

@@ -1,6 +1,6 @@
 import { clearScreenDown, cursorTo } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
-import type { PoolStats } from '../stats/stats.js';
+import type { AnyPoolStats } from '../metrics/observable-pool.js';
 import { Failure } from './failure.js';
 import { render } from './screen.js';
 import type { Source } from './snapshot.js';
@@ -49,8 +49,8 @@ export async function top({ source, intervalMs, once }: TopOptions): Promise<voi
 class Looks {
   readonly #source: Source;
   readonly #table: TableWriter;
-  #before: PoolStats[] = [];
-  #last: PoolStats[] = [];
+  #before: AnyPoolStats[] = [];
+  #last: AnyPoolStats[] = [];
 
   constructor(source: Source, table: TableWriter) {
     this.#source = source;

@@ -1,7 +1,7 @@
 import type { AnyPoolStats } from './observable-pool.js';
 
 /** A label tells the series of one pool apart in one metric, beside the pool's name. */
-export type Label = 'backend' | 'level' | 'reason' | 'source' | 'state' | 'step' | 'tier';
+export type Label = 'backend' | 'callback' | 'level' | 'quantile' | 'reason' | 'source' | 'state' | 'step' | 'tier';
 
 /** A point is a value, and the values of the metric's labels in their order. */
 export type Point = readonly [value: number, ...labels: (string | number)[]];

@@ -1,7 +1,10 @@
+import type { ResourcePoolStats } from '../resource/stats.js';
+import type { ObjectPoolStats } from '../stats/object-stats.js';
 import type { PoolStats } from '../stats/stats.js';
+import type { WorkerPoolStats } from '../worker/stats.js';
 
 /** The stats of a pool of any kind, which its field `kind` tells. */
-export type AnyPoolStats = PoolStats;
+export type AnyPoolStats = PoolStats | ObjectPoolStats | ResourcePoolStats | WorkerPoolStats;
 
 /** As errors call it. */
 export const POOL = 'a BufferPool, ObjectPool, ResourcePool or WorkerPool';

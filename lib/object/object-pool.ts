@@ -1,3 +1,4 @@
+import { setObservable } from '../base/observable.js';
 import type { Diagnosis } from '../diagnose/diagnosis.js';
 import { diagnoseObjects } from '../diagnose/objects.js';
 import { invalidArg } from '../errors.js';
@@ -34,6 +35,7 @@ export class ObjectPool<T extends object> {
     this.#store = new ObjectStore(resolveObjectOptions(options));
     this.#stack = this.#store.idle;
     setStore(this, this.#store);
+    setObservable(this);
   }
 
   /** The option `name`: what errors, events and stats call the pool. */

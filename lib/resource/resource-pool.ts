@@ -1,4 +1,5 @@
 import { throwIfAborted } from '../base/abort.js';
+import { setObservable } from '../base/observable.js';
 import { checkWaitOptions, type Limits, type WaitOptions } from '../base/wait-options.js';
 import type { Diagnosis } from '../diagnose/diagnosis.js';
 import { closedPool, invalidArg } from '../errors.js';
@@ -44,6 +45,7 @@ export class ResourcePool<R> {
     this.name = resolved.name;
     this.#limits = { signal: undefined, timeout: resolved.acquireTimeoutMs };
     this.#resources = new Resources(resolved);
+    setObservable(this);
   }
 
   /**

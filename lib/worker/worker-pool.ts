@@ -2,6 +2,7 @@ import { createHistogram } from 'node:perf_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { throwIfAborted } from '../base/abort.js';
 import { checkOptions } from '../base/check-options.js';
+import { setObservable } from '../base/observable.js';
 import { now } from '../base/runtime.js';
 import { checkWaitOptions, type Limits, type WaitOptions } from '../base/wait-options.js';
 import { WaitQueue } from '../base/wait-queue.js';
@@ -92,6 +93,7 @@ export class WorkerPool<T = unknown, R = unknown> {
     });
     this.#queue = new WaitQueue(line('jobs that no thread is free for'));
     this.#producers = new WaitQueue(line('calls of ready()'));
+    setObservable(this);
   }
 
   /** The option `name`: what errors and stats call the pool. */
