@@ -89,7 +89,7 @@ describe('top --once', () => {
     ['half of it', '[{"name":', /expected JSON/],
     ['an escape sequence', '"\u009b31m?', /got "\\"\?"\n/],
     ['null', null, /pool 0 is no object/],
-    ['an array in an array', [[]], /pool 0\.name is no string/],
+    ['an array in an array', [[]], /pool 0\.kind is no string/],
     ['text for a number', { ...stats, acquires: '5' }, /pool 0\.acquires is no number/],
     ['a second pool without figures', [stats, { ...stats, waits: {} }], /pool 1\.waits\.total is no number/],
     ['an object for an array', { ...stats, classes: {} }, /pool 0\.classes is no array/],

@@ -34,7 +34,8 @@ function index(pools: readonly AnyPoolStats[]): Map<string, AnyPoolStats> {
 
 function renderPool(stats: AnyPoolStats, before: AnyPoolStats | undefined, table: TableWriter): string {
   const diagnosis = diagnosisOf(stats);
-  const head = `${stats.name}  ${describe(stats)}, ${formatDuration(stats.ageMs)} old`;
+  const what = stats.kind === 'buffer' ? stats.backend : `${stats.kind} pool`;
+  const head = `${stats.name}  ${what}, ${formatDuration(stats.ageMs)} old${squeeze(stats)}`;
   const parts = [
     printable(diagnosis === null ? head : `${head}: ${diagnosis.severity}`),
     ...linesOf(stats, before, table),
@@ -45,10 +46,9 @@ function renderPool(stats: AnyPoolStats, before: AnyPoolStats | undefined, table
   return parts.filter((part) => part !== '').join('\n');
 }
 
-function describe(stats: AnyPoolStats): string {
-  if (stats.kind !== 'buffer') return `${stats.kind} pool`;
-  const { backend, pressure } = stats;
-  return pressure.level === 'none' ? backend : `${backend}, memory pressure ${pressure.level}`;
+function squeeze(stats: AnyPoolStats): string {
+  const level = stats.kind === 'buffer' ? stats.pressure.level : 'none';
+  return level === 'none' ? '' : `, memory pressure ${level}`;
 }
 
 /** `before` is of the same kind. */
