@@ -16,6 +16,7 @@ const ONE_THREAD = [
   'steady-state',
   'detection',
   'core',
+  'writes',
   'jagged',
   'decay',
   'memory',
