@@ -8,7 +8,7 @@ import { run } from './child.js';
 // What a newcomer copies from the README runs as it stands.
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const [parser, oneThread, main, worker] = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code as string);
+const [parser, oneThread, main, worker, others] = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code as string);
 let project: string;
 
 beforeAll(() => {
@@ -43,6 +43,11 @@ test('the example of threads', async () => {
   place('worker.mjs', worker);
   const ended = await run(place('main.mjs', main), []);
   expect(ended).toEqual({ code: 0, signal: null, stdout: 'filled here\n', stderr: '' });
+});
+
+test('the example of the other pools', async () => {
+  const ended = await run(place('others.mjs', others), []);
+  expect(ended).toEqual({ code: 0, signal: null, stdout: 'V SELECT 1\n', stderr: '' });
 });
 
 test('the examples of docs/io.md', async () => {
