@@ -80,7 +80,7 @@ export class ObjectPool<T extends object> {
       throw new SlabPoolError(
         'ERR_SLABPOOL_BORROWED',
         'borrow(fn): fn returned the object of its lease, which belongs to the next owner as soon as borrow() returns. Return what was ' +
-          'made with it, or acquire() a lease that lasts longer',
+          'made with it (a method that returns its object, such as set() of a Map, returns it here as well), or acquire() a longer lease',
         { pool: this.name },
       );
     });
