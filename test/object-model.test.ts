@@ -1,13 +1,16 @@
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import fc from 'fast-check';
 import { ObjectPool } from 'slabpool/object';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { checkBooks, storeOf, Thing } from './objects.js';
 
 /** What the pool is to be like: objects by where they are. */
 interface Model {
   idle: Thing[];
-  /** How many of the idle ones, from the bottom, were there since the epoch began, and since the one before. */
-  untouched: number;
+  /** Ends of epochs for which each of the idle ones has lain there. */
+  epochs: Map<Thing, number>;
+  /** Ends of epochs since the last acquire. */
+  quiet: number;
   out: Set<Thing>;
   gone: Set<Thing>;
   closed: boolean;
@@ -50,6 +53,11 @@ const options = fc.record({
 
 const GROWN = 10;
 
+// Else there were warnings.
+const heard = () => {};
+beforeAll(() => subscribe('slabpool:destroy-failed', heard));
+afterAll(() => void unsubscribe('slabpool:destroy-failed', heard));
+
 test('an object is at one place at a time, and destroyed once, whatever happens and whatever throws', () => {
   fc.assert(
     fc.property(options, fc.array(step, { maxLength: 120 }), ({ keeps, ...given }, steps) => {
@@ -85,8 +93,7 @@ test('an object is at one place at a time, and destroyed once, whatever happens 
           failing('destroy');
         },
       });
-      process.removeAllListeners('warning');
-      const model: Model = { idle: [], untouched: 0, out: new Set(), gone: new Set(), closed: false };
+      const model: Model = { idle: [], epochs: new Map(), quiet: 0, out: new Set(), gone: new Set(), closed: false };
       for (const one of steps) run(one, model, real, given, keeps);
       real.fails = null;
       for (const lease of real.leases.values()) lease.release();
@@ -125,6 +132,7 @@ function run(
       (keeps && (fails === 'keep' || thing.size >= GROWN)) ||
       model.idle.length >= maxIdle ||
       (resetOn === 'release' && fails === 'reset');
+    model.epochs.set(thing, 0);
     if (refused) model.gone.add(thing);
     else model.idle.push(thing);
   };
@@ -133,6 +141,7 @@ function run(
       const before = made.length;
       const got = attempt(() => pool.acquire());
       const top = model.idle.pop();
+      model.quiet = 0;
       if (model.closed) expect(thrown).toMatchObject({ code: 'ERR_SLABPOOL_CLOSED' });
       else if (top === undefined) {
         expect(made.length - before).toBe(fails === 'create' ? 0 : 1);
@@ -176,10 +185,16 @@ function run(
     }
     case 'turn': {
       storeOf(pool).turn();
-      // Which ones is another test's matter: from the bottom, and no others.
+      for (const thing of model.idle) model.epochs.set(thing, (model.epochs.get(thing) ?? 0) + 1);
+      // From the bottom, and none that has not lain there for two epochs, besides that in which it came.
       const dropped = model.idle.filter(({ destroyed }) => destroyed > 0);
       expect(model.idle.slice(0, dropped.length)).toEqual(dropped);
+      expect(dropped.filter((thing) => (model.epochs.get(thing) as number) < 3)).toEqual([]);
       for (const thing of model.idle.splice(0, dropped.length)) model.gone.add(thing);
+      // All of those, if nobody has acquired anything meanwhile.
+      if (++model.quiet >= 3) {
+        expect(model.idle.filter((thing) => (model.epochs.get(thing) as number) >= 3)).toEqual([]);
+      }
       break;
     }
     case 'prewarm': {
