@@ -125,8 +125,13 @@ describe.each(DETECTION)("leakDetection: '%s':", (leakDetection) => {
   test('close(): what is idle is destroyed at once, and what is out when it is released; using does it', () => {
     let all: Thing[];
     let late: { release(): void; value: Thing };
+    let asked = 0;
+    const keep = () => {
+      asked++;
+      return true;
+    };
     {
-      const { pool, made } = thingPool({ leakDetection, keep: () => false, resetOn: 'release' });
+      const { pool, made } = thingPool({ leakDetection, keep, resetOn: 'release' });
       using closed = pool;
       all = made;
       closed.prewarm(3);
@@ -136,7 +141,7 @@ describe.each(DETECTION)("leakDetection: '%s':", (leakDetection) => {
     expect(late.value).toBe(all[2]);
     late.release();
     // The end of the pool is no time for callbacks about its use.
-    expect(all[2]).toMatchObject({ destroyed: 1, resets: 0 });
+    expect([all[2], asked]).toMatchObject([{ destroyed: 1, resets: 0 }, 0]);
     expect(() => late.release()).toThrow(coded('ERR_SLABPOOL_LEASE_RELEASED'));
   });
 
