@@ -21,6 +21,7 @@ const ONE_THREAD = [
   'decay',
   'memory',
   'cold',
+  'objects',
 ];
 const THREADS = ['handover', 'latency', 'xmalloc', 'larson', 'msgpass', 'scaling', 'budget', 'waiting', 'churn'];
 const PROCESSES = ['io', 'memory-limit', 'hostile', 'install'];

@@ -20,7 +20,8 @@ export function lendValue<L extends Disposable & { readonly value: unknown }, T>
     throw new SlabPoolError(
       'ERR_SLABPOOL_BORROWED',
       'borrow(fn): fn returned the value of its lease, which belongs to the next owner as soon as borrow() returns. Return what ' +
-        'you need of it; or acquire() a lease, and release it when you are done',
+        'you need of it (a method that returns its object, such as set() of a Map, returns it here as well); or acquire() a lease, and ' +
+        'release it when you are done',
       { pool },
     );
   });

@@ -22,9 +22,10 @@ export class EpochTimer {
 
   start(): void {
     if (this.runs) return;
-    // A pool that was dropped is not to be kept by its own timer.
+    // A pool that was dropped is not to be kept by its own timer, so that refers to nothing of it.
     const timer = new WeakRef(this);
-    this.#timer = outside(() => setTimeout(() => timer.deref()?.tick(), this.#ms).unref());
+    const ms = this.#ms;
+    this.#timer = outside(() => setTimeout(() => timer.deref()?.tick(), ms).unref());
   }
 
   stop(): void {
