@@ -17,6 +17,7 @@ const ONE_THREAD = [
   'jagged',
   'decay',
   'cold',
+  'resources',
 ];
 const THREADS = ['handover', 'latency', 'xmalloc', 'larson', 'msgpass', 'scaling', 'budget', 'waiting', 'churn'];
 const PROCESSES = ['io', 'memory-limit', 'hostile', 'install'];
