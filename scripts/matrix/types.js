@@ -19,6 +19,8 @@ import { BufferPool, Channel, SlabPoolError, diagnose } from 'slabpool';
 import type { Lease, PoolHandle, PoolStats, ReceivedLease } from 'slabpool';
 import { ByteReader, ByteWriter, fromFile, lines, serve } from 'slabpool/io';
 import type { Chunk, Encoder, RecordBatch } from 'slabpool/io';
+import { ResourcePool, ShardedPool, FailoverPool } from 'slabpool/resource';
+import type { ResourceLease, ResourcePoolOptions, ResourcePoolStats } from 'slabpool/resource';
 import { serveStats } from 'slabpool/top';
 
 const pool: BufferPool = new BufferPool({ maxBytes: 1024 * 1024, name: 'typed' });
@@ -56,6 +58,16 @@ export async function read(): Promise<Chunk> {
 const encoder: Encoder<number> = { encode: (writer, value) => writer.u32le(value) };
 encoder.encode(new ByteWriter(pool), 1);
 export const mode: 'onread' | 'copy' = serve(pool, createServer(), () => ({ data: (received) => received.consume(1) })).mode;
+const sockets: ResourcePoolOptions<{ id: number }> = { open: () => ({ id: 1 }), close: ({ id }) => console.log(id), breaker: {} };
+const resources: ResourcePool<{ id: number }> = new ResourcePool(sockets);
+export async function useResources(): Promise<ResourcePoolStats> {
+  const held: ResourceLease<{ id: number }> = await resources.acquire({ timeout: 10 });
+  held.destroy(held.value.id);
+  const id: number = await resources.borrow(({ value }) => value.id);
+  await new ShardedPool({ shards: { one: sockets } }).acquire(String(id));
+  await new FailoverPool({ primary: sockets, spare: sockets }).close();
+  return resources.stats();
+}
 // @ts-expect-error: a size is a number
 pool.acquire('1');
 // @ts-expect-error: not any
