@@ -22,6 +22,7 @@ const ONE_THREAD = [
   'memory',
   'cold',
   'objects',
+  'resources',
 ];
 const THREADS = ['handover', 'latency', 'xmalloc', 'larson', 'msgpass', 'scaling', 'budget', 'waiting', 'churn'];
 const PROCESSES = ['io', 'memory-limit', 'hostile', 'install'];

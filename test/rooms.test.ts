@@ -24,8 +24,9 @@ const ROOMS: Readonly<Record<string, string>> = {
   channel: 'errors base core handle lease heap pool',
   io: 'errors base core lease pool',
   object: 'errors base events lease stats tracking diagnose',
-  metrics: 'errors base core stats',
-  cli: 'base core options handle stats diagnose pool',
+  resource: 'errors base events lease tracking diagnose',
+  metrics: 'errors base core stats resource worker',
+  cli: 'base core options handle stats diagnose pool resource worker metrics',
   index: 'errors base core events options handle lease tracking stats diagnose pool channel',
 };
 

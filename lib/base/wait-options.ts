@@ -47,26 +47,44 @@ export function checkWaitOptions(
   return { signal, timeout };
 }
 
-/** The watch over one wait: see {@link watchLimits}. */
-export interface LimitWatch {
-  readonly timer: NodeJS.Timeout | undefined;
+/** A limited wait ends when it is told to, or by itself when it has reached one of its limits. */
+export abstract class LimitedWait {
+  timer: NodeJS.Timeout | undefined;
+  #forget: (() => void) | undefined;
+
+  protected abstract expired(): void;
+  protected abstract aborted(reason: unknown): void;
+
+  /** Begins to watch the limits; the signal is not aborted. */
+  protected watch({ signal, timeout }: Limits): void {
+    if (timeout !== Infinity) this.timer = setTimeout(LimitedWait.#expire, timeout, this);
+    if (signal !== undefined) this.#forget = onAbort(signal, () => this.aborted(abortReason(signal)));
+  }
+
+  static #expire(wait: LimitedWait): void {
+    wait.expired();
+  }
+
   /** Ends the watch: nothing is called any more. */
-  end(): void;
+  end(): void {
+    clearTimeout(this.timer);
+    this.#forget?.();
+  }
+}
+
+class WatchedWait extends LimitedWait {
+  protected readonly expired: () => void;
+  protected readonly aborted: (reason: unknown) => void;
+
+  constructor(limits: Limits, expired: () => void, aborted: (reason: unknown) => void) {
+    super();
+    this.expired = expired;
+    this.aborted = aborted;
+    this.watch(limits);
+  }
 }
 
 /** Calls `expired` or `aborted` when a wait that begins now, with a signal that is not aborted, has reached one of its limits. */
-export function watchLimits(
-  { signal, timeout }: Limits,
-  expired: () => void,
-  aborted: (reason: unknown) => void,
-): LimitWatch {
-  const timer = timeout === Infinity ? undefined : setTimeout(expired, timeout);
-  const forget = signal && onAbort(signal, () => aborted(abortReason(signal)));
-  return {
-    timer,
-    end() {
-      clearTimeout(timer);
-      forget?.();
-    },
-  };
+export function watchLimits(limits: Limits, expired: () => void, aborted: (reason: unknown) => void): LimitedWait {
+  return new WatchedWait(limits, expired, aborted);
 }

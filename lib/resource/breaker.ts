@@ -1,5 +1,6 @@
 import { now } from '../base/runtime.js';
 import { events, type Outbox, type ResourceCircuitEvent } from '../events.js';
+import { FailureWindow } from './failure-window.js';
 import type { ResolvedBreaker } from './options.js';
 
 /** `'closed'`: as usual. `'open'`: nothing is opened. `'half-open'`: one is, to see. */
@@ -22,8 +23,7 @@ interface BreakerOwner {
 export class Breaker {
   readonly #owner: BreakerOwner;
   readonly #options: ResolvedBreaker | undefined;
-  /** When the latest failures were, all within the window. */
-  #failures: number[] = [];
+  readonly #window: FailureWindow;
   #opensAgainAt = 0;
   circuit: Circuit = 'closed';
   /** How often the circuit was opened. */
@@ -34,6 +34,7 @@ export class Breaker {
   constructor(owner: BreakerOwner, options: ResolvedBreaker | undefined) {
     this.#owner = owner;
     this.#options = options;
+    this.#window = new FailureWindow(options?.windowMs ?? 0);
   }
 
   /** Milliseconds until a probe is due; 0 if one is. */
@@ -57,26 +58,24 @@ export class Breaker {
   failed(error: unknown, probe: boolean): void {
     this.lastError = error;
     if (this.#options === undefined) return;
-    const at = now();
-    if (probe && this.circuit === 'half-open') {
-      this.#open(at, error);
-    } else if (this.circuit === 'closed') {
-      const { failures, windowMs } = this.#options;
-      this.#failures = [...this.#failures.filter((since) => at - since < windowMs), at];
-      if (this.#failures.length >= failures) this.#open(at, error);
+    if (this.circuit === 'closed') {
+      this.#window.add();
+      if (this.#window.count >= this.#options.failures) this.#open(error);
+    } else if (probe && this.circuit === 'half-open') {
+      this.#open(error);
     }
   }
 
   succeeded(): void {
     this.lastError = undefined;
-    this.#failures = [];
+    this.#window.clear();
     if (this.circuit !== 'closed') this.#turn('closed', undefined);
   }
 
-  #open(at: number, error: unknown): void {
-    this.#failures = [];
+  #open(error: unknown): void {
+    this.#window.clear();
     this.trips++;
-    this.#opensAgainAt = at + (this.#options as ResolvedBreaker).coolDownMs;
+    this.#opensAgainAt = now() + (this.#options as ResolvedBreaker).coolDownMs;
     this.#turn('open', error);
   }
 

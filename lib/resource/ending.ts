@@ -12,7 +12,7 @@ interface EndingPool {
   readonly log: { readonly sites: string };
   readonly othersMayServe: boolean;
   shut(): void;
-  destroyUsed(): void;
+  takeAwayUsed(): void;
 }
 
 /**
@@ -47,7 +47,7 @@ export class Ending implements Waiting {
     const force = (reason: unknown) => {
       if (this.#pool.used === 0) return;
       failures.push(reason);
-      this.#pool.destroyUsed();
+      this.#pool.takeAwayUsed();
     };
     const expired = () => force(this.#stillOut(limits.timeout));
     if (limits.signal?.aborted) force(abortReason(limits.signal));

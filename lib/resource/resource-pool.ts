@@ -55,8 +55,14 @@ export class ResourcePool<R> {
    * signal's reason, `ERR_SLABPOOL_OPEN_FAILED`, `ERR_SLABPOOL_CIRCUIT_OPEN`, `ERR_SLABPOOL_EXHAUSTED`, `ERR_SLABPOOL_QUEUE_FULL`,
    * `ERR_SLABPOOL_CLOSED`, `ERR_SLABPOOL_INVALID_ARG`
    */
-  async acquire(options?: WaitOptions): Promise<ResourceLease<R>> {
-    return this.#resources.acquire(this.#check('acquire(options)', options));
+  acquire(options?: WaitOptions): Promise<ResourceLease<R>> {
+    // Not an async function, which would make another promise around that of one that waits.
+    try {
+      const acquired = this.#resources.acquire(this.#check('acquire(options)', options));
+      return acquired instanceof ResourceLease ? Promise.resolve(acquired) : acquired;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #check(what: string, options: WaitOptions | undefined): Limits {

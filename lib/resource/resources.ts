@@ -4,6 +4,7 @@ import type { Limits } from '../base/wait-options.js';
 import { type Waiter, WaitQueue } from '../base/wait-queue.js';
 import { closedPool } from '../errors.js';
 import { type CloseCause, Outbox } from '../events.js';
+import type { Stack } from '../tracking/stack.js';
 import { Breaker } from './breaker.js';
 import { Checks } from './checks.js';
 import { Closings } from './closings.js';
@@ -12,7 +13,7 @@ import { Openings } from './openings.js';
 import type { ResolvedResourceOptions } from './options.js';
 import { circuitOpen, exhausted, openFailed, queueFull, timedOut } from './refusals.js';
 import { ResourceLease } from './resource-lease.js';
-import { Slot, type SlotState, Token } from './slot.js';
+import { Slot, Token } from './slot.js';
 import { Sweeper } from './sweeper.js';
 import { Watch } from './watch.js';
 
@@ -39,7 +40,7 @@ export class Resources<R> {
   readonly closings: Closings<R>;
   readonly ending: Ending;
   readonly sweeper: Sweeper<R>;
-  readonly waiting: WaitQueue<null, ResourceLease<R>>;
+  readonly waiting: WaitQueue<Stack | null, ResourceLease<R>>;
   /** In the order in which they became idle. */
   readonly idle = new LinkedList<Token<R>>();
   readonly #slots = new Set<Slot<R>>();
@@ -61,7 +62,7 @@ export class Resources<R> {
     this.closings = new Closings(this);
     this.ending = new Ending(this);
     this.sweeper = new Sweeper(this);
-    this.waiting = new WaitQueue<null, ResourceLease<R>>(this);
+    this.waiting = new WaitQueue<Stack | null, ResourceLease<R>>(this);
     this.sweeper.start();
   }
 
@@ -87,7 +88,7 @@ export class Resources<R> {
       if (at < token.slot.expiresAt) {
         if (this.checks.needs(token, at)) return null;
         this.idle.delete(token);
-        return this.#lease(token, at);
+        return this.#lease(token, at, this.watch.asked(this.used === this.options.maxSize - 1));
       }
       this.#retireIdle(token, 'lifetime');
     }
@@ -108,7 +109,7 @@ export class Resources<R> {
       refused.exhausted++;
       throw exhausted(this);
     }
-    const { promise } = waiting.join(null, limits);
+    const { promise } = waiting.join(this.watch.asked(this.size >= options.maxSize - 1), limits);
     this.peak.waiting = Math.max(this.peak.waiting, waiting.size);
     this.dispatch();
     this.outbox.publish();
@@ -135,23 +136,19 @@ export class Resources<R> {
         idle.delete(token);
         if (checks.needs(token, at)) checks.start(token);
         else this.#serve(token, at);
-      } else if (waiting.size > checks.size + openings.size && !breaker.refuses && this.#hasRoom) {
+      } else if (waiting.size > checks.size + openings.size && this.mayOpen) {
         this.open();
       } else break;
     }
     while (breaker.refuses && waiting.size > checks.size + openings.size) {
       this.refused.circuitOpen++;
-      waiting.refuse(waiting.last as Waiter<null, ResourceLease<R>>, circuitOpen(this));
+      waiting.refuse(waiting.last as Waiter<Stack | null, ResourceLease<R>>, circuitOpen(this));
     }
-  }
-
-  get #hasRoom(): boolean {
-    return this.size < this.options.maxSize;
   }
 
   /** Whether one more may be opened. */
   get mayOpen(): boolean {
-    return this.#hasRoom && !this.breaker.refuses && !this.closing;
+    return this.size < this.options.maxSize && !this.breaker.refuses && !this.closing;
   }
 
   /** Opens one more. */
@@ -215,17 +212,19 @@ export class Resources<R> {
   }
 
   #serve(token: Token<R>, at: number): void {
-    this.waiting.serve(this.waiting.first as Waiter<null, ResourceLease<R>>, this.#lease(token, at));
+    const first = this.waiting.first as Waiter<Stack | null, ResourceLease<R>>;
+    this.waiting.serve(first, this.#lease(token, at, first.ask));
   }
 
-  #lease(token: Token<R>, at: number): ResourceLease<R> {
+  /** @param asked where it was asked for, if it is to be tracked */
+  #lease(token: Token<R>, at: number, asked: Stack | null): ResourceLease<R> {
     const { slot } = token;
     slot.state = 'used';
     slot.since = at;
     this.acquires++;
     if (++this.used > this.peak.used) this.peak.used = this.used;
     const lease = new ResourceLease<R>(this, token);
-    this.watch.leased(lease, slot, this.used === this.options.maxSize);
+    if (asked !== null) this.watch.track(lease, slot, asked);
     return lease;
   }
 
@@ -244,23 +243,31 @@ export class Resources<R> {
 
   /** The lease of this has ended, and nobody is to have it any more. */
   destroy({ slot }: Token<R>, reason: unknown): void {
+    this.#takeAway(slot, 'destroyed', reason);
+    this.outbox.publish();
+  }
+
+  /** The lease of this was collected unreleased. The outbox is published afterwards. */
+  lost(slot: Slot<R>): void {
+    this.#takeAway(slot, 'leaked');
+  }
+
+  /** Closes what is used, under those who use it. */
+  takeAwayUsed(): void {
+    for (const slot of this.#slots) this.#takeAway(slot, 'closed');
+  }
+
+  /** From whoever uses it, if anybody does. */
+  #takeAway(slot: Slot<R>, why: CloseCause, reason?: unknown): void {
     if (slot.state !== 'used') return;
     this.#endUse(slot, now());
-    this.#retire(slot, 'destroyed', reason);
-    this.outbox.publish();
+    this.#retire(slot, why, reason);
   }
 
   #endUse(slot: Slot<R>, at: number): void {
     this.used--;
     this.uses.count++;
     this.uses.totalMs += at - slot.since;
-  }
-
-  /** The lease of this was collected unreleased. The outbox is published afterwards. */
-  lost(slot: Slot<R>): void {
-    if (slot.state !== 'used') return;
-    this.#endUse(slot, now());
-    this.#retire(slot, 'leaked');
   }
 
   #retireIdle(token: Token<R>, why: CloseCause): void {
@@ -320,16 +327,7 @@ export class Resources<R> {
     this.ending.check();
   }
 
-  /** Closes what is used, under those who use it. */
-  destroyUsed(): void {
-    for (const slot of this.#slots) {
-      if (slot.state !== ('used' satisfies SlotState)) continue;
-      this.#endUse(slot, now());
-      this.#retire(slot, 'closed');
-    }
-  }
-
-  timeout(_: null, timeoutMs: number): unknown {
+  timeout(_: unknown, timeoutMs: number): unknown {
     return timedOut(this, timeoutMs);
   }
 

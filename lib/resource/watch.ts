@@ -1,6 +1,7 @@
 import type { Outbox } from '../events.js';
 import { LeaseLog } from '../tracking/lease-log.js';
 import { Sampling } from '../tracking/sampling.js';
+import { Stack } from '../tracking/stack.js';
 import type { ResolvedResourceOptions } from './options.js';
 import { ResourceLease } from './resource-lease.js';
 import type { Slot, Token } from './slot.js';
@@ -26,7 +27,7 @@ export class Watch<R> {
   readonly #tokens: FinalizationRegistry<Slot<R>>;
   readonly #sampling: Sampling;
   #untilSample: number;
-  /** Whether the latest lease that took the last resource was looked at. */
+  /** Whether one was looked at that takes the last resource, and none has been idle since. */
   #full = false;
 
   constructor(pool: WatchedPool<R>) {
@@ -49,12 +50,20 @@ export class Watch<R> {
     this.#tokens.unregister(slot);
   }
 
-  /** @param last whether it took the last resource: who holds leases then is what somebody will want to know */
-  leased(lease: ResourceLease<R>, slot: Slot<R>, last: boolean): void {
-    if (--this.#untilSample > 0 && !(last && !this.#full)) return;
+  /**
+   * For each lease, when it is asked for.
+   * @param last whether it takes the last resource: who has leases then is what somebody will want to know
+   * @returns where that is, of one that is to be tracked
+   */
+  asked(last: boolean): Stack | null {
+    if (--this.#untilSample > 0 && (!last || this.#full)) return null;
     this.#full = last;
     if (this.#untilSample <= 0) this.#untilSample = this.#sampling.interval();
-    if (this.#sampling.tracks()) ResourceLease.track(lease, this.log.track(slot, lease));
+    return this.#sampling.tracks() ? new Stack() : null;
+  }
+
+  track(lease: ResourceLease<R>, slot: Slot<R>, asked: Stack): void {
+    ResourceLease.track(lease, this.log.track(slot, lease, 0, 0, asked));
   }
 
   /** A resource is idle: there is one left. */

@@ -21,6 +21,8 @@ import { ByteReader, ByteWriter, fromFile, lines, serve } from 'slabpool/io';
 import type { Chunk, Encoder, RecordBatch } from 'slabpool/io';
 import { clear, ObjectPool } from 'slabpool/object';
 import type { ObjectLease, ObjectPoolStats } from 'slabpool/object';
+import { ResourcePool, ShardedPool, FailoverPool } from 'slabpool/resource';
+import type { ResourceLease, ResourcePoolOptions, ResourcePoolStats } from 'slabpool/resource';
 import { serveStats } from 'slabpool/top';
 
 const pool: BufferPool = new BufferPool({ maxBytes: 1024 * 1024, name: 'typed' });
@@ -65,6 +67,16 @@ export const objectStats: ObjectPoolStats = objects.stats();
 export const lent: number = objects.borrow(({ value }) => value.size);
 // @ts-expect-error: no primitive is pooled
 new ObjectPool({ create: () => 7 });
+const sockets: ResourcePoolOptions<{ id: number }> = { open: () => ({ id: 1 }), close: ({ id }) => console.log(id), breaker: {} };
+const resources: ResourcePool<{ id: number }> = new ResourcePool(sockets);
+export async function useResources(): Promise<ResourcePoolStats> {
+  const held: ResourceLease<{ id: number }> = await resources.acquire({ timeout: 10 });
+  held.destroy(held.value.id);
+  const id: number = await resources.borrow(({ value }) => value.id);
+  await new ShardedPool({ shards: { one: sockets } }).acquire(String(id));
+  await new FailoverPool({ primary: sockets, spare: sockets }).close();
+  return resources.stats();
+}
 // @ts-expect-error: a size is a number
 pool.acquire('1');
 // @ts-expect-error: not any
