@@ -10,7 +10,7 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_EXHAUSTED'
   /** As many requests wait as may (`maxWaiting`). */
   | 'ERR_SLABPOOL_QUEUE_FULL'
-  /** `acquireAsync()`, `borrowAsync()`, `drain()` or a wait at a channel has lasted as long as it may. */
+  /** `acquireAsync()`, `borrowAsync()`, `drain()`, a wait at a channel or for a thread has lasted as long as it may. */
   | 'ERR_SLABPOOL_TIMEOUT'
   /** A request above `maxPooledSize` does not fit below `maxOversizeBytes`, or its lease is to be handed over. */
   | 'ERR_SLABPOOL_OVERSIZE'

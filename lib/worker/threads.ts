@@ -199,14 +199,16 @@ function text(error: unknown): string {
 
 /** Piscina is an optional peer dependency, which only this needs, and only when there is a pool. */
 function loadPiscina(pool: string): typeof import('piscina') {
+  const require = createRequire(import.meta.url);
   try {
-    return createRequire(import.meta.url)('piscina');
+    // Each loader says in its own way that it is not there.
+    require.resolve('piscina');
   } catch (cause) {
-    if ((cause as { code?: unknown }).code !== 'MODULE_NOT_FOUND') throw cause;
     throw new SlabPoolError(
       'ERR_SLABPOOL_DEPENDENCY',
       "a WorkerPool needs the package 'piscina', which is not installed here: npm install piscina",
       { pool, details: { package: 'piscina' }, cause },
     );
   }
+  return require('piscina');
 }
