@@ -6,7 +6,7 @@ import { run } from './child.js';
 const CLI = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 
 describe('usage', () => {
-  test.each([['--help'], ['-h'], ['doctor', '--help'], ['top', '-h'], ['size', '-h']])('%j', async (args) => {
+  test.each([[['--help']], [['-h']], [['doctor', '--help']], [['top', '-h']], [['size', '-h']]])('%j', async (args) => {
     const { code, stdout, stderr } = await run(CLI, args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     for (const word of [
