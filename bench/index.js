@@ -24,7 +24,18 @@ const ONE_THREAD = [
   'objects',
   'resources',
 ];
-const THREADS = ['handover', 'latency', 'xmalloc', 'larson', 'msgpass', 'scaling', 'budget', 'waiting', 'churn'];
+const THREADS = [
+  'handover',
+  'latency',
+  'xmalloc',
+  'larson',
+  'msgpass',
+  'scaling',
+  'budget',
+  'waiting',
+  'churn',
+  'workers',
+];
 const PROCESSES = ['io', 'memory-limit', 'hostile', 'install'];
 const NAMES = [...ONE_THREAD, ...THREADS, ...PROCESSES];
 /** What `targets` stands for: where slabpool is compared with the pure JavaScript pools, with cold memory and with the best allocators. */

@@ -10,7 +10,7 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_EXHAUSTED'
   /** As many requests wait as may (`maxWaiting`). */
   | 'ERR_SLABPOOL_QUEUE_FULL'
-  /** A wait has lasted as long as it may: for a lease, for the end of a pool, at a channel. */
+  /** A wait has lasted as long as it may: for a lease, a thread, the end of a pool, at a channel. */
   | 'ERR_SLABPOOL_TIMEOUT'
   /** A request above `maxPooledSize` does not fit below `maxOversizeBytes`, or its lease is to be handed over. */
   | 'ERR_SLABPOOL_OVERSIZE'

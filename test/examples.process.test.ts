@@ -34,7 +34,7 @@ test('each is one file below 80 lines', () => {
         .trimEnd()
         .split('\n').length,
   );
-  expect(files).toHaveLength(8);
+  expect(files).toHaveLength(9);
   expect(Math.max(...lengths)).toBeLessThan(80);
 });
 
@@ -79,6 +79,16 @@ describe.each([
       return `${shop}\t${own.length}\t${own.reduce((sum, { sold }) => sum + sold, 0)}\n`;
     });
     expect(stdout).toBe(sums.join(''));
+  });
+
+  test.skipIf(core === 'js')('all-cores', async () => {
+    const numbers = Array.from({ length: 400_000 }, (_, i) => (i * 7919) % 1_000_003);
+    const lines = numbers.map((number, i) => `${number}${i % 9 === 0 ? '\n' : ' '}`);
+    const { code, stderr, stdout } = await run(example('all-cores'), [place('numbers.txt', lines.join(''))]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    const sum = numbers.reduce((one, other) => one + other, 0);
+    const both = `${sum} byLeases, \\d+ ms\n${sum} byTransfer, \\d+ ms\n`;
+    expect(stdout).toMatch(new RegExp(`^${both}${both}$`));
   });
 
   test('log-shipper', async () => {

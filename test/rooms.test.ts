@@ -25,6 +25,7 @@ const ROOMS: Readonly<Record<string, string>> = {
   io: 'errors base core lease pool',
   object: 'errors base events lease stats tracking diagnose',
   resource: 'errors base events lease tracking diagnose',
+  worker: 'errors base handle lease heap pool',
   metrics: 'errors base core stats resource worker',
   cli: 'base core options handle stats diagnose pool resource worker metrics',
   index: 'errors base core events options handle lease tracking stats diagnose pool channel',

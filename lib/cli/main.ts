@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { build } from './build.js';
 import { doctor } from './doctor.js';
 import { Failure } from './failure.js';
+import { size } from './size.js';
 import { sourceOf } from './snapshot.js';
 import { top } from './top.js';
 
@@ -24,6 +25,12 @@ slabpool top SOURCE [--interval SECONDS] [--once]
   --interval  between two looks, ${SHORTEST_INTERVAL} to ${LONGEST_INTERVAL}; 1 unless given
   --once      one look; the exit code is 1 when there is nothing to see
 
+slabpool size --rate RATE --hold TIME [--wait SHARE]
+  How large a pool has to be: how many are in use on average (Little's law), and at which size at most a share of acquires waits.
+  --rate      acquires a second: 300, 5k, 1.5M
+  --hold      how long each is held on average: 150us, 20ms, 1.5s, 2min
+  --wait      the share of acquires that may have to wait; 1% unless given
+
 Called in a wrong way, all end with the exit code 2.
 `;
 
@@ -36,6 +43,16 @@ const COMMANDS: Record<string, (args: string[]) => Promise<void>> = {
   async doctor(args) {
     const { values } = parse(args, { json: { type: 'boolean', default: false } }, []);
     process.exitCode = (await doctor(values.json)) ? 0 : 1;
+  },
+
+  async size(args) {
+    const text = { type: 'string' } as const;
+    const { values } = parse(args, { rate: text, hold: text, wait: { ...text, default: '1%' } }, []);
+    const { rate, hold, wait } = values;
+    if (rate === undefined || hold === undefined) {
+      throw new Failure("size: expected --rate and --hold, such as 'slabpool size --rate 5000 --hold 20ms'", 2);
+    }
+    await size({ rate, hold, wait });
   },
 
   async top(args) {

@@ -4,7 +4,7 @@ import { invalidArg, SlabPoolError } from '../errors.js';
 import type { Lease } from '../lease/lease.js';
 import { BufferPool } from '../pool.js';
 import type { Reply, TaskMessage, ThreadData } from './messages.js';
-import { Cargo, releaseAll, unpack } from './parcel.js';
+import { Cargo, type Container, isPlain, releaseAll, unpack } from './parcel.js';
 
 /** What the function of a {@link job} has besides its task. */
 export interface JobContext {
@@ -14,6 +14,8 @@ export interface JobContext {
 
 /** What a worker's file exports: {@link job}. */
 export type Job = (message: unknown) => Promise<unknown>;
+
+const RESULT = "job(fn), fn's result";
 
 let membership: BufferPool | undefined;
 
@@ -71,7 +73,8 @@ async function perform<T, R>(
     const result = await fn(task as T, { pool });
     let cargo: Cargo;
     try {
-      cargo = new Cargo(result, pool, "job(fn), fn's result");
+      cargo = new Cargo(result, pool, RESULT);
+      checkCloneable(cargo.value);
     } catch (error) {
       releaseAll(result);
       throw error;
@@ -97,6 +100,24 @@ function reply(cargo: Cargo, pool: BufferPool): Reply {
       return cargo.send(pool);
     },
   };
+}
+
+/**
+ * Refuses the functions and symbols at the top level of a result. What cannot be cloned deeper in it is noticed by the cloning alone,
+ * which the thread does not survive.
+ */
+function checkCloneable(value: unknown): void {
+  const key = Array.isArray(value)
+    ? value.findIndex(isUncloneable)
+    : isPlain(value)
+      ? (Object.keys(value).find((name) => isUncloneable(value[name])) ?? -1)
+      : -1;
+  const [what, part] = key === -1 ? [RESULT, value] : [`${RESULT}, '${key}'`, (value as Container)[key]];
+  if (isUncloneable(part)) throw invalidArg(what, 'what can be cloned', part);
+}
+
+function isUncloneable(value: unknown): boolean {
+  return typeof value === 'function' || typeof value === 'symbol';
 }
 
 function cloneable(error: unknown): unknown {

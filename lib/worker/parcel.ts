@@ -1,4 +1,4 @@
-import { invalidArg, SlabPoolError } from '../errors.js';
+import { SlabPoolError } from '../errors.js';
 import type { Heap } from '../heap/heap.js';
 import { heapOf } from '../heap/heap-of.js';
 import { Lease } from '../lease/lease.js';
@@ -8,7 +8,7 @@ import type { BufferPool } from '../pool.js';
 type Places = 'itself' | readonly (string | number)[];
 
 /** A plain object or an array. */
-type Container = Record<string | number, unknown>;
+export type Container = Record<string | number, unknown>;
 
 /** A parcel is a value on its way to another thread, with tickets for its leases: the threads' messages are made of it. */
 export interface Parcel {
@@ -105,7 +105,7 @@ function leasesIn(value: unknown): { copy: unknown; places: Places; leases: Leas
 }
 
 /** An object literal, or what has no prototype; also one of another realm. */
-function isPlain(value: unknown): value is Record<string, unknown> {
+export function isPlain(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype = Object.getPrototypeOf(value);
   return prototype === null || (Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf'));
@@ -115,6 +115,7 @@ function check(leases: readonly Lease[], pool: BufferPool, what: string): void {
   const heap = heapOf(pool) as Heap;
   for (const lease of leases) heap.transfers.movable(Lease.blockOf(lease, heap));
   if (new Set(leases).size < leases.length) {
-    throw invalidArg(what, 'each lease once', 'the same one twice', pool.name);
+    const message = `${what}: the same lease is there twice. It has one owner at a time: pass it once, and say where else it is meant`;
+    throw new SlabPoolError('ERR_SLABPOOL_INVALID_ARG', message, { pool: pool.name });
   }
 }

@@ -43,10 +43,10 @@ interface ThreadsOwner {
  */
 export class Threads {
   busy = 0;
-  /** Threads that died, though nobody ended them. */
+  /** Threads that died with a job, or by an error between jobs. */
   deaths = 0;
-  /** The first error of a thread that had no job which could be told of it. */
-  untold: { readonly error: unknown } | undefined;
+  /** The first error of a thread that had no job which could be told of it. `recent`: no job has come to its end since. */
+  untold: { readonly error: unknown; recent: boolean } | undefined;
   readonly #owner: ThreadsOwner;
   readonly #options: ResolvedWorkerOptions;
   readonly #piscina: Piscina;
@@ -88,7 +88,7 @@ export class Threads {
     this.#piscina.on('error', (error) => {
       this.deaths++;
       this.#latestError = error;
-      this.untold ??= { error };
+      this.untold ??= { error, recent: true };
     });
     // It is not off the list yet.
     this.#piscina.on('workerDestroy', () => queueMicrotask(() => this.#lookAfter()));
@@ -125,7 +125,9 @@ export class Threads {
    */
   async give(errand: Errand): Promise<unknown> {
     try {
-      return await outside(() => this.#piscina.run(errand.message, { name: errand.name }));
+      const answer = await outside(() => this.#piscina.run(errand.message, { name: errand.name }));
+      if (this.untold !== undefined) this.untold.recent = false;
+      return answer;
     } catch (error) {
       throw this.#explain(errand, error);
     } finally {
@@ -178,7 +180,7 @@ export class Threads {
     const cause = this.#latestError;
     this.#latestError = undefined;
     // Those errands are told.
-    if (this.untold?.error === cause) this.untold = undefined;
+    if (this.untold?.recent) this.untold = undefined;
     this.#failing = { cause };
     this.#piscina.destroy().then(() => {
       this.#failing = null;
@@ -187,20 +189,26 @@ export class Threads {
   }
 }
 
+/** What an error of a thread says, if it could be sent: a DataCloneError of Node 20 cannot. */
 function text(error: unknown): string {
-  return String((error as { message?: unknown } | null | undefined)?.message ?? error);
+  const { message = 'by an error that cannot be cloned, such as that its result cannot be' } = (error ?? {}) as {
+    message?: unknown;
+  };
+  return String(message);
 }
 
 /** Piscina is an optional peer dependency, which only this needs, and only when there is a pool. */
 function loadPiscina(pool: string): typeof import('piscina') {
+  const require = createRequire(import.meta.url);
   try {
-    return createRequire(import.meta.url)('piscina');
+    // Each loader says in its own way that it is not there.
+    require.resolve('piscina');
   } catch (cause) {
-    if ((cause as { code?: unknown }).code !== 'MODULE_NOT_FOUND') throw cause;
     throw new SlabPoolError(
       'ERR_SLABPOOL_DEPENDENCY',
       "a WorkerPool needs the package 'piscina', which is not installed here: npm install piscina",
       { pool, details: { package: 'piscina' }, cause },
     );
   }
+  return require('piscina');
 }

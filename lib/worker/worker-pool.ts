@@ -37,6 +37,9 @@ export interface WorkerPoolCloseOptions {
 }
 
 const RUN = 'run(task, options)';
+/** What those who wait did not get. */
+const THREAD = 'no thread was free';
+const ROOM = 'the queue had no room';
 
 /**
  * A worker pool runs jobs on threads, and their leases travel to them and back without a copy. The threads are piscina's.
@@ -81,8 +84,8 @@ export class WorkerPool<T = unknown, R = unknown> {
     this.#running = new Running(this.#threads, this.#options);
     const { name } = this.#options;
     const self = this;
-    const line = (what: string) => ({
-      timeout: (_: null, timeoutMs: number) => this.#timeout(what, timeoutMs),
+    const line = (what: string, wanted: string) => ({
+      timeout: (_: null, timeoutMs: number) => this.#timeout(wanted, timeoutMs),
       gaveUp: () => this.#next(),
       get othersMayServe() {
         return self.#threads.busy > 0;
@@ -91,8 +94,8 @@ export class WorkerPool<T = unknown, R = unknown> {
         return `pool '${name}', ${what}`;
       },
     });
-    this.#queue = new WaitQueue(line('jobs that no thread is free for'));
-    this.#producers = new WaitQueue(line('calls of ready()'));
+    this.#queue = new WaitQueue(line('jobs that no thread is free for', THREAD));
+    this.#producers = new WaitQueue(line('calls of ready()', ROOM));
     setObservable(this);
   }
 
@@ -129,7 +132,7 @@ export class WorkerPool<T = unknown, R = unknown> {
     this.#assertOpen();
     throwIfAborted(signal);
     const idle = this.#threads.free && this.#queue.size === 0;
-    if (!idle && timeout === 0) throw this.#timeout('a thread', 0);
+    if (!idle && timeout === 0) throw this.#timeout(THREAD, 0);
     const tickets = cargo.send(this.#options.pool);
     if (idle) {
       this.#direct++;
@@ -152,7 +155,7 @@ export class WorkerPool<T = unknown, R = unknown> {
     const limits = checkWaitOptions('ready(options)', options, this.#options.name);
     throwIfAborted(limits.signal);
     if (this.#producers.size === 0 && this.#queue.size < this.#options.maxQueue) return;
-    if (limits.timeout === 0) throw this.#timeout('room in the queue', 0);
+    if (limits.timeout === 0) throw this.#timeout(ROOM, 0);
     await this.#producers.join(null, limits).promise;
   }
 
@@ -273,12 +276,12 @@ export class WorkerPool<T = unknown, R = unknown> {
     return new SlabPoolError('ERR_SLABPOOL_CLOSED', 'the worker pool was closed', { pool: this.#options.name });
   }
 
-  #timeout(what: string, timeoutMs: number): SlabPoolError {
+  #timeout(wanted: string, timeoutMs: number): SlabPoolError {
     const { size: queued } = this.#queue;
     const { size: running } = this.#running;
     return new SlabPoolError(
       'ERR_SLABPOOL_TIMEOUT',
-      `no turn within ${timeoutMs} ms for ${what}: ${running} jobs run, ${queued} wait. Wait longer, raise maxThreads where there are cores ` +
+      `${wanted} within ${timeoutMs} ms: ${running} jobs run, ${queued} wait. Wait longer, raise maxThreads where there are cores ` +
         'for more, or await ready() before making a task',
       { pool: this.#options.name, details: { timeoutMs, running, queued } },
     );

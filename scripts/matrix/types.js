@@ -24,6 +24,8 @@ import type { ObjectLease, ObjectPoolStats } from 'slabpool/object';
 import { ResourcePool, ShardedPool, FailoverPool } from 'slabpool/resource';
 import type { ResourceLease, ResourcePoolOptions, ResourcePoolStats } from 'slabpool/resource';
 import { serveStats } from 'slabpool/top';
+import { WorkerPool, job } from 'slabpool/worker';
+import type { JobContext, WorkerPoolStats } from 'slabpool/worker';
 
 const pool: BufferPool = new BufferPool({ maxBytes: 1024 * 1024, name: 'typed' });
 const lease: Lease = pool.acquire(1000);
@@ -59,6 +61,11 @@ export async function read(): Promise<Chunk> {
 }
 const encoder: Encoder<number> = { encode: (writer, value) => writer.u32le(value) };
 encoder.encode(new ByteWriter(pool), 1);
+const workers = new WorkerPool<{ block: Lease }, number>({ filename: '/worker.js', pool, maxThreads: 2 });
+export const result: Promise<number> = workers.ready().then(() => workers.run({ block: lease }, { timeout: 1 }));
+const workerStats: WorkerPoolStats = workers.stats();
+console.log(workerStats.waitMs.p99);
+export default job(({ block }: { block: Lease }, context: JobContext) => block.size + context.pool.maxBytes);
 export const mode: 'onread' | 'copy' = serve(pool, createServer(), () => ({ data: (received) => received.consume(1) })).mode;
 const objects: ObjectPool<Map<string, number>> = new ObjectPool({ create: () => new Map<string, number>(), reset: (map) => clear(map) });
 const object: ObjectLease<Map<string, number>> = objects.acquire();

@@ -1,0 +1,3 @@
+import { countLines } from './count-lines.js';
+
+export default countLines;
