@@ -1,5 +1,6 @@
+import { median } from 'simple-statistics';
 import { ResourcePool } from 'slabpool/resource';
-import { collectGarbage, median } from './measure.js';
+import { collectGarbage } from './measure.js';
 import { contenders } from './resources/contenders.js';
 import { slowShard } from './resources/shards.js';
 import { takeTurns, timed } from './threads.js';

@@ -46,8 +46,8 @@ test.each(pages)('files that %s names are there', (page) => {
   expect(named.filter((path) => path !== 'docs/api/' && !existsSync(join(root, path)))).toEqual([]);
 });
 
-test.each(Object.entries(documents(committed())))('the figures of %s are those of bench/results', (page, filled) => {
-  expect(read(page)).toBe(filled);
+test('the figures of documents are those of bench/results', () => {
+  for (const [page, filled] of Object.entries(documents(committed()))) expect(read(page)).toBe(filled);
 });
 
 test('a hole for which there are no results is an error', () => {

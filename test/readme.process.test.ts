@@ -8,7 +8,9 @@ import { run } from './child.js';
 // What a newcomer copies from the README runs as it stands.
 const root = fileURLToPath(new URL('..', import.meta.url));
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
-const [parser, oneThread, main, worker, others] = [...readme.matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code as string);
+const [parser, oneThread, main, worker, others] = [...readme.matchAll(/```js\n(.*?)```/gs)].map(
+  ([, code]) => code as string,
+);
 let project: string;
 
 beforeAll(() => {
