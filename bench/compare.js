@@ -1,6 +1,7 @@
 // npm run bench:compare -- BEFORE.json AFTER.json: what a change did to every figure, with how sure that is.
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { figure } from './format.js';
 import { parse } from './results.js';
 import { change, isLevel } from './statistics.js';
 
@@ -56,9 +57,4 @@ function row(label, before, after, changed = { ratio: after / before }) {
   const { ratio, interval } = changed;
   const verdict = interval === undefined ? '' : isLevel(interval) ? 'level' : ratio < 1 ? 'less' : 'more';
   grid.push([label, figure(before), figure(after), figure(ratio), interval?.map(figure).join('-') ?? '', verdict]);
-}
-
-/** @param {number} value */
-function figure(value) {
-  return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(3)));
 }

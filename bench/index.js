@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { median } from 'simple-statistics';
+import { figure } from './format.js';
 import { machine } from './machine.js';
 import { read, save } from './results.js';
 import { DRAWN, SEED } from './sizes.js';
@@ -148,11 +149,6 @@ function table(cases) {
     grid.push([name, figure(ns), figure(ratio), interval.map(figure).join('-'), level, ...others]);
   }
   return grid.toString();
-}
-
-/** Three digits, or all before the point. @param {number} value */
-function figure(value) {
-  return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
 }
 
 /** @param {string} what */

@@ -2,6 +2,8 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const FOLDER = new URL('results/', import.meta.url);
+/** Of Node, that runs this. */
+export const RELEASE = Number(process.versions.node.split('.')[0]);
 
 /**
  * @typedef {object} Results
@@ -21,7 +23,7 @@ const FOLDER = new URL('results/', import.meta.url);
 
 /** What a quick run says must not take the place of figures that the documentation cites. @param {string} name @param {boolean} quick */
 function fileOf(name, quick) {
-  return new URL(`node${process.versions.node.split('.')[0]}-${name}.${quick ? 'tmp.json' : 'json'}`, FOLDER);
+  return new URL(`node${RELEASE}-${name}.${quick ? 'tmp.json' : 'json'}`, FOLDER);
 }
 
 /** @param {string} name @param {boolean} quick @param {Results} results */

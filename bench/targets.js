@@ -1,5 +1,7 @@
 // What slabpool promises itself, held against what was measured.
 import Table from 'cli-table3';
+import { figure } from './format.js';
+import { RELEASE } from './results.js';
 
 /** @typedef {{ ratios: Record<string, number>, facts: Record<string, number> }} Measured by 'bench/label/contender' */
 
@@ -9,7 +11,6 @@ import Table from 'cli-table3';
  */
 
 const MIX = 'mix: log-normal, median 2 KiB';
-const release = Number(process.versions.node.split('.')[0]);
 
 /** Several threads. @type {Target[]} */
 const THREADS = [
@@ -100,8 +101,8 @@ const HELD = [
 const LINES = 'io/lines of a file, one field of each from its bytes';
 const RECORDS = 'io/a thousand small records of mixed fields';
 
-/** Readers and writers. @type {Target[]} */
-const IO = [
+/** Readers and writers, on a release of Node. @type {(release: number) => Target[]} */
+const io = (release) => [
   ...[
     ['frames of 1,000 B by TCP', release < 24 ? 3 : 4],
     ['frames of 1 MiB by TCP', 4.5],
@@ -288,8 +289,8 @@ const OBJECTS = [
   },
 ];
 
-/** One thread. @type {Target[]} */
-const TARGETS = [
+/** All of them, on a release of Node. @type {(release: number) => Target[]} */
+const targets = (release) => [
   ...[
     ['4000 B', '4000 B'],
     ['mix', MIX],
@@ -410,24 +411,27 @@ const TARGETS = [
   ),
   ...COLD,
   ...OBJECTS,
-  ...IO,
+  ...io(release),
   ...THREADS,
   ...HOSTILE,
   ...RESOURCES,
 ];
 
-/** @param {Measured} measured */
-export function verdicts({ ratios, facts }) {
-  const grid = new Table({ head: ['target', 'measured', ''], style: { head: [], border: [] } });
-  for (const { what, ratio, fact, least = -Infinity, most = Infinity, ours = false } of TARGETS) {
+/**
+ * The targets of which something was measured.
+ * @param {Measured} measured @param {number} release of Node
+ * @returns {{ what: string, shown: number, met: boolean }[]} `shown`: as the target puts it
+ */
+export function judge({ ratios, facts }, release) {
+  return targets(release).flatMap(({ what, ratio, fact, least = -Infinity, most = Infinity, ours = false }) => {
     const value = ratio === undefined ? facts[/** @type {string} */ (fact)] : ratios[ratio];
-    if (value === undefined) continue; // not among the benchmarks asked for
-    const shown = ours ? 1 / value : value;
-    grid.push([
-      what,
-      shown >= 100 ? Math.round(shown) : shown.toPrecision(3),
-      value >= least && value <= most ? 'met' : 'MISSED',
-    ]);
-  }
+    return value === undefined ? [] : [{ what, shown: ours ? 1 / value : value, met: value >= least && value <= most }];
+  });
+}
+
+/** Of this release of Node. @param {Measured} measured */
+export function verdicts(measured) {
+  const grid = new Table({ head: ['target', 'measured', ''], style: { head: [], border: [] } });
+  for (const { what, shown, met } of judge(measured, RELEASE)) grid.push([what, figure(shown), met ? 'met' : 'MISSED']);
   return grid.toString();
 }

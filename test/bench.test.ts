@@ -53,7 +53,8 @@ test('the page has every table of results, each as bars and as figures, and noth
     Object.entries(results.results).filter(([, cases]) => typeof cases !== 'number'),
   );
   expect(text.match(/<div class="card"><h3>/g)?.length).toBeGreaterThan(tables.length);
-  expect(text.match(/<summary>Data<\/summary>/g)).toHaveLength(tables.length);
+  const curves = all.flatMap(({ results }) => Object.keys(results.series ?? {}));
+  expect(text.match(/<summary>Data<\/summary>/g)).toHaveLength(tables.length + curves.length);
   for (const [label] of tables) expect(text).toContain(`<h3>${String(html`${label}`)}</h3>`);
   expect(text).not.toMatch(/undefined|NaN|Infinity|\[object/);
   expect(text).not.toMatch(/(?:src|href)="(?!#)/);

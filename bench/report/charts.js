@@ -1,6 +1,7 @@
 // Charts as SVG, drawn by vega without a browser: ratios as bars on a log axis with their intervals, and curves over time.
 import { parse, View } from 'vega';
 import { compile } from 'vega-lite';
+import { figure } from '../format.js';
 
 /** Pixels: a phone's width, of which a wide window has several side by side. */
 const WIDTH = 320;
@@ -135,9 +136,4 @@ export function barFrom({ name, ratio, interval, low = ratio, high = ratio }) {
 function ticks(least, most) {
   const powers = [0.01, 0.1, 1, 10, 100, 1000, 10_000].filter((tick) => tick >= least && tick <= most);
   return most < 100 ? [0.5, ...powers, 2, 5].filter((tick) => tick >= least && tick <= most) : powers;
-}
-
-/** Three digits, or all before the point. @param {number} value */
-export function figure(value) {
-  return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en') : String(Number(value.toPrecision(3)));
 }

@@ -1,8 +1,10 @@
 // The page: every table of results as bars, what they stand for beneath, and first of all where slabpool loses.
 import { readFileSync } from 'node:fs';
 import { chartGroups } from '../chart.js';
+import { figure } from '../format.js';
 import { isLevel } from '../statistics.js';
-import { barFrom, figure, lines, ratioBars } from './charts.js';
+import { judge } from '../targets.js';
+import { barFrom, lines, ratioBars } from './charts.js';
 import { html, raw } from './markup.js';
 
 /** @typedef {{ release: number, name: string, results: import('../results.js').Results }} Committed */
@@ -34,9 +36,10 @@ export async function page(all) {
 <p>Ratios: the time of a contender over slabpool's, in one run, taking turns. Bars to the right of 1 are slower than slabpool, those to
 the left faster. The line across a bar's end is where the ratio lies with 95 % confidence (or the spread of the rounds, in results
 that have no more than that); what crosses 1 is level.</p>
-<nav>${[['glance', 'at a glance'], ['losses', 'losses'], ['runtimes', 'runtimes'], ...names.map((name) => [name, name])].map(([id, text]) => html`<a href="#${id}">${text}</a> `)}</nav>
+<nav>${[['glance', 'at a glance'], ['losses', 'losses'], ['targets', 'targets'], ['runtimes', 'runtimes'], ...names.map((name) => [name, name])].map(([id, text]) => html`<a href="#${id}">${text}</a> `)}</nav>
 ${await glance()}
 ${losses(groups)}
+${targets(all)}
 ${runtimes(groups)}
 ${sections}
 </body>
@@ -77,9 +80,47 @@ ${lost.map(({ bench, label, name, release, ratio }) => html`<tr><td><b>${name}</
 /** Some tables have other ways to use slabpool as well. @param {string} name */
 const isOurs = (name) => name.startsWith('slabpool');
 
+/** What slabpool promises itself, on each release. @param {readonly Committed[]} all */
+function targets(all) {
+  const releases = releasesOf(all);
+  /** @type {Map<string, Map<number, { shown: number, met: boolean }>>} */
+  const rows = new Map();
+  for (const release of releases) {
+    for (const { what, ...verdict } of judge(measuredOn(release, all), release)) {
+      rows.set(what, (rows.get(what) ?? new Map()).set(release, verdict));
+    }
+  }
+  const verdicts = [...rows.values()].flatMap((of) => [...of.values()]);
+  const cell = (/** @type {{ shown: number, met: boolean } | undefined} */ verdict) =>
+    verdict === undefined
+      ? html`<td>`
+      : html`<td class="${verdict.met ? '' : 'missed'}">${figure(verdict.shown)} ${verdict.met ? '' : 'missed'}`;
+  return html`<h2 id="targets">Targets</h2>
+<p class="of">${verdicts.filter(({ met }) => met).length} of ${verdicts.length} are met. They are not promises: what is missed is told with its reasons in docs/benchmarks.md.</p>
+<details><summary>All ${rows.size}</summary><div class="wide"><table><thead><tr><th>${releases.map((release) => html`<th>Node ${release}`)}</thead>
+${[...rows].map(([what, of]) => html`<tr><td>${what}${releases.map((release) => cell(of.get(release)))}`)}
+</table></div></details>`;
+}
+
+/** @param {readonly { release: number }[]} all */
+const releasesOf = (all) => [...new Set(all.map(({ release }) => release))].sort((a, b) => a - b);
+
+/** @param {number} release @param {readonly Committed[]} all @returns {import('../targets.js').Measured} */
+function measuredOn(release, all) {
+  /** @type {import('../targets.js').Measured} */
+  const measured = { ratios: {}, facts: {} };
+  for (const { name, results } of all.filter((one) => one.release === release)) {
+    for (const [label, cases] of Object.entries(results.results)) {
+      if (typeof cases === 'number') measured.facts[`${name}/${label}`] = cases;
+      else for (const one of cases) measured.ratios[`${name}/${label}/${one.name}`] = one.ratio;
+    }
+  }
+  return measured;
+}
+
 /** What was measured on several releases of Node. @param {readonly Group[]} groups */
 function runtimes(groups) {
-  const releases = [...new Set(groups.map(({ release }) => release))].sort((a, b) => a - b);
+  const releases = releasesOf(groups);
   /** @type {Map<string, Map<number, number>>} */
   const rows = new Map();
   for (const { release, name, label, bars } of groups) {
