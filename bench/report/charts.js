@@ -97,7 +97,7 @@ export async function lines({ x, y, lines: all }) {
     autosize: 'none',
     padding: { left: 44, right: 8, top: 8 + 18 * names.length, bottom: 36 },
     data: { values },
-    mark: { type: 'line', strokeWidth: 1.75, clip: true },
+    mark: { type: 'line', strokeWidth: 1.75 },
     encoding: {
       x: { field: 'at', type: 'quantitative', axis: { title: x, grid: false, tickCount: 6 } },
       y: { field: 'value', type: 'quantitative', axis: { title: y, tickCount: 5 } },
