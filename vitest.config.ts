@@ -28,6 +28,8 @@ export default defineConfig({
       project('processes', 'test/*.process.test.ts'),
       // Servers that are installed: scripts/servers.js.
       project('servers', 'test/servers/*.test.ts'),
+      // A browser that is installed: scripts/browser.js.
+      project('browser', 'test/browser/*.test.ts'),
       // Vitest's own pools, which are other realms.
       ...OTHER_POOLS.map((pool) => ({
         extends: true as const,

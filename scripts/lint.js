@@ -17,7 +17,7 @@ const cpp = ['native', 'bench'].flatMap((folder) =>
 );
 
 const passed = [
-  node(bin.tsc, ['-p', 'tsconfig.build.json']) && node(bin.tsc, ['-p', 'tsconfig.json']),
+  ['tsconfig.build.json', 'tsconfig.json', 'test/browser/tsconfig.json'].every((file) => node(bin.tsc, ['-p', file])),
   node(biome, ['check', '--error-on-warnings', ...(write ? ['--write'] : [])]),
   run('clang-format', write ? ['-i', ...cpp] : ['--dry-run', '--Werror', ...cpp]),
   node(bin.typedoc, ['--emit', 'none', '--logLevel', 'Warn']),

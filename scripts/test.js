@@ -6,6 +6,7 @@
 //   processes  the library: programs, and what takes long (test/*.process.test.ts)
 //   vitest     these three
 //   servers    the pools with real servers on loopback: PostgreSQL, Redis
+//   browser    the page of the benchmarks, in Chromium
 //   unit       the core's unit tests, if there is a compiler
 //   native     the core alone: unit tests, stress under sanitizers, model checking, fuzzing (native/test)
 //   runtimes   the library on other releases of Node: all of it on the last one, what depends on the release on the others
@@ -17,11 +18,12 @@
 //   platforms  the binaries of other systems: an older glibc, musl, arm64 by QEMU, Windows by Wine; or those whose names begin with PART
 //   platform-tests  files of the vitest suite on some of those, for an hour
 //
-// `servers`, and those from `native` on, install what they need. `npm run test:all` runs vitest, servers, native and all that follow but the
+// `servers`, `browser`, and those from `native` on, install what they need. `npm run test:all` runs vitest, servers, native and all that follow but the
 // last.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
+import { installBrowser } from './browser.js';
 import { refreshBinaries } from './manifest.js';
 import { addonIsFresh, buildAddon, buildLibrary, root } from './run.js';
 import { installRuntimes } from './runtimes.js';
@@ -38,9 +40,23 @@ const VITEST = {
   vitest: ['fast', 'threads', 'realms-*', 'processes'],
 };
 const MATRIX = ['realms', 'types', 'install', 'bundlers', 'hosts', 'platforms', 'platform-tests'];
-const SUITES = [...Object.keys(VITEST), 'servers', 'unit', 'native', 'runtimes', ...MATRIX];
+/** Projects of vitest.config.ts that need what is installed first. @type {Record<string, () => string | undefined>} */
+const INSTALLED = { servers: installServers, browser: installBrowser };
+const SUITES = [...Object.keys(VITEST), ...Object.keys(INSTALLED), 'unit', 'native', 'runtimes', ...MATRIX];
 /** What takes longest first, since two of the last ones run at once. */
-const ALL = ['vitest', 'servers', 'native', 'runtimes', 'platforms', 'hosts', 'bundlers', 'install', 'types', 'realms'];
+const ALL = [
+  'vitest',
+  'servers',
+  'browser',
+  'native',
+  'runtimes',
+  'platforms',
+  'hosts',
+  'bundlers',
+  'install',
+  'types',
+  'realms',
+];
 const suites = process.argv.slice(2);
 const chosen = suites.includes('--all') ? ALL : suites.length > 0 ? suites : ['fast', 'unit'];
 const unknown = chosen.find((suite) => !SUITES.includes(nameOf(suite)));
@@ -59,11 +75,12 @@ for (const [name, projects] of Object.entries(VITEST)) {
   headline(`${name} on Node ${process.versions.node}`);
   counts.push(vitest(process.execPath, projects));
 }
-if (chosen.includes('servers')) {
-  headline('servers');
-  const missing = installServers();
+for (const [name, install] of Object.entries(INSTALLED)) {
+  if (!chosen.includes(name)) continue;
+  headline(name);
+  const missing = install();
   if (missing !== undefined) console.log(`skipped: ${missing}`);
-  counts.push(missing === undefined ? vitest(process.execPath, ['servers']) : { passed: 0, failed: 0 });
+  counts.push(missing === undefined ? vitest(process.execPath, [name]) : { passed: 0, failed: 0 });
 }
 for (const name of ['unit', 'native']) {
   if (!chosen.includes(name)) continue;
