@@ -13,6 +13,8 @@ import { Collection, type MetricsOptions, type Sample, type Samples } from './co
 import type { Metric } from './metric.js';
 import type { ObservablePool } from './observable-pool.js';
 
+export type { AnyPoolStats, ObservablePool } from './observable-pool.js';
+
 /** Options of {@link observePoolMetrics}. */
 export interface OpenTelemetryOptions extends MetricsOptions {
   /**

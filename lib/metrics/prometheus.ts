@@ -5,6 +5,8 @@ import { Collection, type MetricsOptions, type Sample, type Samples } from './co
 import { type Metric, prometheusName } from './metric.js';
 import type { ObservablePool } from './observable-pool.js';
 
+export type { AnyPoolStats, ObservablePool } from './observable-pool.js';
+
 /** Options of {@link collectPoolMetrics}. */
 export interface PrometheusOptions extends MetricsOptions {
   /** Where the metrics are registered. Default: prom-client's global registry. */

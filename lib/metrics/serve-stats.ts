@@ -5,6 +5,8 @@ import { isObservable } from '../base/observable.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
 import type { AnyPoolStats, ObservablePool } from './observable-pool.js';
 
+export type { AnyPoolStats, ObservablePool } from './observable-pool.js';
+
 /** Options of {@link serveStats}. */
 export interface ServeStatsOptions {
   /** TCP port, 0 to 65,535; 0 takes one that is free (`server.address()` tells which). Default: 0. */
