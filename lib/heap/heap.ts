@@ -12,6 +12,7 @@ import { Poison } from '../tracking/poison.js';
 import { Tracker, type TrackerOwner } from '../tracking/tracker.js';
 import { BudgetWaiters } from './budget-waiters.js';
 import { DrainWaiters } from './drain-waiters.js';
+import { flushIdle, flushQuiet } from './idle-magazines.js';
 import { LeakedBlocks } from './leaked-blocks.js';
 import { MappedBlocks } from './mapped-blocks.js';
 import { Notifications } from './notifications.js';
@@ -145,21 +146,13 @@ export class Heap implements TrackerOwner {
     throw this.endedError();
   }
 
-  /**
-   * Flushes magazines at the end of an epoch: those in which nothing was acquired, or all of them, if memory is short; of others what
-   * lay below their low-water marks. In the core the blocks age like all others.
-   */
+  flushIdle(): void {
+    flushIdle(this);
+  }
+
   flushQuiet(all: boolean): void {
-    this.tracker.drain();
     this.#leaked.retireDetached();
-    const shrink = this.refills.turn(all);
-    for (const magazine of this.magazines) {
-      const unused = magazine.floor;
-      if (all || magazine.quiet()) this.blocks.empty(magazine);
-      else this.blocks.flushCold(magazine, unused);
-      magazine.turn(shrink ? Infinity : unused);
-      this.blocks.flushCold(magazine, Math.max(0, magazine.count - magazine.size));
-    }
+    flushQuiet(this, all);
   }
 
   /** Ages the TypeScript core (the janitor ages the native one), and forgets ArrayBuffers of blocks that went cold. */

@@ -10,6 +10,8 @@ import type { MappedBlocks } from './mapped-blocks.js';
 const TIMER_SLACK = 1;
 /** How often this thread asks how short memory is, in milliseconds. */
 const LOOK_MS = 1000;
+/** And how often in an epoch it looks for magazines that nothing is acquired from. */
+const LOOKS = 4;
 /** Chunks of mapped blocks that are looked through at once, and the milliseconds until the next ones are. */
 export const SWEPT_AT_ONCE = 1;
 const SWEEP_MS = 10;
@@ -23,14 +25,15 @@ interface TickingHeap {
   readonly closed: boolean;
   /** Whether there is anything left to look after. */
   readonly isWarm: boolean;
+  flushIdle(): void;
   flushQuiet(all: boolean): void;
   publishCounters(): void;
   age(critical: boolean): void;
 }
 
 /**
- * A ticker decides when a thread looks after a pool that it has blocks of: at the end of an epoch, and once a second
- * for how short memory is.
+ * A ticker decides when a thread looks after a pool that it has blocks of: at the end of an epoch, some times within it for
+ * magazines that are idle, and at least once a second for how short memory is.
  *
  * What       An epoch is `epochMs`, or a quarter of that while memory is short; when that is critical, each look ends
  *            one. With an `epochMs` of 0 nothing is looked after.
@@ -70,12 +73,13 @@ export class Ticker {
     this.tick();
   }
 
-  /** The next tick is at the end of the epoch, or in a second; or very soon, if the last one left something to do. */
+  /** The next tick is at the end of the epoch, or before it at the next look; or very soon, if the last one left something to do. */
   #arm(level: PressureLevel): void {
     const at = now();
     // Below 0 if the level has just made the epoch shorter.
     const ends = Math.max(0, Math.ceil(this.#began + this.#length(level) - at));
-    const ms = this.#heap.blocks.sweeping ? SWEEP_MS : Math.min(ends, LOOK_MS);
+    const look = Math.min(LOOK_MS, Math.ceil(this.#length(level) / LOOKS));
+    const ms = this.#heap.blocks.sweeping ? SWEEP_MS : Math.min(ends, look);
     this.#tickDue = at + ms;
     // A pool that was dropped with a lease out is not to be kept by its own timer.
     const ticker = new WeakRef(this);
@@ -115,6 +119,7 @@ export class Ticker {
     const critical = level === 'critical';
     const ends = critical || now() >= this.#began + this.#length(level) - TIMER_SLACK;
     if (ends) heap.flushQuiet(critical);
+    else heap.flushIdle();
     heap.publishCounters();
     if (ends) {
       this.#began = now();

@@ -105,6 +105,7 @@ export class Magazine {
   #acquiresAtSample = -0;
   #acquiresBefore = -0;
   #acquiresAtTick = -0;
+  #acquiresAtLook = -0;
 
   constructor(owner: MagazineOwner, sizeClass: number, capacity: number, batch: number, byItself: boolean) {
     this.owner = owner;
@@ -167,6 +168,13 @@ export class Magazine {
     const quiet = this.acquires === this.#acquiresAtTick;
     this.#acquiresAtTick = this.acquires;
     return quiet;
+  }
+
+  /** Some times an epoch: whether nothing was acquired since the last time. */
+  idle(): boolean {
+    const idle = this.acquires === this.#acquiresAtLook;
+    this.#acquiresAtLook = this.acquires;
+    return idle;
   }
 
   /** Another epoch begins, in which it has room for so many blocks fewer, but for two batches. */
