@@ -83,6 +83,9 @@ export class ObjectStore<T extends object> implements StackOwner<T>, LeaseLogOwn
    */
   stock(): boolean {
     if (this.idle.lower()) return false;
+    // A tracked lease that has ended may have one.
+    this.drain();
+    if (this.idle.lower()) return false;
     let value: T;
     try {
       this.assertOpen();
