@@ -268,9 +268,9 @@ const COLD = [
 /** Pools of objects. @type {Target[]} */
 const OBJECTS = [
   {
-    what: 'small objects: generic-pool, which checks, at least 20x slower',
+    what: 'small objects: generic-pool, which checks, at least 10x slower',
     ratio: 'objects/small object, in an async function/generic-pool, checks that what comes back is out',
-    least: 20,
+    least: 10,
   },
   ...[
     'acquire, touch, release',
@@ -278,9 +278,9 @@ const OBJECTS = [
     'bursts of 1,000',
     'a live set of 1,024, one replaced',
   ].map((kind) => ({
-    what: `medium objects, ${kind}: a new one each time at least 1.5x slower`,
+    what: `medium objects, ${kind}: a new one each time at least 1.2x slower`,
     ratio: `objects/medium object: ${kind}/a new one each time`,
-    least: 1.5,
+    least: 1.2,
   })),
   {
     what: 'an encoder with its writer: a writer each time at least 1.2x slower',

@@ -133,6 +133,15 @@ describe('destroy that throws', () => {
     expect(heard).toEqual(Array(16).fill({ pool: 'things', error }));
   });
 
+  test('a promise of it that rejects is published as well', async () => {
+    subscribe('slabpool:destroy-failed', listen);
+    const { pool } = thingPool({ destroy: () => Promise.reject(error) as never });
+    pool.prewarm(2);
+    pool.close();
+    await new Promise(setImmediate);
+    expect(heard).toEqual(Array(2).fill({ pool: 'things', error }));
+  });
+
   test('is a warning where nobody listens, once a pool', async () => {
     const warnings: (Error & { code?: string })[] = [];
     const warn = (warning: Error) => void warnings.push(warning);

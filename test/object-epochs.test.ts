@@ -73,8 +73,15 @@ describe('epochs', () => {
     pool.prewarm(100_000);
     expect(storeOf(pool).idle.values.length).toBeGreaterThanOrEqual(100_000);
     pool.trim();
-    for (let i = 0; i < 16; i++) turn();
     expect(storeOf(pool).idle.values.length).toBe(16);
+    pool.prewarm(100_000);
+    for (let epoch = 0; epoch < 4; epoch++) {
+      const leases = Array.from({ length: 100 }, () => pool.acquire());
+      for (const lease of leases) lease.release();
+      turn();
+    }
+    expect(storeOf(pool).idle.values.length).toBeLessThanOrEqual(1024);
+    checkBooks(pool);
     const leases = Array.from({ length: 100 }, () => pool.acquire());
     for (const lease of leases) lease.release();
     checkBooks(pool);

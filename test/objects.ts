@@ -57,8 +57,6 @@ export function checkBooks(pool: ObjectPool<Thing>): void {
   expect(stack.floor).toBeLessThanOrEqual(stack.count);
   expect(stack.limit).toBeLessThanOrEqual(stack.values.length);
   // Nothing that is not idle is referred to.
-  expect(stack.values.findIndex((value) => value === undefined)).toBe(
-    stack.count < stack.values.length ? stack.count : -1,
-  );
+  expect(stack.values.indexOf(undefined)).toBe(stack.count < stack.values.length ? stack.count : -1);
   expect(new Set(stack.values.slice(0, stack.count)).size).toBe(stack.count);
 }

@@ -11,7 +11,12 @@ export type Clearable = Map<unknown, unknown> | Set<unknown> | unknown[];
 export function clear(...collections: readonly Clearable[]): void {
   for (const collection of collections) {
     if (Array.isArray(collection)) collection.length = 0;
-    else if (types.isMap(collection) || types.isSet(collection)) collection.clear();
+    else if (isKeyed(collection)) collection.clear();
     else throw invalidArg('clear(...collections)', 'Maps, Sets and arrays', collection);
   }
+}
+
+/** Most are of this realm: that is told without a call into the runtime. */
+function isKeyed(value: unknown): boolean {
+  return value instanceof Map || value instanceof Set || types.isMap(value) || types.isSet(value);
 }

@@ -114,14 +114,16 @@ export class IdleStack<T> {
     return unused;
   }
 
-  /** Takes so many objects from the bottom, which are the coldest. */
+  /** Takes so many objects from the bottom, which are the coldest, and gives room back that is not needed. */
   takeColdest(count: number): T[] {
     const taken = this.values.slice(0, count) as T[];
-    this.values.copyWithin(0, count, this.count);
-    this.values.fill(undefined, this.count - count, this.count);
-    this.count -= count;
-    this.floor = Math.max(0, this.floor - count);
-    if (this.count < this.values.length / 4) this.#resize(Math.max(LEAST_ROOM, this.values.length / 2));
+    if (count > 0) {
+      this.values.copyWithin(0, count, this.count);
+      this.values.fill(undefined, this.count - count, this.count);
+      this.count -= count;
+      this.floor = Math.max(0, this.floor - count);
+    }
+    if (4 * this.count < this.values.length) this.#resize(Math.max(LEAST_ROOM, 2 * this.count));
     return taken;
   }
 

@@ -83,6 +83,9 @@ export class ObjectStore<T extends object> implements StackOwner<T>, LeaseLogOwn
    */
   stock(): boolean {
     if (this.idle.lower()) return false;
+    // A tracked lease that has ended may have one.
+    this.drain();
+    if (this.idle.lower()) return false;
     let value: T;
     try {
       this.assertOpen();
@@ -115,7 +118,7 @@ export class ObjectStore<T extends object> implements StackOwner<T>, LeaseLogOwn
   }
 
   /**
-   * Resets an object that is about to be leased.
+   * Resets an object, on acquire or on release as the option says.
    * @throws what `reset` throws: the object is gone then
    */
   reset(reset: (value: T) => unknown, value: T): void {
@@ -123,7 +126,7 @@ export class ObjectStore<T extends object> implements StackOwner<T>, LeaseLogOwn
       const returned = reset(value);
       if (typeof returned === 'object') this.#refusePromise(returned);
     } catch (error) {
-      this.idle.uncount();
+      if (this.options.resetOn === 'acquire') this.idle.uncount();
       this.#fail('reset', value, error);
     }
   }
@@ -162,6 +165,7 @@ export class ObjectStore<T extends object> implements StackOwner<T>, LeaseLogOwn
 
   /** Takes back what tracked leases have put into their own stacks. */
   drain(): void {
+    if (!this.#sampling.seldom) return; // None of them does.
     for (const [id, own] of this.log.fresh) if (own.count > 0) this.#drain(id, own);
   }
 
@@ -198,14 +202,7 @@ export class ObjectStore<T extends object> implements StackOwner<T>, LeaseLogOwn
       this.#drop('vetoed', [value]);
       return false;
     }
-    if (reset !== null && resetOn === 'release' && this.#refusal === null) {
-      try {
-        const returned = reset(value);
-        if (typeof returned === 'object') this.#refusePromise(returned);
-      } catch (error) {
-        this.#fail('reset', value, error);
-      }
-    }
+    if (reset !== null && resetOn === 'release' && this.#refusal === null) this.reset(reset, value);
     return true;
   }
 
@@ -280,12 +277,12 @@ export class ObjectStore<T extends object> implements StackOwner<T>, LeaseLogOwn
     if (destroy === null) return;
     for (const value of values) {
       try {
-        destroy(value);
+        const returned = destroy(value);
+        if (types.isPromise(returned)) returned.catch((error) => this.#report(error));
       } catch (error) {
         this.#report(error);
       }
     }
-    this.outbox.publish();
   }
 
   /** No caller can do anything about it, and others are yet to be destroyed. */
@@ -293,7 +290,7 @@ export class ObjectStore<T extends object> implements StackOwner<T>, LeaseLogOwn
     const pool = this.name;
     this.failures.destroy++;
     if (events.destroyFailed.hasSubscribers) {
-      this.outbox.add(events.destroyFailed, { pool, error } satisfies DestroyFailedEvent);
+      events.destroyFailed.publish({ pool, error } satisfies DestroyFailedEvent);
       return;
     }
     if (this.#warned) return;

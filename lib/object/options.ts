@@ -18,7 +18,7 @@ export interface ObjectPoolOptions<T extends object> {
    * that would keep others alive meanwhile. Default: `'acquire'`.
    */
   resetOn?: 'acquire' | 'release';
-  /** Called once with each object that the pool drops; what it throws is reported. Default: none. */
+  /** Called once with each object that the pool drops. What it throws, or a promise of it rejects with, is reported. Default: none. */
   destroy?: (value: T) => void;
   /**
    * Whether to keep an object that is being released, which `reset` has not seen yet: false drops one that has grown too

@@ -50,9 +50,13 @@ export interface ObjectPoolStats {
   };
   /** Calls of callbacks that threw, or returned what they must not. */
   readonly failures: {
+    /** Of `create`. */
     readonly create: number;
+    /** Of `reset`. */
     readonly reset: number;
+    /** Of `keep`. */
     readonly keep: number;
+    /** Of `destroy`. */
     readonly destroy: number;
   };
   /** How long tracked leases were out that have ended. */
