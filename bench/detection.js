@@ -12,7 +12,7 @@ export const title = 'statistics and sampled leak detection (the default), again
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** What acquire and release do for statistics and for leases that are tracked, and what there would be otherwise. */
-const REMOVED = [
+export const REMOVED = /** @type {const} */ ([
   [
     'pool.js',
     `        if (--magazine.untilSample === 0)
@@ -22,28 +22,31 @@ const REMOVED = [
   ],
   [
     'lease/lease.js',
-    `        const { magazine } = block;
-        this.#block = null;
-        const ended = magazine.put(block);
+    `('release()');
+        const bytes = this.#bytes ?? released(this.#magazine);
+        this.#bytes = null;
+        const ended = this.#magazine.put(bytes, this.#index);
         if (ended !== null)
-            this.#block = ended;
+            this.#magazine = ended;
 `,
-    `        this.#block = null;
-        block.magazine.put(block);
+    `('release()');
+        const bytes = this.#bytes ?? released(this.#magazine);
+        this.#bytes = null;
+        this.#magazine.put(bytes, this.#index);
 `,
   ],
-];
+]);
 
 /**
  * A copy of dist/ with some of its text replaced. Both contenders are such, so that nothing that ran before has shaped either.
- * @param {string} folder @param {readonly (readonly string[])[]} replaced @returns {Promise<typeof import('slabpool')>}
+ * @param {string} folder @param {readonly (readonly [file: string, text: string, instead: string])[]} replaced @returns {Promise<typeof import('slabpool')>}
  */
 async function copy(folder, replaced) {
   cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true });
   for (const name of ['build', 'prebuilds', 'node_modules', 'package.json']) {
     symlinkSync(join(root, name), join(folder, name));
   }
-  for (const [name, text, instead] of /** @type {[string, string, string][]} */ (replaced)) {
+  for (const [name, text, instead] of replaced) {
     const file = join(folder, 'dist', name);
     const parts = readFileSync(file, 'utf8').split(text);
     if (parts.length !== 2) throw new Error(`bench/detection.js: expected once in dist/${name}:\n${text}`);

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { REMOVED } from '../bench/detection.js';
 import { html } from '../bench/report/markup.js';
 import { page } from '../bench/report/page.js';
 import { committed } from '../bench/results.js';
@@ -58,4 +60,8 @@ test('the page has every table of results, each as bars and as figures, and noth
   for (const [label] of tables) expect(text).toContain(`<h3>${String(html`${label}`)}</h3>`);
   expect(text).not.toMatch(/undefined|NaN|Infinity|\[object/);
   expect(text).not.toMatch(/(?:src|href)="(?!#)/);
+});
+
+test.each(REMOVED)('what the benchmark of detection takes out of %s is there', (file, text) => {
+  expect(readFileSync(new URL(`../dist/${file}`, import.meta.url), 'utf8').split(text)).toHaveLength(2);
 });
