@@ -79,19 +79,16 @@ export class WorkerPool<T = unknown, R = unknown> {
    */
   constructor(options: WorkerPoolOptions) {
     this.#options = resolveWorkerOptions(options);
-    this.#threads = new Threads({ free: () => this.#next() }, this.#options);
-    this.#running = new Running(this.#threads, this.#options);
-    const { name } = this.#options;
-    const self = this;
+    const threads = new Threads({ freed: () => this.#next() }, this.#options);
+    this.#threads = threads;
+    this.#running = new Running(threads, this.#options);
     const line = (what: string, wanted: string) => ({
       timeout: (_: null, timeoutMs: number) => this.#timeout(wanted, timeoutMs),
       gaveUp: () => this.#next(),
       get othersMayServe() {
-        return self.#threads.busy > 0;
+        return threads.busy > 0;
       },
-      get description() {
-        return `pool '${name}', ${what}`;
-      },
+      description: `pool '${this.#options.name}', ${what}`,
     });
     this.#queue = new WaitQueue(line('jobs that no thread is free for', THREAD));
     this.#producers = new WaitQueue(line('calls of ready()', ROOM));
