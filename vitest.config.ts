@@ -26,6 +26,8 @@ export default defineConfig({
       project('fast', 'test/+([^.]).test.ts', IN_ANY_REALM),
       project('threads', 'test/*.thread.test.ts'),
       project('processes', 'test/*.process.test.ts'),
+      // Servers that are installed: scripts/servers.js.
+      project('servers', 'test/servers/*.test.ts'),
       // Vitest's own pools, which are other realms.
       ...OTHER_POOLS.map((pool) => ({
         extends: true as const,

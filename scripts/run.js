@@ -70,14 +70,17 @@ export function buildAddon() {
  * Installs Debian packages unless `present` finds what they bring.
  * @param {boolean} present
  * @param {readonly string[]} packages
+ * @param {number} [timeout] in milliseconds, for each call of apt-get, which then shows what it does
  */
-export function ensureDebian(present, packages) {
+export function ensureDebian(present, packages, timeout) {
   if (present) return;
   console.log(`Installing ${packages.join(', ')} ...`);
   const sudo = process.getuid?.() === 0 ? [] : ['sudo'];
   const apt = (/** @type {string[]} */ ...args) => {
-    const [command, ...rest] = [...sudo, 'apt-get', '-qq', ...args];
-    return run(/** @type {string} */ (command), rest, { stdio: ['ignore', 'ignore', 'inherit'] });
+    const quiet = timeout === undefined ? '-qq' : '-q';
+    const [command, ...rest] = [...sudo, 'apt-get', quiet, ...args];
+    const stdout = timeout === undefined ? 'ignore' : 'inherit';
+    return run(/** @type {string} */ (command), rest, { stdio: ['ignore', stdout, 'inherit'], timeout });
   };
   if (!apt('install', '-y', ...packages) && !(apt('update') && apt('install', '-y', ...packages))) {
     throw new Error(`cannot install ${packages.join(', ')} with apt-get: please install what they contain by hand`);

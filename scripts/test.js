@@ -5,6 +5,7 @@
 //   threads    the library: worker threads (test/*.thread.test.ts), and vitest's own
 //   processes  the library: programs, and what takes long (test/*.process.test.ts)
 //   vitest     these three
+//   servers    the pools with real servers on loopback: PostgreSQL, Redis
 //   unit       the core's unit tests, if there is a compiler
 //   native     the core alone: unit tests, stress under sanitizers, model checking, fuzzing (native/test)
 //   runtimes   the library on other releases of Node: all of it on the last one, what depends on the release on the others
@@ -16,13 +17,15 @@
 //   platforms  the binaries of other systems: an older glibc, musl, arm64 by QEMU, Windows by Wine; or those whose names begin with PART
 //   platform-tests  files of the vitest suite on some of those, for an hour
 //
-// From `native` on, they install what they need. `npm run test:all` runs vitest, native and all that follow but the last.
+// `servers`, and those from `native` on, install what they need. `npm run test:all` runs vitest, servers, native and all that follow but the
+// last.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { refreshBinaries } from './manifest.js';
 import { addonIsFresh, buildAddon, buildLibrary, root } from './run.js';
 import { installRuntimes } from './runtimes.js';
+import { installServers } from './servers.js';
 import { vitest } from './vitest.js';
 
 /** @typedef {{ passed: number, failed: number }} Count */
@@ -35,9 +38,9 @@ const VITEST = {
   vitest: ['fast', 'threads', 'realms-*', 'processes'],
 };
 const MATRIX = ['realms', 'types', 'install', 'bundlers', 'hosts', 'platforms', 'platform-tests'];
-const SUITES = [...Object.keys(VITEST), 'unit', 'native', 'runtimes', ...MATRIX];
+const SUITES = [...Object.keys(VITEST), 'servers', 'unit', 'native', 'runtimes', ...MATRIX];
 /** What takes longest first, since two of the last ones run at once. */
-const ALL = ['vitest', 'native', 'runtimes', 'platforms', 'hosts', 'bundlers', 'install', 'types', 'realms'];
+const ALL = ['vitest', 'servers', 'native', 'runtimes', 'platforms', 'hosts', 'bundlers', 'install', 'types', 'realms'];
 const suites = process.argv.slice(2);
 const chosen = suites.includes('--all') ? ALL : suites.length > 0 ? suites : ['fast', 'unit'];
 const unknown = chosen.find((suite) => !SUITES.includes(nameOf(suite)));
@@ -55,6 +58,12 @@ for (const [name, projects] of Object.entries(VITEST)) {
   if (!chosen.includes(name)) continue;
   headline(`${name} on Node ${process.versions.node}`);
   counts.push(vitest(process.execPath, projects));
+}
+if (chosen.includes('servers')) {
+  headline('servers');
+  const missing = installServers();
+  if (missing !== undefined) console.log(`skipped: ${missing}`);
+  counts.push(missing === undefined ? vitest(process.execPath, ['servers']) : { passed: 0, failed: 0 });
 }
 for (const name of ['unit', 'native']) {
   if (!chosen.includes(name)) continue;
