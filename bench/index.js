@@ -17,6 +17,7 @@ const ONE_THREAD = [
   'jagged',
   'decay',
   'cold',
+  'resources',
 ];
 const THREADS = [
   'handover',

@@ -206,6 +206,33 @@ const HOSTILE = [
   },
 ];
 
+/** Pools of resources. @type {Target[]} */
+const RESOURCES = [
+  ...['tarn', 'generic-pool', 'lightning-pool', 'pg-pool'].flatMap((name) =>
+    [
+      'acquire and release, an idle one there',
+      '32 tasks on 10, each holds one for a microtask',
+      '10,000 at once on 10',
+    ].map((label) => ({
+      what: `resources, ${label}: ${name} at least as slow`,
+      ratio: `resources/${label}/${name}`,
+      least: 1,
+    })),
+  ),
+  { what: 'resources, 10,000 who wait: all are served', fact: 'resources/served, of 10,000 at once', least: 1 },
+  { what: 'resources, 10,000 who wait: in order', fact: 'resources/served out of order', most: 0 },
+  {
+    what: 'resources, 10,000 who wait: memory comes back (a byte of each is noise)',
+    fact: 'resources/bytes of memory that stay of each',
+    most: 1,
+  },
+  {
+    what: 'resources, one of 8 shards slow: the other seven within 5 %',
+    fact: 'resources/one of 8 shards slow: rate of the other seven over that without',
+    least: 0.95,
+  },
+];
+
 /** Where the kernel populates. @type {Target[]} */
 const COLD = [
   {
@@ -361,6 +388,7 @@ const TARGETS = [
   ...IO,
   ...THREADS,
   ...HOSTILE,
+  ...RESOURCES,
 ];
 
 /** @param {Measured} measured */

@@ -6,11 +6,11 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_INVALID_ARG'
   /** A method of a lease was called on something else: it was passed as a callback, or the lease is behind a Proxy. */
   | 'ERR_SLABPOOL_INVALID_THIS'
-  /** The byte budget (`maxBytes`) is full, with all that is free given up; or others wait for it, and come first. */
+  /** The byte budget (`maxBytes`) is full, with all that is free given up; or others wait, and come first; or all resources are used. */
   | 'ERR_SLABPOOL_EXHAUSTED'
   /** As many requests wait as may (`maxWaiting`). */
   | 'ERR_SLABPOOL_QUEUE_FULL'
-  /** `acquireAsync()`, `borrowAsync()`, `drain()`, a wait at a channel or for a thread has lasted as long as it may. */
+  /** A wait has lasted as long as it may: for a lease, for the end of a pool, at a channel, for a thread. */
   | 'ERR_SLABPOOL_TIMEOUT'
   /** A request above `maxPooledSize` does not fit below `maxOversizeBytes`, or its lease is to be handed over. */
   | 'ERR_SLABPOOL_OVERSIZE'
@@ -20,7 +20,7 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_LEASE_RELEASED'
   /** The lease belongs to another pool. */
   | 'ERR_SLABPOOL_FOREIGN_LEASE'
-  /** What the callback of `borrow()` returned lies in the memory that was lent. */
+  /** What the callback of `borrow()` returned is what was lent, or lies in its memory. */
   | 'ERR_SLABPOOL_BORROWED'
   /** The ticket was used before, is another pool's, or was never given out. */
   | 'ERR_SLABPOOL_STALE_TICKET'
@@ -46,6 +46,10 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_LEAK'
   /** The most there can be: 4096 pools or channels in a process, 4095 threads at a pool, 64 endpoints at a channel. */
   | 'ERR_SLABPOOL_LIMIT'
+  /** A resource could not be opened. `cause`: what `open` threw or rejected with; `details.attempts`: how often it was tried. */
+  | 'ERR_SLABPOOL_OPEN_FAILED'
+  /** Resources could not be opened lately, so that for a while none is tried. `cause`: the last failure; `details.retryAfterMs`. */
+  | 'ERR_SLABPOOL_CIRCUIT_OPEN'
   /** The pool was closed, or is being drained. */
   | 'ERR_SLABPOOL_CLOSED'
   /** The core's books contradict this thread's: a bug in slabpool. `details` is the evidence; please report it. */

@@ -102,6 +102,81 @@ export interface UseAfterReleaseEvent {
   readonly thread: number;
 }
 
+/** Why a resource is closed. */
+export type CloseCause =
+  /** It is as old as it may be (`maxLifetimeMs`). */
+  | 'lifetime'
+  /** It was idle for as long as it may be (`maxIdleMs`). */
+  | 'idle'
+  /** `check` returned false, threw, rejected, or took too long. */
+  | 'check'
+  /** `lease.destroy()` */
+  | 'destroyed'
+  /** Its lease was collected by the garbage collector without having been released. */
+  | 'leaked'
+  /** `pool.trim()` */
+  | 'trimmed'
+  /** It was opened when its opening had been given up (`openTimeoutMs`). Such a one is not in any other figure. */
+  | 'late'
+  /** The pool is closed. */
+  | 'closed';
+
+/** A resource was opened. */
+export interface ResourceOpenedEvent {
+  /** Name of the pool. */
+  readonly pool: string;
+  /** Milliseconds that `open` took. */
+  readonly openMs: number;
+  /** Calls of `open` that this took: 1, or more where some failed before. */
+  readonly attempts: number;
+}
+
+/** A resource was closed, or its `close` was given up. */
+export interface ResourceClosedEvent {
+  /** Name of the pool. */
+  readonly pool: string;
+  /** Why it was closed. */
+  readonly why: CloseCause;
+  /** What was passed to `lease.destroy()`, or what `check` threw or rejected with. */
+  readonly reason: unknown;
+  /** Milliseconds since it was opened. */
+  readonly ageMs: number;
+  /** What `close` threw or rejected with, or that it took too long; undefined where it did neither. */
+  readonly error: unknown;
+}
+
+/** A call of `open` failed. */
+export interface ResourceOpenFailedEvent {
+  /** Name of the pool. */
+  readonly pool: string;
+  /** What it threw or rejected with, or that it took too long. */
+  readonly error: unknown;
+  /** The how many-eth call for this resource: from 1. */
+  readonly attempt: number;
+  /** Milliseconds until the next one; undefined where that was the last one. */
+  readonly retryMs: number | undefined;
+}
+
+/** The circuit breaker of a pool of resources has changed its state. */
+export interface ResourceCircuitEvent {
+  /** Name of the pool. */
+  readonly pool: string;
+  /** `'open'`: nothing is opened. `'half-open'`: one is, to see. `'closed'`: as usual. */
+  readonly circuit: 'closed' | 'open' | 'half-open';
+  /** The failure that opened it; undefined where it closes. */
+  readonly error: unknown;
+}
+
+/** A failover pool has moved to its other pool. */
+export interface ResourceMovedEvent {
+  /** Name of the failover pool. */
+  readonly pool: string;
+  /** Where leases come from, from now on. */
+  readonly active: 'primary' | 'spare';
+  /** The failure that was one too many; undefined where it moves back. */
+  readonly error: unknown;
+}
+
 /** Channels of `node:diagnostics_channel`, all named `slabpool:...`. Nothing is published per acquire. */
 export const events = {
   slabCreate: channel('slabpool:slab:create'),
@@ -111,6 +186,11 @@ export const events = {
   pressure: channel('slabpool:pressure'),
   leak: channel('slabpool:leak'),
   useAfterRelease: channel('slabpool:use-after-release'),
+  resourceOpened: channel('slabpool:resource:opened'),
+  resourceClosed: channel('slabpool:resource:closed'),
+  resourceOpenFailed: channel('slabpool:resource:open-failed'),
+  resourceCircuit: channel('slabpool:resource:circuit'),
+  resourceMoved: channel('slabpool:resource:moved'),
 } as const;
 
 /**

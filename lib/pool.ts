@@ -10,7 +10,7 @@ import { Heap } from './heap/heap.js';
 import { setHeap } from './heap/heap-of.js';
 import { assertNoLeaks } from './heap/outstanding.js';
 import { Lease } from './lease/lease.js';
-import { lend } from './lease/lend.js';
+import { lendBuffer } from './lease/lend.js';
 import type { Block } from './lease/magazine.js';
 import { type BufferPoolOptions, type ResolvedOptions, resolveOptions } from './options.js';
 import { takeStats } from './stats/snapshot.js';
@@ -201,7 +201,7 @@ export class BufferPool {
    */
   borrow<T>(size: number, fn: (lease: Lease) => T): T {
     if (typeof fn !== 'function') throw invalidArg('borrow(size, fn), fn', 'a function', fn, this.name);
-    return lend(this.acquire(size), fn, this.name);
+    return lendBuffer(this.acquire(size), fn, this.name);
   }
 
   /**
@@ -213,7 +213,7 @@ export class BufferPool {
     const what = 'borrowAsync(size, fn, options)';
     if (typeof fn !== 'function') throw invalidArg(`${what}, fn`, 'a function', fn, this.name);
     const lease = await this.#heap.waiters.acquire(what, size, options, this);
-    return await lend(lease, fn, this.name);
+    return await lendBuffer(lease, fn, this.name);
   }
 
   /**

@@ -23,6 +23,7 @@ const ROOMS: Readonly<Record<string, string>> = {
   pool: 'errors base core options handle lease tracking stats diagnose heap',
   channel: 'errors base core handle lease heap pool',
   io: 'errors base core lease pool',
+  resource: 'errors base events lease tracking diagnose',
   worker: 'errors base handle lease heap pool',
   metrics: 'errors base core stats pool',
   cli: 'base core options handle stats diagnose pool',

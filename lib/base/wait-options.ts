@@ -4,7 +4,7 @@ import { abortReason, checkSignal, onAbort } from './abort.js';
 import { checkOptions } from './check-options.js';
 
 /** The most that `setTimeout` takes, in milliseconds. */
-const LONGEST_TIMEOUT = 2 ** 31 - 1;
+export const LONGEST_TIMEOUT = 2 ** 31 - 1;
 
 /** Limits of a call that waits. */
 export interface WaitOptions {
@@ -12,7 +12,7 @@ export interface WaitOptions {
   signal?: AbortSignal;
   /**
    * Milliseconds from 0 to 2^31 - 1, or `Infinity`; then the promise rejects with `ERR_SLABPOOL_TIMEOUT`. 0: does not
-   * wait at all. Default: `Infinity`.
+   * wait at all. Default: `Infinity`, unless the pool has a default of its own.
    */
   timeout?: number;
 }
@@ -28,11 +28,17 @@ const FOREVER: Limits = Object.freeze({ signal: undefined, timeout: Infinity });
 /**
  * Checks the limits that a caller gave.
  * @param what the public function that was called
+ * @param byDefault the limits of one who gave none
  * @throws `ERR_SLABPOOL_INVALID_ARG`
  */
-export function checkWaitOptions(what: string, given: WaitOptions | undefined, pool: string): Limits {
-  if (given === undefined) return FOREVER;
-  const { signal, timeout = Infinity } = checkOptions(what, given, ['signal', 'timeout'], pool);
+export function checkWaitOptions(
+  what: string,
+  given: WaitOptions | undefined,
+  pool: string,
+  byDefault: Limits = FOREVER,
+): Limits {
+  if (given === undefined) return byDefault;
+  const { signal, timeout = byDefault.timeout } = checkOptions(what, given, ['signal', 'timeout'], pool);
   checkSignal(what, signal, pool);
   if (typeof timeout !== 'number' || !(timeout >= 0) || (timeout > LONGEST_TIMEOUT && timeout !== Infinity)) {
     const expected = `a number of 0 to ${LONGEST_TIMEOUT} (milliseconds), or Infinity`;
@@ -41,26 +47,44 @@ export function checkWaitOptions(what: string, given: WaitOptions | undefined, p
   return { signal, timeout };
 }
 
-/** The watch over one wait: see {@link watchLimits}. */
-export interface LimitWatch {
-  readonly timer: NodeJS.Timeout | undefined;
+/** A limited wait ends when it is told to, or by itself when it has reached one of its limits. */
+export abstract class LimitedWait {
+  timer: NodeJS.Timeout | undefined;
+  #forget: (() => void) | undefined;
+
+  protected abstract expired(): void;
+  protected abstract aborted(reason: unknown): void;
+
+  /** Begins to watch the limits; the signal is not aborted. */
+  protected watch({ signal, timeout }: Limits): void {
+    if (timeout !== Infinity) this.timer = setTimeout(LimitedWait.#expire, timeout, this);
+    if (signal !== undefined) this.#forget = onAbort(signal, () => this.aborted(abortReason(signal)));
+  }
+
+  static #expire(wait: LimitedWait): void {
+    wait.expired();
+  }
+
   /** Ends the watch: nothing is called any more. */
-  end(): void;
+  end(): void {
+    clearTimeout(this.timer);
+    this.#forget?.();
+  }
+}
+
+class WatchedWait extends LimitedWait {
+  protected readonly expired: () => void;
+  protected readonly aborted: (reason: unknown) => void;
+
+  constructor(limits: Limits, expired: () => void, aborted: (reason: unknown) => void) {
+    super();
+    this.expired = expired;
+    this.aborted = aborted;
+    this.watch(limits);
+  }
 }
 
 /** Calls `expired` or `aborted` when a wait that begins now, with a signal that is not aborted, has reached one of its limits. */
-export function watchLimits(
-  { signal, timeout }: Limits,
-  expired: () => void,
-  aborted: (reason: unknown) => void,
-): LimitWatch {
-  const timer = timeout === Infinity ? undefined : setTimeout(expired, timeout);
-  const forget = signal && onAbort(signal, () => aborted(abortReason(signal)));
-  return {
-    timer,
-    end() {
-      clearTimeout(timer);
-      forget?.();
-    },
-  };
+export function watchLimits(limits: Limits, expired: () => void, aborted: (reason: unknown) => void): LimitedWait {
+  return new WatchedWait(limits, expired, aborted);
 }

@@ -2,26 +2,39 @@ import { throwIfAborted } from './abort.js';
 import { keepAlive, letEnd, type Waiting } from './keep-alive.js';
 import { type Linked, LinkedList } from './linked-list.js';
 import { now } from './runtime.js';
-import { type Limits, type LimitWatch, watchLimits } from './wait-options.js';
+import { LimitedWait, type Limits } from './wait-options.js';
 
 /** One that waits for a `T`. `Ask` is what it asks for. */
-export class Waiter<Ask, T> implements Linked<Waiter<Ask, T>> {
+export class Waiter<Ask, T> extends LimitedWait implements Linked<Waiter<Ask, T>> {
   previous: Waiter<Ask, T> | null = null;
   next: Waiter<Ask, T> | null = null;
   readonly ask: Ask;
+  readonly timeout: number;
   readonly since = now();
   readonly promise: Promise<T>;
   /** Settle the promise. For the queue. */
   resolve!: (value: T) => void;
   reject!: (reason: unknown) => void;
-  watch!: LimitWatch;
+  readonly #queue: WaitQueue<Ask, T>;
 
-  constructor(ask: Ask) {
+  constructor(queue: WaitQueue<Ask, T>, ask: Ask, limits: Limits) {
+    super();
+    this.#queue = queue;
     this.ask = ask;
+    this.timeout = limits.timeout;
     this.promise = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
     });
+    this.watch(limits);
+  }
+
+  protected expired(): void {
+    this.#queue.expired(this);
+  }
+
+  protected aborted(reason: unknown): void {
+    this.#queue.gaveUp(this, reason);
   }
 }
 
@@ -66,6 +79,11 @@ export class WaitQueue<Ask, T> implements Waiting {
     return this.#line.first;
   }
 
+  /** Who has waited shortest. */
+  get last(): Waiter<Ask, T> | null {
+    return this.#line.last;
+  }
+
   [Symbol.iterator](): Generator<Waiter<Ask, T>> {
     return this.#line[Symbol.iterator]();
   }
@@ -76,25 +94,28 @@ export class WaitQueue<Ask, T> implements Waiting {
    */
   join(ask: Ask, limits: Limits): Waiter<Ask, T> {
     throwIfAborted(limits.signal);
-    const waiter = new Waiter<Ask, T>(ask);
-    const giveUp = (reason: unknown) => {
-      this.#leave(waiter);
-      waiter.reject(reason);
-      this.#owner.gaveUp(waiter);
-    };
-    const expired = () => {
-      this.timedOut++;
-      giveUp(this.#owner.timeout(ask, limits.timeout));
-    };
-    const aborted = (reason: unknown) => {
-      this.aborted++;
-      giveUp(reason);
-    };
-    waiter.watch = watchLimits(limits, expired, aborted);
+    const waiter = new Waiter(this, ask, limits);
     this.#line.push(waiter);
     this.total++;
     if (this.#line.size === 1) keepAlive(this);
     return waiter;
+  }
+
+  /** For one whose time is up. */
+  expired(waiter: Waiter<Ask, T>): void {
+    this.timedOut++;
+    this.#giveUp(waiter, this.#owner.timeout(waiter.ask, waiter.timeout));
+  }
+
+  /** For one whose signal is aborted. */
+  gaveUp(waiter: Waiter<Ask, T>, reason: unknown): void {
+    this.aborted++;
+    this.#giveUp(waiter, reason);
+  }
+
+  #giveUp(waiter: Waiter<Ask, T>, reason: unknown): void {
+    this.refuse(waiter, reason);
+    this.#owner.gaveUp(waiter);
   }
 
   /** Fulfils the promise of one that is in line. */
@@ -111,7 +132,7 @@ export class WaitQueue<Ask, T> implements Waiting {
   }
 
   #leave(waiter: Waiter<Ask, T>): void {
-    waiter.watch.end();
+    waiter.end();
     this.#line.delete(waiter);
     if (this.#line.size === 0) letEnd(this);
   }

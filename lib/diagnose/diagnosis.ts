@@ -29,7 +29,13 @@ export interface Finding {
     | 'waits-for-itself'
     | 'evicted'
     | 'decay'
-    | 'pressure';
+    | 'pressure'
+    | 'size-too-small'
+    | 'size-too-large'
+    | 'open-failed'
+    | 'circuit'
+    | 'broken'
+    | 'close-failed';
   /** How much the finding matters. */
   readonly severity: Severity;
   /** What was found, with its figures. */

@@ -1,10 +1,35 @@
 import { SlabPoolError } from '../errors.js';
 import type { Lease } from './lease.js';
 
-/** Calls `fn` with a lease and releases that when `fn` returns, throws, or the promise that it returned settles. */
-export function lend<T>(lease: Lease, fn: (lease: Lease) => T, pool: string): T {
+/** {@link lend} of a buffer, of which `fn` must not return any memory. */
+export function lendBuffer<T>(lease: Lease, fn: (lease: Lease) => T, pool: string): T {
   const { buffer } = lease;
-  const check = <R>(result: R) => notBorrowed(result, lease, buffer, pool);
+  return lend(lease, fn, (result) => notBorrowed(result, lease, buffer, pool));
+}
+
+/** {@link lend} of an object or a resource, which `fn` must not return. */
+export function lendValue<L extends Disposable & { readonly value: unknown }, T>(
+  lease: L,
+  fn: (lease: L) => T,
+  pool: string,
+): T {
+  const { value } = lease;
+  return lend(lease, fn, (result) => {
+    if (result !== value || typeof value !== 'object' || value === null) return result;
+    throw new SlabPoolError(
+      'ERR_SLABPOOL_BORROWED',
+      'borrow(fn): fn returned the value of its lease, which belongs to the next owner as soon as borrow() returns. Return what ' +
+        'you need of it; or acquire() a lease, and release it when you are done',
+      { pool },
+    );
+  });
+}
+
+/**
+ * Calls `fn` with a lease and releases that when `fn` returns, throws, or the promise that it returned settles.
+ * @param check returns what `fn` returns, or its promise resolves to; or throws
+ */
+function lend<L extends Disposable, T>(lease: L, fn: (lease: L) => T, check: <U>(result: U) => U): T {
   let settles = false;
   try {
     const result = fn(lease);

@@ -91,15 +91,16 @@ export class LeaseLog<It, Token extends object> {
    * Begins to track a lease that is being made.
    * @param it what is leased
    * @param token what nothing but the lease refers to
+   * @param acquired where it is acquired: here, unless it was asked for before
    * @returns the lease's number
    */
-  track(it: It, token: Token, size = 0, capacity = 0): number {
+  track(it: It, token: Token, size = 0, capacity = 0, acquired = new Stack()): number {
     const since = now();
     do {
       this.#lastId = (this.#lastId + 1) % IDS;
     } while (this.#tracked.has(this.#lastId));
     const id = this.#lastId;
-    const record = new LeaseRecord(this.#thing, this.#owner.name, size, capacity, since, new Stack());
+    const record = new LeaseRecord(this.#thing, this.#owner.name, size, capacity, since, acquired);
     this.#tracked.set(id, { it, record });
     if (!this.#settles) setImmediate(() => this.#settle()).unref();
     this.#settles = true;

@@ -19,6 +19,8 @@ import { BufferPool, Channel, SlabPoolError, diagnose } from 'slabpool';
 import type { Lease, PoolHandle, PoolStats, ReceivedLease } from 'slabpool';
 import { ByteReader, ByteWriter, fromFile, lines, serve } from 'slabpool/io';
 import type { Chunk, Encoder, RecordBatch } from 'slabpool/io';
+import { ResourcePool, ShardedPool, FailoverPool } from 'slabpool/resource';
+import type { ResourceLease, ResourcePoolOptions, ResourcePoolStats } from 'slabpool/resource';
 import { serveStats } from 'slabpool/top';
 import { WorkerPool, job } from 'slabpool/worker';
 import type { JobContext, WorkerPoolStats } from 'slabpool/worker';
@@ -63,6 +65,16 @@ const workerStats: WorkerPoolStats = workers.stats();
 console.log(workerStats.waitMs.p99);
 export default job(({ block }: { block: Lease }, context: JobContext) => block.size + context.pool.maxBytes);
 export const mode: 'onread' | 'copy' = serve(pool, createServer(), () => ({ data: (received) => received.consume(1) })).mode;
+const sockets: ResourcePoolOptions<{ id: number }> = { open: () => ({ id: 1 }), close: ({ id }) => console.log(id), breaker: {} };
+const resources: ResourcePool<{ id: number }> = new ResourcePool(sockets);
+export async function useResources(): Promise<ResourcePoolStats> {
+  const held: ResourceLease<{ id: number }> = await resources.acquire({ timeout: 10 });
+  held.destroy(held.value.id);
+  const id: number = await resources.borrow(({ value }) => value.id);
+  await new ShardedPool({ shards: { one: sockets } }).acquire(String(id));
+  await new FailoverPool({ primary: sockets, spare: sockets }).close();
+  return resources.stats();
+}
 // @ts-expect-error: a size is a number
 pool.acquire('1');
 // @ts-expect-error: not any

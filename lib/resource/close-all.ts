@@ -1,0 +1,11 @@
+import type { WaitOptions } from '../base/wait-options.js';
+import type { ResourcePool } from './resource-pool.js';
+
+/**
+ * Closes all, at the same time, and waits for each.
+ * @throws what is wrong with the first in whose end something is
+ */
+export async function closeAll(pools: Iterable<ResourcePool<never>>, options?: WaitOptions): Promise<void> {
+  const ends = await Promise.allSettled([...pools].map((pool) => pool.close(options)));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
