@@ -2,7 +2,7 @@ import { abortReason, onAbort } from '../base/abort.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
 import { isReply, type TaskMessage } from './messages.js';
 import type { ResolvedWorkerOptions } from './options.js';
-import { discard, unpack } from './parcel.js';
+import { discard, type Parcel, unpack } from './parcel.js';
 import { Errand, type Threads } from './threads.js';
 
 /**
@@ -107,12 +107,22 @@ export class Running {
 
   /** The result in an answer. @throws what the function has thrown */
   #read(answer: unknown): { value: unknown } {
-    const { filename, name, pool } = this.#options;
+    const { filename, name } = this.#options;
     if (!isReply(answer)) {
       throw invalidArg(filename, "exports that are made with job() of 'slabpool/worker'", answer, name);
     }
-    if (answer.slabpool === 'result') return unpack(answer, pool);
+    if (answer.slabpool === 'result') return this.#unpack(answer);
     const { thrown, code } = answer;
     throw code === undefined ? thrown : Object.assign(thrown as Error, { code });
+  }
+
+  #unpack(answer: Parcel): { value: unknown } {
+    try {
+      return unpack(answer, this.#options.pool);
+    } catch (cause) {
+      if (!(cause instanceof SlabPoolError) || cause.code !== 'ERR_SLABPOOL_STALE_TICKET') throw cause;
+      const message = 'the thread died after the job, and what it returned is gone with it';
+      throw new SlabPoolError('ERR_SLABPOOL_WORKER_DIED', message, { pool: this.#options.name, cause });
+    }
   }
 }
