@@ -190,12 +190,10 @@ export class Threads {
   }
 }
 
-/** What an error of a thread says, if it could be sent: a DataCloneError of Node 20 cannot. */
+/** What an error of a thread says, if that could be sent: of a `DataCloneError` there is nothing left. */
 function text(error: unknown): string {
-  const { message = 'by an error that cannot be cloned, such as that its result cannot be' } = (error ?? {}) as {
-    message?: unknown;
-  };
-  return String(message);
+  const { message } = (error ?? {}) as { message?: unknown };
+  return String(message || 'by an error that cannot be cloned, such as that its result cannot be');
 }
 
 /** Piscina is an optional peer dependency, which only this needs, and only when there is a pool. */
