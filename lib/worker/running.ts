@@ -10,7 +10,7 @@ import { Errand, type Threads } from './threads.js';
  *
  * What       Each job settles once: with its result, with what went wrong, or because it was given up; then an answer that comes
  *            nevertheless is thrown away.
- * Callers    `WorkerPool`: {@link take} a place, then {@link perform} a job at it or {@link withdraw} it.
+ * Callers    `WorkerPool`: {@link take} a place, then {@link perform} a job at it.
  * Ownership  What the tickets of a job and of its answer stand for is released, unless the caller gets it.
  * Identity   Places taken so far == `size` + `completed` + `failed` + `aborted`.
  */

@@ -163,14 +163,14 @@ export class Threads {
   #explain(errand: Errand, cause: unknown): unknown {
     const context = { pool: this.#options.name };
     if (this.#failing !== null) {
-      const reason = this.#failing.cause === undefined ? 'they end before they are ready' : text(this.#failing.cause);
+      const reason = this.#failing.cause === undefined ? 'they end before they are ready' : saidBy(this.#failing.cause);
       const message = `no thread can be started with ${this.#options.filename}: ${reason}`;
       return new SlabPoolError('ERR_SLABPOOL_WORKER_DIED', message, { ...context, cause: this.#failing.cause });
     }
     const { threadId } = errand;
     if (threadId === undefined || this.#piscina.threads.some((one) => one.threadId === threadId)) return cause;
     if (!errand.message.withdrawn && this.#destroyed === undefined) this.deaths++;
-    const message = `the thread died that had the job: ${text(cause)}. What else it had is released, after epochMs at the latest`;
+    const message = `the thread died that had the job: ${saidBy(cause)}. What else it had is released, after epochMs at the latest`;
     return new SlabPoolError('ERR_SLABPOOL_WORKER_DIED', message, { ...context, cause });
   }
 
@@ -191,7 +191,7 @@ export class Threads {
 }
 
 /** What an error of a thread says, if that could be sent: of a `DataCloneError` there is nothing left. */
-function text(error: unknown): string {
+export function saidBy(error: unknown): string {
   const { message } = (error ?? {}) as { message?: unknown };
   return String(message || 'by an error that cannot be cloned, such as that its result cannot be');
 }

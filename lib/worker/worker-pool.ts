@@ -10,7 +10,7 @@ import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerPoolOption
 import { Cargo, discard } from './parcel.js';
 import { Running } from './running.js';
 import type { Durations, WorkerPoolStats } from './stats.js';
-import { Threads } from './threads.js';
+import { saidBy, Threads } from './threads.js';
 
 /** Options of {@link WorkerPool.run}. */
 export interface RunOptions {
@@ -204,7 +204,7 @@ export class WorkerPool<T = unknown, R = unknown> {
     if (failures.length > 0) throw failures[0];
     const { untold } = this.#threads;
     if (untold === undefined) return;
-    const message = `a thread died between jobs: ${(untold.error as Error | null)?.message ?? untold.error}`;
+    const message = `a thread died between jobs: ${saidBy(untold.error)}`;
     throw new SlabPoolError('ERR_SLABPOOL_WORKER_DIED', message, { pool: name, cause: untold.error });
   }
 
@@ -264,7 +264,7 @@ export class WorkerPool<T = unknown, R = unknown> {
 
   #waitMs(): Durations {
     const waits = this.#waits;
-    if (waits.max === 0 || waits.count === 0) return { mean: 0, p50: 0, p99: 0, max: 0 };
+    if (waits.count === 0) return { mean: 0, p50: 0, p99: 0, max: 0 };
     const ms = (micros: number) => micros / 1000;
     return { mean: ms(waits.mean), p50: ms(waits.percentile(50)), p99: ms(waits.percentile(99)), max: ms(waits.max) };
   }
