@@ -19,7 +19,7 @@ export type Job = (message: unknown) => Promise<unknown>;
 const RESULT = "job(fn), fn's result";
 
 let membership: BufferPool | undefined;
-/** Tickets of the latest result. Before the next task comes, the other end may not have read of them. */
+/** Tickets of the latest result, until the next task says that it was read. */
 let underWay: readonly number[] = [];
 
 /**
@@ -45,6 +45,7 @@ export function job<T, R>(fn: (task: T, context: JobContext) => R | PromiseLike<
   return async (message): Promise<Reply> => {
     const { slabpool, withdrawn } = (message ?? {}) as Partial<TaskMessage>;
     if (slabpool !== 'task') throw invalidArg('job(fn)', 'to be called by a WorkerPool', message);
+    underWay = [];
     if (withdrawn) return { slabpool: 'result', value: undefined, places: [], tickets: [] };
     try {
       return await perform(fn, message as TaskMessage, join());
