@@ -49,16 +49,16 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8])(
     });
 
     async function job(i: number): Promise<unknown> {
-      if (random(2) === 0) await setTimeout(random(60));
-      if (random(3) === 0) await workers.ready({ timeout: random(50) });
+      await setTimeout(random(600));
+      if (random(3) === 0) await workers.ready({ timeout: random(300) });
       using input = await pool.acquireAsync(1 + random(200_000));
       const names = i % 8 === 0 ? JOBS_THAT_DO_NOT : JOBS_THAT_WORK;
       const name = names[random(names.length)] as string;
       const how = ['exit', 'code', 'error'][random(3)];
       const task = name === 'make' ? random(100_000) : name === 'lastWords' || name === 'fail' ? { how } : { input };
       const options = {
-        ...(random(3) === 0 && { timeout: random(60) }),
-        ...(random(3) === 0 && { signal: AbortSignal.timeout(random(80)) }),
+        ...(random(3) === 0 && { timeout: random(300) }),
+        ...(random(3) === 0 && { signal: AbortSignal.timeout(random(300)) }),
       };
       const result = await workers.run(task, { name, ...options });
       const leases: Lease[] = Array.isArray(result) ? result : [result?.input, result?.lease].filter(Boolean);
@@ -66,10 +66,10 @@ test.each([1, 2, 3, 4, 5, 6, 7, 8])(
       return result;
     }
 
-    const jobs = Promise.allSettled(Array.from({ length: 40 }, (_, i) => job(i)));
+    const jobs = Promise.allSettled(Array.from({ length: 120 }, (_, i) => job(i)));
     const closedUnder = seed % 2 === 0;
     if (closedUnder) {
-      await setTimeout(random(200));
+      await setTimeout(300 + random(300));
       await workers.close({ timeout: random(50) }).catch(() => {});
     }
     const outcomes = await jobs;
