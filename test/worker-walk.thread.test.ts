@@ -25,6 +25,8 @@ const CODES = [
   'ERR_SLABPOOL_WORKER_DIED',
   'ERR_SLABPOOL_INVALID_ARG',
   'ERR_SLABPOOL_OVERSIZE',
+  // Of a thread that acquires while others wait for budget.
+  'ERR_SLABPOOL_EXHAUSTED',
   'E_EXPECTED',
 ];
 
