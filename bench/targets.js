@@ -158,6 +158,15 @@ const io = (release) => [
   { what: 'idle connections: leases held', fact: 'io/leases of 100 idle connections', most: 0 },
 ];
 
+/** Threads of piscina's. @type {Target[]} */
+const WORKERS = ['cloned', 'transferList, a fresh ArrayBuffer each', 'transferList, ArrayBuffers that come back'].map(
+  (how) => ({
+    what: `workers, 1 MiB inputs: faster than piscina, ${how}`,
+    ratio: `workers/1024 KiB/piscina, ${how}`,
+    least: 1,
+  }),
+);
+
 /** Bad days. @type {Target[]} */
 const HOSTILE = [
   ...['mappings', 'RSS'].map((what) => ({
@@ -413,6 +422,7 @@ const targets = (release) => [
   ...OBJECTS,
   ...io(release),
   ...THREADS,
+  ...WORKERS,
   ...HOSTILE,
   ...RESOURCES,
 ];

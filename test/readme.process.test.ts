@@ -70,3 +70,20 @@ test('the examples of docs/io.md', async () => {
   const answered = await run(place('server.mjs', server + asked), []);
   expect(answered).toEqual({ code: 0, signal: null, stdout: '3 bytes 0\n', stderr: '' });
 });
+
+test('the example of a worker pool in docs/reference.md', async () => {
+  const page = readFileSync(join(root, 'docs/reference.md'), 'utf8');
+  const [, section] = page.match(/\n## WorkerPool\n(.*?)\n## /s) as RegExpMatchArray;
+  const [program, jobs] = [...(section as string).matchAll(/```js\n(.*?)```/gs)].map(([, code]) => code as string);
+  place('worker.mjs', jobs);
+  const ended = await run(place('main.mjs', program), []);
+  expect(ended).toEqual({ code: 0, signal: null, stdout: '65536\n', stderr: '' });
+});
+
+test('the example of slabpool size in docs/which-pool.md', async () => {
+  const page = readFileSync(join(root, 'docs/which-pool.md'), 'utf8');
+  const [, args = ''] = page.match(/```sh\nnpx slabpool (size .*)\n```/) as RegExpMatchArray;
+  const [, said = ''] = page.match(/```\n(5,000 a second.*?)```/s) as RegExpMatchArray;
+  const { stdout } = await run(join(root, 'dist/cli/main.js'), args.split(' '));
+  expect(stdout.startsWith(said)).toBe(true);
+});

@@ -64,9 +64,12 @@ describe('a thread that dies', () => {
 
   test('by an error that its job has left behind, while it has another job', async () => {
     const { pool, workers } = makeWorkers({ maxThreads: 1 });
-    await workers.run(1, { name: 'later' });
+    const end = new Gate();
+    await workers.run({ gate: end.words }, { name: 'later' });
     const gate = new Gate();
     const next = workers.run({ gate: gate.words, lease: filled(pool) }, { name: 'waitTurning' });
+    await gate.begun();
+    end.open();
     await expect(next).rejects.toThrow(died(/after its job/));
     await nothingOut(pool);
     await workers.close();
@@ -74,13 +77,34 @@ describe('a thread that dies', () => {
 
   test('between jobs: nobody can be told but who closes the pool', async () => {
     const { pool, workers } = makeWorkers({ maxThreads: 1 });
-    await workers.run(0, { name: 'later' });
+    const end = new Gate();
+    await workers.run({ gate: end.words }, { name: 'later' });
+    end.open();
     while (workers.stats().deaths === 0) await new Promise((resolve) => setTimeout(resolve, 2));
     expect(await workers.run({ input: filled(pool) })).toBe(4 * KiB);
     await expect(workers.close()).rejects.toThrow(died(/a thread died between jobs: after its job/));
     await expect(workers.close()).rejects.toThrow(died(/a thread died between jobs: after its job/));
     await nothingOut(pool);
   });
+
+  test.each(['exit', 'error'])(
+    'right after its job, by %s: leases of a result that nobody has read are back',
+    async (how) => {
+      const { pool, workers } = makeWorkers({ maxThreads: 2 }, { maxBytes: MiB });
+      for (let round = 0; round < 10; round++) {
+        const jobs = Promise.allSettled([1, 2, 3, 4].map(() => workers.run({ how }, { name: 'lastWords' })));
+        // Late enough for the threads to be gone when this one looks.
+        const until = performance.now() + 20 * (round % 3);
+        await new Promise(setImmediate);
+        while (performance.now() < until);
+        for (const outcome of await jobs) {
+          if (outcome.status === 'fulfilled') for (const lease of outcome.value) lease.release();
+          else expect(outcome.reason).toEqual(died(/./));
+        }
+      }
+      await nothingOut(pool);
+    },
+  );
 
   test('since its result cannot be cloned: no ticket is lost', async () => {
     const { pool, workers } = makeWorkers();

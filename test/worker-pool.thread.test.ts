@@ -130,7 +130,7 @@ describe('the turns of jobs', () => {
     const results = await Promise.all(many);
     expect(results.every((result, i) => result === i)).toBe(true);
     const cut = expect(held[0]).rejects.toThrow(coded('ERR_SLABPOOL_CLOSED'));
-    await workers.close({ timeout: 0 });
+    await expect(workers.close({ timeout: 0 })).rejects.toThrow(coded('ERR_SLABPOOL_TIMEOUT'));
     await cut;
     await nothingOut(pool);
   });
@@ -142,7 +142,7 @@ describe('the turns of jobs', () => {
     await gate.begun();
     const lease = filled(pool);
     await expect(workers.run({ input: lease }, { timeout: 10 })).rejects.toThrow(
-      coded('ERR_SLABPOOL_TIMEOUT', /no thread was free within 10 ms: 1 jobs run, 1 wait/, {
+      coded('ERR_SLABPOOL_TIMEOUT', /no thread was free within 10 ms: 1 run, 1 wait for a thread\. .*maxThreads/, {
         details: { timeoutMs: 10, running: 1, queued: 1 },
       }),
     );
@@ -322,7 +322,9 @@ describe('close()', () => {
     await Promise.all(gates.map((gate) => gate.begun()));
     jobs.push(workers.run({ input: filled(pool) }), workers.run({ input: filled(pool) }));
     const outcomes = Promise.allSettled(jobs);
-    await workers.close({ timeout });
+    await expect(workers.close({ timeout })).rejects.toThrow(
+      coded('ERR_SLABPOOL_TIMEOUT', /not all jobs had ended within \d+ ms: 2 run, 2 wait .* they were cut off/),
+    );
     const cut = { status: 'rejected', reason: coded('ERR_SLABPOOL_CLOSED', /had not ended in time/) };
     expect(await outcomes).toEqual([cut, cut, cut, cut]);
     await nothingOut(pool);
@@ -331,7 +333,7 @@ describe('close()', () => {
   test('cuts off jobs whose thread is still starting', async () => {
     const { pool, workers } = makeWorkers();
     const jobs = Promise.allSettled([1, 2, 3].map(() => workers.run({ input: filled(pool) })));
-    await workers.close({ timeout: 0 });
+    await expect(workers.close({ timeout: 0 })).rejects.toThrow(coded('ERR_SLABPOOL_TIMEOUT'));
     expect((await jobs).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
     await nothingOut(pool);
   });
@@ -343,8 +345,32 @@ describe('close()', () => {
     await gate.begun();
     const patient = workers.close();
     const outcome = expect(held).rejects.toThrow(coded('ERR_SLABPOOL_CLOSED'));
-    await workers.close({ timeout: 5 });
+    await expect(workers.close({ timeout: 5 })).rejects.toThrow(coded('ERR_SLABPOOL_TIMEOUT'));
     await Promise.all([patient, outcome]);
+  });
+
+  test('a signal cuts off as well', async () => {
+    const { workers } = makeWorkers({ maxThreads: 1 });
+    for (const early of [false, true]) {
+      const { workers: own } = early ? { workers } : makeWorkers({ maxThreads: 1 });
+      const gate = new Gate();
+      const held = expect(own.run({ gate: gate.words }, { name: 'wait' })).rejects.toThrow(
+        coded('ERR_SLABPOOL_CLOSED'),
+      );
+      await gate.begun();
+      const abort = new AbortController();
+      if (early) abort.abort(new Error('cut'));
+      const closed = expect(own.close({ signal: abort.signal })).rejects.toThrow('cut');
+      abort.abort(new Error('cut'));
+      await Promise.all([held, closed]);
+    }
+  });
+
+  test('a limit that is reached when nothing is left is none', async () => {
+    const { workers } = makeWorkers();
+    await workers.run(1, { name: 'echo' });
+    await workers.close({ timeout: 0 });
+    await workers.close({ signal: AbortSignal.abort() });
   });
 
   test('from the handlers of its own jobs', async () => {

@@ -85,7 +85,12 @@ export class FailoverPool<R> {
   /** The option `name`. */
   readonly name: string;
   /** Both pools. */
-  readonly pools: { readonly primary: ResourcePool<R>; readonly spare: ResourcePool<R> };
+  readonly pools: {
+    /** The one to be used. */
+    readonly primary: ResourcePool<R>;
+    /** The one for when that fails. */
+    readonly spare: ResourcePool<R>;
+  };
   readonly #options: ResourcePoolOptions<R>;
   readonly #failures: number;
   readonly #window: FailureWindow;

@@ -1,10 +1,11 @@
+import process from 'node:process';
 import { types } from 'node:util';
 import { workerData } from 'node:worker_threads';
 import { invalidArg, SlabPoolError } from '../errors.js';
 import type { Lease } from '../lease/lease.js';
 import { BufferPool } from '../pool.js';
 import type { Reply, TaskMessage, ThreadData } from './messages.js';
-import { Cargo, type Container, isPlain, releaseAll, unpack } from './parcel.js';
+import { Cargo, type Container, discard, isPlain, releaseAll, unpack } from './parcel.js';
 
 /** What the function of a {@link job} has besides its task. */
 export interface JobContext {
@@ -18,6 +19,8 @@ export type Job = (message: unknown) => Promise<unknown>;
 const RESULT = "job(fn), fn's result";
 
 let membership: BufferPool | undefined;
+/** Tickets of the latest result, until the next task says that it was read. */
+let underWay: readonly number[] = [];
 
 /**
  * What the file of a {@link WorkerPool} exports: a function for its threads. It gets the task, with leases of its own thread where the
@@ -42,6 +45,7 @@ export function job<T, R>(fn: (task: T, context: JobContext) => R | PromiseLike<
   return async (message): Promise<Reply> => {
     const { slabpool, withdrawn } = (message ?? {}) as Partial<TaskMessage>;
     if (slabpool !== 'task') throw invalidArg('job(fn)', 'to be called by a WorkerPool', message);
+    underWay = [];
     if (withdrawn) return { slabpool: 'result', value: undefined, places: [], tickets: [] };
     try {
       return await perform(fn, message as TaskMessage, join());
@@ -58,8 +62,15 @@ function join(): BufferPool {
   if (slabpool !== 'worker-pool') {
     throw new SlabPoolError('ERR_SLABPOOL_BACKEND', 'job(fn): this is no thread of a WorkerPool, so it has no pool');
   }
-  membership ??= BufferPool.attach(pool as ThreadData['pool']);
+  membership ??= attach(pool as ThreadData['pool']);
   return membership;
+}
+
+function attach(handle: ThreadData['pool']): BufferPool {
+  const pool = BufferPool.attach(handle);
+  // What a thread that ends by itself has posted last may be lost, and its tickets are good for ever. Before the pool's own listener.
+  process.prependListener('exit', () => discard(underWay, pool));
+  return pool;
 }
 
 async function perform<T, R>(
@@ -97,7 +108,8 @@ function reply(cargo: Cargo, pool: BufferPool): Reply {
     value,
     places,
     get tickets() {
-      return cargo.send(pool);
+      underWay = cargo.send(pool);
+      return underWay;
     },
   };
 }

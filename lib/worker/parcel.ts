@@ -1,4 +1,4 @@
-import { SlabPoolError } from '../errors.js';
+import { SlabPoolError, type SlabPoolErrorCode } from '../errors.js';
 import type { Heap } from '../heap/heap.js';
 import { heapOf } from '../heap/heap-of.js';
 import { Lease } from '../lease/lease.js';
@@ -6,6 +6,13 @@ import type { BufferPool } from '../pool.js';
 
 /** Where leases are found: `'itself'`, keys of an object, or indices of an array. */
 type Places = 'itself' | readonly (string | number)[];
+
+/** Adopted; closed with the pool, whose memory goes with the last thread that has it; retired. */
+const GONE: readonly SlabPoolErrorCode[] = [
+  'ERR_SLABPOOL_STALE_TICKET',
+  'ERR_SLABPOOL_CLOSED',
+  'ERR_SLABPOOL_DETACHED',
+];
 
 /** A plain object or an array. */
 export type Container = Record<string | number, unknown>;
@@ -84,19 +91,24 @@ export function discard(tickets: readonly number[], pool: BufferPool): void {
     try {
       pool.adopt(ticket).release();
     } catch (error) {
-      // Adopted; or the pool is closed, and its memory goes with the last thread that has it.
-      if (!(error instanceof SlabPoolError)) throw error;
+      if (!(error instanceof SlabPoolError && GONE.includes(error.code))) throw error;
     }
   }
 }
 
-/** The leases at the top level of a value, with their places; and the value, or a copy of it where there are any, each property read once. */
+/** The leases at the top level of a value, with their places; and the value, or a copy of it where there are any. Each of them is read once. */
 function leasesIn(value: unknown): { copy: unknown; places: Places; leases: Lease[] } {
   if (value instanceof Lease) return { copy: undefined, places: 'itself', leases: [value] };
   if (Array.isArray(value)) {
     const places: number[] = [];
-    for (let i = 0; i < value.length; i++) if (value[i] instanceof Lease) places.push(i);
-    return { copy: places.length === 0 ? value : value.slice(), places, leases: places.map((i) => value[i]) };
+    const leases: Lease[] = [];
+    for (let i = 0; i < value.length; i++) {
+      const one: unknown = value[i];
+      if (!(one instanceof Lease)) continue;
+      places.push(i);
+      leases.push(one);
+    }
+    return { copy: places.length === 0 ? value : value.slice(), places, leases };
   }
   if (!isPlain(value)) return { copy: value, places: [], leases: [] };
   const copy = { ...value };

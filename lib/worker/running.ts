@@ -2,7 +2,7 @@ import { abortReason, onAbort } from '../base/abort.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
 import { isReply, type TaskMessage } from './messages.js';
 import type { ResolvedWorkerOptions } from './options.js';
-import { discard, unpack } from './parcel.js';
+import { discard, type Parcel, unpack } from './parcel.js';
 import { Errand, type Threads } from './threads.js';
 
 /**
@@ -10,7 +10,7 @@ import { Errand, type Threads } from './threads.js';
  *
  * What       Each job settles once: with its result, with what went wrong, or because it was given up; then an answer that comes
  *            nevertheless is thrown away.
- * Callers    `WorkerPool`: {@link take} a place, then {@link perform} a job at it or {@link withdraw} it.
+ * Callers    `WorkerPool`: {@link take} a place, then {@link perform} a job at it.
  * Ownership  What the tickets of a job and of its answer stand for is released, unless the caller gets it.
  * Identity   Places taken so far == `size` + `completed` + `failed` + `aborted`.
  */
@@ -107,12 +107,22 @@ export class Running {
 
   /** The result in an answer. @throws what the function has thrown */
   #read(answer: unknown): { value: unknown } {
-    const { filename, name, pool } = this.#options;
+    const { filename, name } = this.#options;
     if (!isReply(answer)) {
       throw invalidArg(filename, "exports that are made with job() of 'slabpool/worker'", answer, name);
     }
-    if (answer.slabpool === 'result') return unpack(answer, pool);
+    if (answer.slabpool === 'result') return this.#unpack(answer);
     const { thrown, code } = answer;
     throw code === undefined ? thrown : Object.assign(thrown as Error, { code });
+  }
+
+  #unpack(answer: Parcel): { value: unknown } {
+    try {
+      return unpack(answer, this.#options.pool);
+    } catch (cause) {
+      if (!(cause instanceof SlabPoolError) || cause.code !== 'ERR_SLABPOOL_STALE_TICKET') throw cause;
+      const message = 'the thread died after the job, and what it returned is gone with it';
+      throw new SlabPoolError('ERR_SLABPOOL_WORKER_DIED', message, { pool: this.#options.name, cause });
+    }
   }
 }

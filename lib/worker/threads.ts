@@ -7,7 +7,7 @@ import type { ResolvedWorkerOptions } from './options.js';
 import type { Durations } from './stats.js';
 
 /** By this property of a task piscina's load balancer knows it. It is no part of the message, as symbols are not cloned. */
-const OPTIONS = Symbol.for('Piscina.queueOptions');
+const ERRAND = Symbol.for('Piscina.queueOptions');
 
 /** An errand is a job that a thread was given, or will be as soon as it has started. */
 export class Errand {
@@ -20,7 +20,7 @@ export class Errand {
   ended: Promise<unknown> | undefined;
 
   constructor(message: TaskMessage, name: string) {
-    this.message = Object.assign(message, { [OPTIONS]: this });
+    this.message = Object.assign(message, { [ERRAND]: this });
     this.name = name;
   }
 }
@@ -28,7 +28,7 @@ export class Errand {
 /** What threads ask of the pool that they belong to. */
 interface ThreadsOwner {
   /** A thread has become free. */
-  free(): void;
+  freed(): void;
 }
 
 /**
@@ -78,7 +78,7 @@ export class Threads {
           loadBalancer: (task, workers) => {
             const idle = workers.find(({ id, currentUsage }) => currentUsage === 0 && !this.#ending.has(id));
             if (idle === undefined) return null;
-            const errand = task[OPTIONS as never] as Errand;
+            const errand = task[ERRAND as never] as Errand;
             errand.threadId = idle.id;
             this.#latest.set(idle.id, errand);
             return idle;
@@ -140,15 +140,16 @@ export class Threads {
   /** Leaves a place that was taken. */
   leave(): void {
     this.busy--;
-    this.#owner.free();
+    this.#owner.freed();
   }
 
   /** Nobody wants the answer any more: ends the thread that has the errand. */
   end(errand: Errand): void {
     errand.message.withdrawn = true;
     const { threadId } = errand;
+    if (threadId === undefined || this.#latest.get(threadId) !== errand) return;
     const thread = this.#piscina.threads.find((one) => one.threadId === threadId);
-    if (thread === undefined || threadId === undefined || this.#latest.get(threadId) !== errand) return;
+    if (thread === undefined) return;
     this.#ending.add(threadId);
     errand.ended = thread.terminate().finally(() => this.#ending.delete(threadId));
   }
@@ -162,14 +163,14 @@ export class Threads {
   #explain(errand: Errand, cause: unknown): unknown {
     const context = { pool: this.#options.name };
     if (this.#failing !== null) {
-      const reason = this.#failing.cause === undefined ? 'they end before they are ready' : text(this.#failing.cause);
+      const reason = this.#failing.cause === undefined ? 'they end before they are ready' : saidBy(this.#failing.cause);
       const message = `no thread can be started with ${this.#options.filename}: ${reason}`;
       return new SlabPoolError('ERR_SLABPOOL_WORKER_DIED', message, { ...context, cause: this.#failing.cause });
     }
     const { threadId } = errand;
     if (threadId === undefined || this.#piscina.threads.some((one) => one.threadId === threadId)) return cause;
     if (!errand.message.withdrawn && this.#destroyed === undefined) this.deaths++;
-    const message = `the thread died that had the job: ${text(cause)}. What else it had is released, after epochMs at the latest`;
+    const message = `the thread died that had the job: ${saidBy(cause)}. What else it had is released, after epochMs at the latest`;
     return new SlabPoolError('ERR_SLABPOOL_WORKER_DIED', message, { ...context, cause });
   }
 
@@ -184,17 +185,15 @@ export class Threads {
     this.#failing = { cause };
     this.#piscina.destroy().then(() => {
       this.#failing = null;
-      this.#owner.free();
+      this.#owner.freed();
     });
   }
 }
 
-/** What an error of a thread says, if it could be sent: a DataCloneError of Node 20 cannot. */
-function text(error: unknown): string {
-  const { message = 'by an error that cannot be cloned, such as that its result cannot be' } = (error ?? {}) as {
-    message?: unknown;
-  };
-  return String(message);
+/** What an error of a thread says, if that could be sent: of a `DataCloneError` there is nothing left. */
+export function saidBy(error: unknown): string {
+  const { message } = (error ?? {}) as { message?: unknown };
+  return String(message || 'by an error that cannot be cloned, such as that its result cannot be');
 }
 
 /** Piscina is an optional peer dependency, which only this needs, and only when there is a pool. */

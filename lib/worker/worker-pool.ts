@@ -1,10 +1,9 @@
 import { createHistogram } from 'node:perf_hooks';
-import { clearTimeout, setTimeout } from 'node:timers';
-import { throwIfAborted } from '../base/abort.js';
+import { abortReason, throwIfAborted } from '../base/abort.js';
 import { checkOptions } from '../base/check-options.js';
 import { setObservable } from '../base/observable.js';
 import { now } from '../base/runtime.js';
-import { checkWaitOptions, type Limits, type WaitOptions } from '../base/wait-options.js';
+import { checkWaitOptions, type Limits, type WaitOptions, watchLimits } from '../base/wait-options.js';
 import { WaitQueue } from '../base/wait-queue.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
 import type { TaskMessage } from './messages.js';
@@ -12,7 +11,7 @@ import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerPoolOption
 import { Cargo, discard } from './parcel.js';
 import { Running } from './running.js';
 import type { Durations, WorkerPoolStats } from './stats.js';
-import { Threads } from './threads.js';
+import { saidBy, Threads } from './threads.js';
 
 /** Options of {@link WorkerPool.run}. */
 export interface RunOptions {
@@ -30,16 +29,16 @@ export interface RunOptions {
   name?: string;
 }
 
-/** Options of {@link WorkerPool.close}. */
-export interface WorkerPoolCloseOptions {
-  /** Milliseconds from 0 to 2^31 - 1, or `Infinity`, that jobs have to end; what is left then is cut off. Default: `Infinity`. */
-  timeout?: number;
-}
-
 const RUN = 'run(task, options)';
-/** What those who wait did not get. */
-const THREAD = 'no thread was free';
-const ROOM = 'the queue had no room';
+/** What those who wait did not get in time, and what to do. */
+const TIMEOUTS = {
+  thread: [
+    'no thread was free',
+    'Wait longer, raise maxThreads where there are cores for more, or await ready() before making a task',
+  ],
+  room: ['the queue had no room', 'Wait longer, or raise maxQueue'],
+  end: ['not all jobs had ended', 'The pool is closed, and they were cut off'],
+} as const;
 
 /**
  * A worker pool runs jobs on threads, and their leases travel to them and back without a copy. The threads are piscina's.
@@ -80,22 +79,19 @@ export class WorkerPool<T = unknown, R = unknown> {
    */
   constructor(options: WorkerPoolOptions) {
     this.#options = resolveWorkerOptions(options);
-    this.#threads = new Threads({ free: () => this.#next() }, this.#options);
-    this.#running = new Running(this.#threads, this.#options);
-    const { name } = this.#options;
-    const self = this;
-    const line = (what: string, wanted: string) => ({
+    const threads = new Threads({ freed: () => this.#next() }, this.#options);
+    this.#threads = threads;
+    this.#running = new Running(threads, this.#options);
+    const line = (wanted: 'thread' | 'room', what: string) => ({
       timeout: (_: null, timeoutMs: number) => this.#timeout(wanted, timeoutMs),
       gaveUp: () => this.#next(),
       get othersMayServe() {
-        return self.#threads.busy > 0;
+        return threads.busy > 0;
       },
-      get description() {
-        return `pool '${name}', ${what}`;
-      },
+      description: `pool '${this.#options.name}', ${what}`,
     });
-    this.#queue = new WaitQueue(line('jobs that no thread is free for', THREAD));
-    this.#producers = new WaitQueue(line('calls of ready()', ROOM));
+    this.#queue = new WaitQueue(line('thread', 'jobs that no thread is free for'));
+    this.#producers = new WaitQueue(line('room', 'calls of ready()'));
     setObservable(this);
   }
 
@@ -132,7 +128,7 @@ export class WorkerPool<T = unknown, R = unknown> {
     this.#assertOpen();
     throwIfAborted(signal);
     const idle = this.#threads.free && this.#queue.size === 0;
-    if (!idle && timeout === 0) throw this.#timeout(THREAD, 0);
+    if (!idle && timeout === 0) throw this.#timeout('thread', 0);
     const tickets = cargo.send(this.#options.pool);
     if (idle) {
       this.#direct++;
@@ -155,7 +151,7 @@ export class WorkerPool<T = unknown, R = unknown> {
     const limits = checkWaitOptions('ready(options)', options, this.#options.name);
     throwIfAborted(limits.signal);
     if (this.#producers.size === 0 && this.#queue.size < this.#options.maxQueue) return;
-    if (limits.timeout === 0) throw this.#timeout(ROOM, 0);
+    if (limits.timeout === 0) throw this.#timeout('room', 0);
     await this.#producers.join(null, limits).promise;
   }
 
@@ -187,26 +183,30 @@ export class WorkerPool<T = unknown, R = unknown> {
 
   /**
    * Ends the pool in good order: no more jobs, those that wait and run come to their end, then the threads are ended. What is left when
-   * the time is up is cut off: its promises reject with `ERR_SLABPOOL_CLOSED`, its threads are ended. Later calls wait for the same end, and
-   * may have less time. The BufferPool stays open.
-   * @throws `ERR_SLABPOOL_WORKER_DIED` when all has ended, with the first error of a thread that had no job to tell it: nobody else was
-   * told. `ERR_SLABPOOL_INVALID_ARG`
+   * a limit is reached is cut off: its promises reject with `ERR_SLABPOOL_CLOSED`, its threads are ended, and when all of that is done this
+   * promise rejects as well. Later calls wait for the same end, with limits of their own. The BufferPool stays open.
+   * @throws `ERR_SLABPOOL_TIMEOUT` or the signal's reason if jobs were cut off; `ERR_SLABPOOL_WORKER_DIED` with the first error of a
+   * thread that had no job to tell it, since nobody else was told; `ERR_SLABPOOL_INVALID_ARG`
    */
-  async close(options?: WorkerPoolCloseOptions): Promise<void> {
-    const what = 'close(options)';
+  async close(options?: WaitOptions): Promise<void> {
     const { name } = this.#options;
-    const { timeout } = checkWaitOptions(what, checkOptions(what, options, ['timeout'], name), name);
+    const limits = checkWaitOptions('close(options)', options, name);
+    const { signal, timeout } = limits;
     this.#ended ??= this.#end();
-    const timer = timeout === Infinity ? undefined : setTimeout(() => this.#cutOff(), timeout);
-    if (timeout === 0) this.#cutOff();
-    try {
-      await this.#ended;
-    } finally {
-      clearTimeout(timer);
-    }
+    const failures: unknown[] = [];
+    const cutOff = (reason: unknown) => {
+      if (this.#cutOff()) failures.push(reason);
+    };
+    const expired = () => cutOff(this.#timeout('end', timeout));
+    if (signal?.aborted) cutOff(abortReason(signal));
+    else if (timeout === 0) expired();
+    const watch = signal?.aborted ? undefined : watchLimits(limits, expired, cutOff);
+    await this.#ended;
+    watch?.end();
+    if (failures.length > 0) throw failures[0];
     const { untold } = this.#threads;
     if (untold === undefined) return;
-    const message = `a thread died between jobs: ${(untold.error as Error | null)?.message ?? untold.error}`;
+    const message = `a thread died between jobs: ${saidBy(untold.error)}`;
     throw new SlabPoolError('ERR_SLABPOOL_WORKER_DIED', message, { pool: name, cause: untold.error });
   }
 
@@ -253,17 +253,20 @@ export class WorkerPool<T = unknown, R = unknown> {
     this.#state = 'closed';
   }
 
-  #cutOff(): void {
+  /** @returns whether anything was left */
+  #cutOff(): boolean {
+    if (this.#queue.size + this.#running.size === 0) return false;
     this.#cutOffQueued += this.#queue.size;
     refuseAll(this.#queue, () => this.#running.cutError());
     this.#running.cutAll();
     void this.#threads.destroy();
     this.#next();
+    return true;
   }
 
   #waitMs(): Durations {
     const waits = this.#waits;
-    if (waits.max === 0 || waits.count === 0) return { mean: 0, p50: 0, p99: 0, max: 0 };
+    if (waits.count === 0) return { mean: 0, p50: 0, p99: 0, max: 0 };
     const ms = (micros: number) => micros / 1000;
     return { mean: ms(waits.mean), p50: ms(waits.percentile(50)), p99: ms(waits.percentile(99)), max: ms(waits.max) };
   }
@@ -276,13 +279,13 @@ export class WorkerPool<T = unknown, R = unknown> {
     return new SlabPoolError('ERR_SLABPOOL_CLOSED', 'the worker pool was closed', { pool: this.#options.name });
   }
 
-  #timeout(wanted: string, timeoutMs: number): SlabPoolError {
+  #timeout(wanted: keyof typeof TIMEOUTS, timeoutMs: number): SlabPoolError {
     const { size: queued } = this.#queue;
     const { size: running } = this.#running;
+    const [what, advice] = TIMEOUTS[wanted];
     return new SlabPoolError(
       'ERR_SLABPOOL_TIMEOUT',
-      `${wanted} within ${timeoutMs} ms: ${running} jobs run, ${queued} wait. Wait longer, raise maxThreads where there are cores ` +
-        'for more, or await ready() before making a task',
+      `${what} within ${timeoutMs} ms: ${running} run, ${queued} wait for a thread. ${advice}`,
       { pool: this.#options.name, details: { timeoutMs, running, queued } },
     );
   }
