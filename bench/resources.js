@@ -1,4 +1,5 @@
 import { ResourcePool } from 'slabpool/resource';
+import { postgresProgram } from '../scripts/servers.js';
 import { collectGarbage, median } from './measure.js';
 import { contenders } from './resources/contenders.js';
 import { slowShard } from './resources/shards.js';
@@ -56,6 +57,27 @@ export async function run({ effort, progress, report, facts }) {
     'one of 8 shards slow: rate of the other seven over that without': median(sharded),
     'the same with one pool for all': median(single),
   });
+  await servers({ effort, progress, report, facts });
+}
+
+/** Before a real server, where there is one. @param {import('./index.js').Context} context */
+async function servers({ effort: { rounds, seconds }, progress, report, facts }) {
+  if (postgresProgram('initdb') === '') {
+    progress('');
+    console.log('\nPostgreSQL is not installed: npm test -- servers installs it');
+    return;
+  }
+  const { failover, rates, restart } = await import('./resources/postgres.js');
+  const label = 'PostgreSQL, SELECT 1, 32 clients on 10 connections';
+  progress(label);
+  const { results, p99 } = await rates(rounds, 5000 * seconds);
+  report(label, results);
+  facts({ "PostgreSQL: pg-pool's p99 over ours": p99 });
+  progress('PostgreSQL is killed');
+  facts(await restart(5000 * seconds));
+  progress('an outage');
+  // The full length where it counts.
+  facts(await failover(rounds < 7 ? 2000 : 30_000));
 }
 
 const microtask = async () => {};
