@@ -117,6 +117,18 @@ test('who does not wait at all, or gives up, says nothing of the primary', async
   expect(pool.active).toBe('primary');
 });
 
+test('options that are undefined are not given', async () => {
+  const pool = make({
+    failures: 1,
+    primary: { ...primary.options(), maxSize: 1, ...({ acquireTimeoutMs: undefined, name: undefined } as object) },
+  });
+  await pool.acquire();
+  const second = watched(pool.acquire());
+  await clock.advance(1000);
+  expect(second.value && isSpare(second.value)).toBe(true);
+  expect(pool.stats()).toMatchObject({ primary: { name: 'db/primary' }, spare: { name: 'db/spare' } });
+});
+
 test('failures leave the window', async () => {
   const pool = make({ windowMs: 1000 });
   primary.down = refused;

@@ -15,7 +15,7 @@ export function lendValue<L extends Disposable & { readonly value: unknown }, T>
 ): T {
   const { value } = lease;
   return lend(lease, fn, (result) => {
-    if (result !== value || typeof value !== 'object' || value === null) return result;
+    if (result !== value || Object(value) !== value) return result;
     throw new SlabPoolError(
       'ERR_SLABPOOL_BORROWED',
       'borrow(fn): fn returned the value of its lease, which belongs to the next owner as soon as borrow() returns. Return what ' +
