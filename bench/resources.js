@@ -70,7 +70,7 @@ async function servers({ effort: { rounds, seconds }, progress, report, facts })
   const { failover, rates, restart } = await import('./resources/postgres.js');
   const label = 'PostgreSQL, SELECT 1, 32 clients on 10 connections';
   progress(label);
-  const { results, p99 } = await rates(rounds, 5000 * seconds);
+  const { results, p99 } = await rates(2 * rounds, 3000 * seconds);
   report(label, results);
   facts({ "PostgreSQL: pg-pool's p99 over ours": p99 });
   progress('PostgreSQL is killed');

@@ -231,7 +231,7 @@ const RESOURCES = [
     fact: 'resources/one of 8 shards slow: rate of the other seven over that without',
     least: 0.95,
   },
-  ...['pg-pool', 'pg-pool, connect() and release()'].map((name) => ({
+  ...['pg-pool, query()', 'pg-pool, connect() and release()'].map((name) => ({
     what: `PostgreSQL, 32 clients on 10 connections: ${name} at least as slow (3 % is noise)`,
     ratio: `resources/PostgreSQL, SELECT 1, 32 clients on 10 connections/${name}`,
     least: 0.97,

@@ -74,8 +74,19 @@ export async function rates(rounds, ms) {
   const ours = new ResourcePool(options(server));
   const theirs = new pg.Pool({ ...server.config, max: SIZE, connectionTimeoutMillis: 30_000 });
   const ways = [
-    { name: 'slabpool', question: () => ask(ours) },
-    { name: 'pg-pool', question: () => theirs.query(QUESTION) },
+    {
+      name: 'slabpool, acquire() and release()',
+      async question() {
+        const lease = await ours.acquire();
+        try {
+          await lease.value.query(QUESTION);
+        } finally {
+          lease.release();
+        }
+      },
+    },
+    { name: 'slabpool, borrow()', question: () => ours.borrow(({ value }) => value.query(QUESTION)) },
+    { name: 'pg-pool, query()', question: () => theirs.query(QUESTION) },
     {
       name: 'pg-pool, connect() and release()',
       async question() {
@@ -111,7 +122,8 @@ export async function rates(rounds, ms) {
   }
   await Promise.all([ours.close(), theirs.end()]);
   await server[Symbol.asyncDispose]();
-  const [own, others] = /** @type {[number[], number[]]} */ (/** @type {unknown} */ (tails));
+  // Both by hand: what query() does is not a pool's.
+  const [own, others] = /** @type {[number[], number[]]} */ ([tails[0], tails.at(-1)]);
   return {
     results: ways.map(({ name }, i) =>
       compared(name, /** @type {number[]} */ (times[i]), /** @type {number[]} */ (times[0])),

@@ -34,9 +34,20 @@ function lend<L extends Disposable, T>(lease: L, fn: (lease: L) => T, check: <U>
   try {
     const result = fn(lease);
     if (!isThenable(result)) return check(result);
-    const released = Promise.resolve(result)
-      .then(check)
-      .finally(() => lease[Symbol.dispose]()) as T;
+    // One promise: `finally()` would make three more.
+    const released = Promise.resolve(result).then(
+      (value) => {
+        try {
+          return check(value);
+        } finally {
+          lease[Symbol.dispose]();
+        }
+      },
+      (error) => {
+        lease[Symbol.dispose]();
+        throw error;
+      },
+    ) as T;
     settles = true;
     return released;
   } finally {
