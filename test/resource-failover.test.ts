@@ -103,6 +103,15 @@ test('exhaustion counts; a request has its own timeout for both', async () => {
   expect(third.state).toBe('fulfilled');
 });
 
+test('what is idle at the primary when all move is closed', async () => {
+  const pool = make({ failures: 1 });
+  const held = [await pool.acquire(), await pool.acquire()];
+  held[0]?.release();
+  held[1]?.destroy();
+  await clock.settle();
+  expect(primary.closed).toEqual(['trimmed', 'destroyed']);
+});
+
 test('who does not wait at all, or gives up, says nothing of the primary', async () => {
   const pool = make({ failures: 1, spare: { ...spare.options(), maxSize: 1 } });
   for (let i = 0; i < 2; i++) await pool.acquire();
