@@ -1,5 +1,6 @@
 import { median } from 'simple-statistics';
 import { ResourcePool } from 'slabpool/resource';
+import { postgresProgram } from '../scripts/servers.js';
 import { collectGarbage } from './measure.js';
 import { contenders } from './resources/contenders.js';
 import { slowShard } from './resources/shards.js';
@@ -8,6 +9,8 @@ import { takeTurns, timed } from './threads.js';
 const SIZE = 10;
 const TASKS = 32;
 const WAITERS = 10_000;
+/** So many times in a measurement: once is decided by when garbage is collected. */
+const BATCHES = 5;
 
 export const title = `pools of resources that cost nothing, ${SIZE} at most: what the pools cost`;
 
@@ -36,8 +39,12 @@ export async function run({ effort, progress, report, facts }) {
     ],
     [
       `${WAITERS.toLocaleString('en')} at once on ${SIZE}`,
-      WAITERS,
-      (use, operations) => Promise.all(Array.from({ length: operations }, () => use(microtask))),
+      BATCHES * WAITERS,
+      async (use, operations) => {
+        for (let done = 0; done < operations; done += WAITERS) {
+          await Promise.all(Array.from({ length: WAITERS }, () => use(microtask)));
+        }
+      },
     ],
   ];
   for (const [label, operations, work] of kinds) {
@@ -57,6 +64,27 @@ export async function run({ effort, progress, report, facts }) {
     'one of 8 shards slow: rate of the other seven over that without': median(sharded),
     'the same with one pool for all': median(single),
   });
+  await servers({ effort, progress, report, facts });
+}
+
+/** Before a real server, where there is one. @param {import('./index.js').Context} context */
+async function servers({ effort: { rounds, seconds }, progress, report, facts }) {
+  if (postgresProgram('initdb') === '') {
+    progress('');
+    console.log('\nPostgreSQL is not installed: npm test -- servers installs it');
+    return;
+  }
+  const { failover, rates, restart } = await import('./resources/postgres.js');
+  const label = 'PostgreSQL, SELECT 1, 32 clients on 10 connections';
+  progress(label);
+  const { results, p99 } = await rates(2 * rounds, 3000 * seconds);
+  report(label, results);
+  facts({ "PostgreSQL: pg-pool's p99 over ours": p99 });
+  progress('PostgreSQL is killed');
+  facts(await restart(5000 * seconds));
+  progress('an outage');
+  // The full length where it counts.
+  facts(await failover(rounds < 7 ? 2000 : 30_000));
 }
 
 const microtask = async () => {};

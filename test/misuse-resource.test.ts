@@ -48,7 +48,7 @@ describe('options that are wrong', () => {
     ['openRetries', /expected an integer of 0 to 100 \(retries\), got 101/, 101],
     ['whenExhausted', /expected 'wait' or 'throw', got the string "reject"/, 'reject'],
     ['acquireTimeoutMs', /got -1/, -1],
-    ['maxWaiting', /expected an integer of 0 to 1048576 \(requests\)/, 2 ** 21],
+    ['maxWaiting', /expected an integer of 1 to 1048576 \(requests\)/, 2 ** 21],
     ['order', /expected 'lifo' or 'fifo'/, 'LIFO'],
     [
       'breaker',

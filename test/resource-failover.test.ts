@@ -103,6 +103,15 @@ test('exhaustion counts; a request has its own timeout for both', async () => {
   expect(third.state).toBe('fulfilled');
 });
 
+test('what is idle at the primary when all move is closed', async () => {
+  const pool = make({ failures: 1 });
+  const held = [await pool.acquire(), await pool.acquire()];
+  held[0]?.release();
+  held[1]?.destroy();
+  await clock.settle();
+  expect(primary.closed).toEqual(['trimmed', 'destroyed']);
+});
+
 test('who does not wait at all, or gives up, says nothing of the primary', async () => {
   const pool = make({ failures: 1, spare: { ...spare.options(), maxSize: 1 } });
   for (let i = 0; i < 2; i++) await pool.acquire();
@@ -115,6 +124,18 @@ test('who does not wait at all, or gives up, says nothing of the primary', async
   expect(waits.error?.message).toBe('mine');
   await expect(pool.acquire({ signal: abort.signal })).rejects.toThrow('mine');
   expect(pool.active).toBe('primary');
+});
+
+test('options that are undefined are not given', async () => {
+  const pool = make({
+    failures: 1,
+    primary: { ...primary.options(), maxSize: 1, ...({ acquireTimeoutMs: undefined, name: undefined } as object) },
+  });
+  await pool.acquire();
+  const second = watched(pool.acquire());
+  await clock.advance(1000);
+  expect(second.value && isSpare(second.value)).toBe(true);
+  expect(pool.stats()).toMatchObject({ primary: { name: 'db/primary' }, spare: { name: 'db/spare' } });
 });
 
 test('failures leave the window', async () => {

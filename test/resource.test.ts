@@ -68,6 +68,17 @@ describe('leases', () => {
     pool.assertNoLeaks();
   });
 
+  test('by default some of those are tracked that take the last resource', async () => {
+    const pool = upstream.pool({ maxSize: 2, leakSampleRate: 2 ** 31 });
+    for (let i = 0; i < 3; i++) {
+      const leases = [await pool.acquire(), await pool.acquire()];
+      expect(pool.trackedLeases()).toHaveLength(1);
+      leases[0]?.destroy();
+      leases[1]?.release();
+      await clock.settle();
+    }
+  });
+
   test('a broken one never comes back', async () => {
     const closed = published('slabpool:resource:closed');
     const pool = upstream.pool({ maxSize: 1 });
@@ -306,6 +317,32 @@ describe('checks', () => {
     expect(pool.stats()).toMatchObject({ checks: 3, closed: { check: 2 }, used: 1, size: 1 });
   });
 
+  test('an idle one is checked, also while one is being opened that somebody has left', async () => {
+    const pool = upstream.pool({ checkAfterIdleMs: 100 });
+    const held = await pool.acquire();
+    upstream.down = never;
+    await expect(Promise.race([pool.acquire({ timeout: 10 }), clock.advance(10).then(never)])).rejects.toThrow(
+      coded('ERR_SLABPOOL_TIMEOUT'),
+    );
+    held.release();
+    await clock.advance(100);
+    expect((await pool.acquire()).value.id).toBe(0);
+    expect([upstream.checked, pool.stats().opening]).toEqual([[0], 1]);
+  });
+
+  test('one that is too old by now is not checked any more', async () => {
+    const pool = upstream.pool({ maxLifetimeMs: 1500, maxLifetimeJitterMs: 0, checkAfterIdleMs: 100, check: never });
+    const leases = await Promise.all([pool.acquire(), pool.acquire()]);
+    for (const lease of leases) lease.release();
+    await clock.advance(1499);
+    const first = watched(pool.acquire());
+    await clock.advance(1);
+    const second = watched(pool.acquire());
+    await clock.settle();
+    // Who is first gets what is opened for the second.
+    expect([first.value?.value.id, second.state, pool.stats().closed.lifetime]).toEqual([2, 'pending', 1]);
+  });
+
   test('the next one is tried before the broken one is closed', async () => {
     upstream.closing = never;
     const pool = upstream.pool({ checkAfterIdleMs: 0, maxSize: 2 });
@@ -378,6 +415,18 @@ describe('getting old', () => {
     await pool.acquire();
     await clock.advance(1000);
     expect(pool.stats()).toMatchObject({ idle: 1, used: 2, size: 3 });
+  });
+
+  test('minIdle are opened beside what those who wait will get', async () => {
+    upstream.down = never;
+    const pool = upstream.pool({ minIdle: 1 });
+    pool.acquire().catch(() => {});
+    await clock.settle();
+    expect(upstream.calls).toBe(1);
+    await clock.advance(1000);
+    expect(upstream.calls).toBe(2);
+    await clock.advance(1000);
+    expect(upstream.calls).toBe(2);
   });
 
   test('trim() closes what is idle', async () => {
@@ -474,6 +523,15 @@ describe('the circuit breaker', () => {
     expect(pool.stats().circuit).toEqual({ state: 'open', trips: 1 });
   });
 
+  test('ends the attempts of what is being opened', async () => {
+    upstream.down = refused;
+    const pool = upstream.pool({ openRetries: 10, breaker: { failures: 2, coolDownMs: 60_000 } });
+    const lease = watched(pool.acquire());
+    await clock.advance(1000);
+    expect(lease.error).toMatchObject({ code: 'ERR_SLABPOOL_OPEN_FAILED', details: { attempts: 2 } });
+    expect(upstream.calls).toBe(2);
+  });
+
   test('the sweeper makes the probe where minIdle are wanted', async () => {
     upstream.down = refused;
     const pool = upstream.pool({ openRetries: 0, minIdle: 1, breaker: { failures: 1, coolDownMs: 2500 } });
@@ -489,6 +547,7 @@ describe('the end', () => {
   withClock();
 
   test('waits for leases, and refuses who waits', async () => {
+    const listeners = process.listenerCount('beforeExit');
     const pool = upstream.pool({ maxSize: 2, name: 'ends' });
     const [one, two] = [await pool.acquire(), await pool.acquire()];
     two.release();
@@ -509,6 +568,7 @@ describe('the end', () => {
       expect(call).toThrow(coded('ERR_SLABPOOL_CLOSED', /it was closed; make a new ResourcePool/));
     await pool.close();
     await pool[Symbol.asyncDispose]();
+    expect(process.listenerCount('beforeExit')).toBe(listeners);
   });
 
   test('closes what is used when the time is up, and says who has it', async () => {

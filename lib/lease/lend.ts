@@ -15,7 +15,7 @@ export function lendValue<L extends Disposable & { readonly value: unknown }, T>
 ): T {
   const { value } = lease;
   return lend(lease, fn, (result) => {
-    const isIt = result === value && typeof value === 'object' && value !== null;
+    const isIt = result === value && Object(value) === value;
     if (!isIt && (result as unknown) !== lease) return result;
     throw new SlabPoolError(
       'ERR_SLABPOOL_BORROWED',
@@ -36,9 +36,20 @@ function lend<L extends Disposable, T>(lease: L, fn: (lease: L) => T, check: <U>
   try {
     const result = fn(lease);
     if (!isThenable(result)) return check(result);
-    const released = Promise.resolve(result)
-      .then(check)
-      .finally(() => lease[Symbol.dispose]()) as T;
+    // One promise: `finally()` would make three more.
+    const released = Promise.resolve(result).then(
+      (value) => {
+        try {
+          return check(value);
+        } finally {
+          lease[Symbol.dispose]();
+        }
+      },
+      (error) => {
+        lease[Symbol.dispose]();
+        throw error;
+      },
+    ) as T;
     settles = true;
     return released;
   } finally {

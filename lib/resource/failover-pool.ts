@@ -32,7 +32,10 @@ export interface FailoverPoolOptions<R> {
   windowMs?: number;
   /** Milliseconds between two looks whether the primary is back, 1 to 2^31 - 1. Default: 500. */
   probeMs?: number;
-  /** How long an acquire may take, at both pools together, that has no `timeout` of its own: milliseconds. Default: 30,000. */
+  /**
+   * How long an acquire may take, at both pools together, that has no `timeout` of its own: 1 to 2^31 - 1
+   * milliseconds. Default: 30,000.
+   */
   acquireTimeoutMs?: number;
 }
 
@@ -59,7 +62,7 @@ const CHECKS = {
   failures: integer('failures', 5, 1, 1000),
   windowMs: integer('milliseconds', 10_000, 1, LONGEST_TIMEOUT),
   probeMs: integer('milliseconds', 500, 1, LONGEST_TIMEOUT),
-  acquireTimeoutMs: integer('milliseconds', 30_000, 0, LONGEST_TIMEOUT),
+  acquireTimeoutMs: integer('milliseconds', 30_000, 1, LONGEST_TIMEOUT),
 };
 
 /** What of the primary counts as its failure, and lets the spare serve. */
@@ -120,11 +123,18 @@ export class FailoverPool<R> {
       if (typeof given[key] === 'object' && given[key] !== null) continue;
       throw invalidArg(`${what}, option '${key}'`, 'an object with the options of a ResourcePool', given[key]);
     }
-    const early = { acquireTimeoutMs: 1000, openTimeoutMs: 1000, openRetries: 0 };
-    this.#options = { name: `${this.name}/primary`, ...early, ...(given.primary as ResourcePoolOptions<R>) };
+    const {
+      name = `${this.name}/primary`,
+      acquireTimeoutMs = 1000,
+      openTimeoutMs = 1000,
+      openRetries = 0,
+      ...primary
+    } = { ...(given.primary as ResourcePoolOptions<R>) };
+    this.#options = { ...primary, name, acquireTimeoutMs, openTimeoutMs, openRetries };
+    const { name: spareName = `${this.name}/spare`, ...spare } = { ...(given.spare as ResourcePoolOptions<R>) };
     this.pools = {
       primary: new ResourcePool({ ...this.#options, ...this.#watched() }),
-      spare: new ResourcePool({ name: `${this.name}/spare`, ...(given.spare as ResourcePoolOptions<R>) }),
+      spare: new ResourcePool({ ...spare, name: spareName }),
     };
   }
 
@@ -277,8 +287,7 @@ export class FailoverPool<R> {
   async close(options?: WaitOptions): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#timer);
-    const { primary, spare } = this.pools;
-    await closeAll([primary, spare] as Iterable<ResourcePool<never>>, options);
+    await closeAll([this.pools.primary, this.pools.spare], options);
   }
 
   /** `await using`: {@link close}. */

@@ -67,9 +67,9 @@ export interface ResourcePoolOptions<R> {
    * `ERR_SLABPOOL_EXHAUSTED`. Default: `'wait'`.
    */
   whenExhausted?: 'wait' | 'throw';
-  /** How long an acquire may wait that has no `timeout` of its own: 0 to 2^31 - 1, or `Infinity`. Default: 30,000. */
+  /** How long an acquire may wait that has no `timeout` of its own: 1 to 2^31 - 1, or `Infinity`. Default: 30,000. */
   acquireTimeoutMs?: number;
-  /** How many requests may wait at once; more are refused. 0 to 2^20. Default: 65,536. */
+  /** How many requests may wait at once, for a release or an opening; more are refused. 1 to 2^20. Default: 65,536. */
   maxWaiting?: number;
   /**
    * Which idle resource is leased first: that which was used last (`'lifo'`), so that others get old and are closed, or
@@ -123,8 +123,8 @@ const OPTIONS: { readonly [Key in keyof Context]: Check<Context[Key], Context> }
   openTimeoutMs: integer('milliseconds', 10_000, 1, LONGEST_TIMEOUT),
   openRetries: integer('retries', 2, 0, 100),
   whenExhausted: oneOf('wait', 'throw'),
-  acquireTimeoutMs: milliseconds(30_000, 0),
-  maxWaiting: integer('requests', 2 ** 16, 0, 2 ** 20),
+  acquireTimeoutMs: milliseconds(30_000, 1),
+  maxWaiting: integer('requests', 2 ** 16, 1, 2 ** 20),
   order: oneOf('lifo', 'fifo'),
   breaker: (value, key) => (value === undefined ? undefined : resolveBreaker(value, `option '${key}'`)),
   ...TRACKING,

@@ -43,10 +43,10 @@ export class ShardedPool<R> {
       throw invalidArg(`${what}, option 'shards'`, 'an object with the options of at least one shard', shards);
     }
     this.pools = new Map(
-      Object.entries(shards).map(([shard, given]) => [
-        shard,
-        new ResourcePool<R>({ name: `${this.name}/${shard}`, ...given }),
-      ]),
+      Object.entries(shards).map(([shard, given]) => {
+        const { name: own = `${this.name}/${shard}`, ...rest } = { ...given };
+        return [shard, new ResourcePool<R>({ ...rest, name: own })];
+      }),
     );
     this.#hashes = [...this.pools.keys()].map((shard) => [shard, hashOf(shard)]);
   }
@@ -103,7 +103,7 @@ export class ShardedPool<R> {
    * @throws as `ResourcePool.close()`
    */
   async close(options?: WaitOptions): Promise<void> {
-    await closeAll(this.pools.values() as Iterable<ResourcePool<never>>, options);
+    await closeAll(this.pools.values(), options);
   }
 
   /** `await using`: {@link close}. */
