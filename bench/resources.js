@@ -15,7 +15,8 @@ const BATCHES = 5;
 export const title = `pools of resources that cost nothing, ${SIZE} at most: what the pools cost`;
 
 /** @param {import('./index.js').Context} context */
-export async function run({ effort, progress, report, facts }) {
+export async function run(context) {
+  const { effort, progress, report, facts } = context;
   const { rounds, seconds } = effort;
   const count = Math.round(250_000 * seconds);
   /** @type {[string, number, (use: import('./resources/contenders.js').Contender['use'], count: number) => Promise<unknown>][]} */
@@ -64,7 +65,7 @@ export async function run({ effort, progress, report, facts }) {
     'one of 8 shards slow: rate of the other seven over that without': median(sharded),
     'the same with one pool for all': median(single),
   });
-  await servers({ effort, progress, report, facts });
+  await servers(context);
 }
 
 /** Before a real server, where there is one. @param {import('./index.js').Context} context */

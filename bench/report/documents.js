@@ -8,6 +8,9 @@ import { barFrom } from './charts.js';
 
 /** What documents are filled from, by where they end up. */
 const TEMPLATES = { 'docs/benchmarks.md': 'benchmarks.template.md' };
+/** Documents of which parts are filled, each from the comment above it. */
+const PARTLY = ['docs/which-pool.md', 'docs/resources.md'];
+const PART = /(<!-- figures\n(.*?)\n-->\n).*?(\n<!-- \/figures -->)/gs;
 /** The chart of the README, which has no other figures. */
 const CHART = /```\n +faster\|.*?```/s;
 
@@ -26,11 +29,13 @@ const FORMATS = {
 
 /** Every document, filled. @param {All} all @returns {Record<string, string>} by its path */
 export function documents(all) {
-  const filled = Object.entries(TEMPLATES).map(([path, template]) => [path, fill(read(template), all)]);
-  return {
-    ...Object.fromEntries(filled),
-    'README.md': read('../../README.md').replace(CHART, () => `\`\`\`\n${chart()}\n\`\`\``),
-  };
+  const whole = Object.entries(TEMPLATES).map(([path, template]) => [path, fill(read(template), all)]);
+  const partly = PARTLY.map((path) => [
+    path,
+    read(`../../${path}`).replaceAll(PART, (_, comment, template, end) => comment + fill(template, all) + end),
+  ]);
+  const readme = read('../../README.md').replace(CHART, () => `\`\`\`\n${chart()}\n\`\`\``);
+  return { ...Object.fromEntries([...whole, ...partly]), 'README.md': readme };
 }
 
 /** @param {string} file */

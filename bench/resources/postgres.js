@@ -2,8 +2,9 @@
 import { register } from 'node:module';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
+import { median } from 'simple-statistics';
 import { FailoverPool, ResourcePool } from 'slabpool/resource';
-import { compared, median } from '../measure.js';
+import { compared } from '../measure.js';
 
 register('./typescript.js', import.meta.url);
 /** @type {typeof import('../../test/servers/postgres.js')} */
