@@ -17,6 +17,7 @@ const ONE_THREAD = [
   'jagged',
   'decay',
   'cold',
+  'objects',
   'resources',
 ];
 const THREADS = ['handover', 'latency', 'xmalloc', 'larson', 'msgpass', 'scaling', 'budget', 'waiting', 'churn'];

@@ -102,6 +102,14 @@ export interface UseAfterReleaseEvent {
   readonly thread: number;
 }
 
+/** What ends an object of a pool has thrown. The pool has forgotten the object all the same. */
+export interface DestroyFailedEvent {
+  /** Name of the pool. */
+  readonly pool: string;
+  /** What was thrown. */
+  readonly error: unknown;
+}
+
 /** Why a resource is closed. */
 export type CloseCause =
   /** It is as old as it may be (`maxLifetimeMs`). */
@@ -186,6 +194,7 @@ export const events = {
   pressure: channel('slabpool:pressure'),
   leak: channel('slabpool:leak'),
   useAfterRelease: channel('slabpool:use-after-release'),
+  destroyFailed: channel('slabpool:destroy-failed'),
   resourceOpened: channel('slabpool:resource:opened'),
   resourceClosed: channel('slabpool:resource:closed'),
   resourceOpenFailed: channel('slabpool:resource:open-failed'),

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,6 +7,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inflateRawSync } from 'node:zlib';
 import { afterAll, describe, expect, test } from 'vitest';
 import { fixture, Running, run } from './child.js';
 
@@ -32,7 +34,7 @@ test('each is one file below 80 lines', () => {
         .trimEnd()
         .split('\n').length,
   );
-  expect(files).toHaveLength(5);
+  expect(files).toHaveLength(8);
   expect(Math.max(...lengths)).toBeLessThan(80);
 });
 
@@ -160,6 +162,70 @@ describe.each([
     expect(readdirSync(target).sort()).toEqual(bodies.map((_, i) => `f${i}`).sort());
     for (const [i, body] of bodies.entries()) expect(readFileSync(join(target, `f${i}`)).equals(body)).toBe(true);
   });
+});
+
+test('records', async () => {
+  const service = new Running(process.execPath, [example('records')]);
+  const [, port = ''] = await service.says(/listening on .*"port":(\d+)/);
+  const get = async (count: number) => {
+    const response = await fetch(`http://127.0.0.1:${port}/${count}`);
+    return Buffer.from(await response.arrayBuffer());
+  };
+  const expected = (count: number) => {
+    const frames = Array.from({ length: count }, (_, i) => {
+      const name = `sensor-${((i + 1) * 7919) % 1000}`;
+      const frame = Buffer.alloc(16 + name.length);
+      frame.writeUInt32BE(12 + name.length, 0);
+      frame.writeUInt32LE(i + 1, 4);
+      frame.writeDoubleLE((i + 1) * 1.25, 8);
+      frame.write(name, 16);
+      return frame;
+    });
+    return Buffer.concat(frames);
+  };
+  for (let round = 0; round < 3; round++) {
+    const counts = [0, 1, 10, 1000, 30_000];
+    const answers = await Promise.all(counts.map(get));
+    for (const [i, answer] of answers.entries()) expect(answer.equals(expected(counts[i] as number))).toBe(true);
+  }
+  // Somebody who hangs up in the middle.
+  const cut = request({ port, host: '127.0.0.1', path: '/100000', agent: false }).end();
+  const [response] = await once(cut, 'response');
+  await once(response, 'data');
+  cut.on('error', () => {}).destroy();
+  expect((await fetch(`http://127.0.0.1:${port}/x`)).status).toBe(404);
+  expect((await get(5)).equals(expected(5))).toBe(true);
+  service.signal('SIGTERM');
+  const ended = await service.ended;
+  expect(ended).toMatchObject({ code: 0, stderr: '' });
+  expect(ended.stdout).toMatch(/\n17 requests, [1-6] encoders\n$/);
+});
+
+test('deflate', async () => {
+  const lines = Array.from({ length: 500 }, (_, i) => `{"id":${i},"text":"${'äb'.repeat((i * 37) % 300)}"}`);
+  const child = spawnSync(process.execPath, [example('deflate')], { input: lines.join('\n') });
+  expect([child.status, child.stderr.toString()]).toEqual([0, expect.stringMatching(/^500 lines, [1-8] contexts\n$/)]);
+  const found: string[] = [];
+  for (let at = 0; at < child.stdout.length; ) {
+    const end = at + 4 + child.stdout.readUInt32BE(at);
+    found.push(inflateRawSync(child.stdout.subarray(at + 4, end)).toString());
+    at = end;
+  }
+  expect(found).toEqual(lines);
+});
+
+test('requests', async () => {
+  const bodies = Array.from({ length: 100 }, (_, i) => (i === 50 ? 'x'.repeat(100_000) : 'b'.repeat((i * 97) % 2000)));
+  const input = bodies.map((body, i) => `PUT /a/b${i}\nhost: h\nlength: ${body.length}\n\n${body}`).join('');
+  const { code, stdout, stderr } = await run(example('requests'), [], { input });
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  const sum = (body: string) => body.length * (body.charCodeAt(0) || 0);
+  const expected = bodies.map(
+    (body, i) => `PUT /a/b${i}: 2 segments, 2 headers, ${body.length} bytes, sum ${sum(body)}`,
+  );
+  const printed = stdout.trimEnd().split('\n');
+  expect(printed.pop()).toBe('100 requests, 5 structs, 1 dropped as too large');
+  expect(printed.sort()).toEqual(expected.sort());
 });
 
 test.each([

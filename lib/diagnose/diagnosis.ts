@@ -29,6 +29,8 @@ export interface Finding {
     | 'waits-for-itself'
     | 'evicted'
     | 'decay'
+    | 'vetoed'
+    | 'failed'
     | 'pressure'
     | 'size-too-small'
     | 'size-too-large'

@@ -2,6 +2,7 @@ import { formatBytes, formatCount, formatDuration, formatShare } from '../base/f
 import { HIGH } from '../core/pressure.js';
 import type { PoolStats } from '../stats/stats.js';
 import { ENOUGH_ACQUIRES, type Finding, handedOut } from './diagnosis.js';
+import { collectedLeases } from './findings.js';
 
 /** Tracked leases that a mean hold time needs: from about 30 on the mean of a sample is roughly normal. */
 const ENOUGH_HOLDS = 30;
@@ -29,17 +30,7 @@ export function diagnoseMemory(stats: PoolStats): Finding[] {
 
 function leaks(stats: PoolStats): Finding[] {
   const { leaks, drops, retiredBytes, maxBytes, holds, inFlight, inFlightBytes } = stats;
-  const findings: Finding[] = [];
-  if (leaks.collected > 0) {
-    findings.push({
-      id: 'collected',
-      severity: 'warning',
-      text: `${formatCount(leaks.collected)} tracked leases were garbage-collected without a release, and those that are not tracked with them`,
-      advice:
-        "leakDetection: 'full' in staging names every site; the diagnostics channel slabpool:leak those that were sampled.",
-      figures: { collected: leaks.collected, sampleRate: leaks.sampleRate },
-    });
-  }
+  const findings = collectedLeases(leaks);
   const { expected, held, holdMs } = little(stats);
   if (holds.samples >= ENOUGH_HOLDS && held > HELD_LEAST && held > HELD_FACTOR * expected) {
     findings.push({

@@ -1,6 +1,7 @@
 import { formatBytes, formatCount, formatShare } from '../base/format.js';
 import type { PoolStats } from '../stats/stats.js';
 import { ENOUGH_ACQUIRES, type Finding, handedOut } from './diagnosis.js';
+import { tooFewAcquires } from './findings.js';
 import { bestTiers, type Histogram, totalWaste, wasteByTier } from './tier-table.js';
 
 /** One refill per 20 acquires and fewer is noise beside the work that buffers are for. */
@@ -27,19 +28,9 @@ const MOST_TIERS = 127;
 export function diagnoseUse(stats: PoolStats): Finding[] {
   const judged = stats.acquires >= ENOUGH_ACQUIRES;
   return [
-    ...(judged ? [hitRate(stats), ...reuse(stats), ...tiers(stats), ...oversize(stats)] : [tooFew(stats)]),
+    ...(judged ? [hitRate(stats), ...reuse(stats), ...tiers(stats), ...oversize(stats)] : [tooFewAcquires(stats)]),
     ...refused(stats),
   ];
-}
-
-function tooFew({ acquires, outstanding }: PoolStats): Finding {
-  return {
-    id: 'too-few-acquires',
-    severity: 'note',
-    text: `${formatCount(acquires)} acquires so far, below ${formatCount(ENOUGH_ACQUIRES)}: too few to judge the pool by`,
-    advice: 'Ask again under load. If this is the load, the pool gains next to nothing.',
-    figures: { acquires, outstanding, enough: ENOUGH_ACQUIRES },
-  };
 }
 
 function hitRate({ acquires, hitRate, misses, oversize }: PoolStats): Finding {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers';
 import { checkOptions } from '../base/check-options.js';
-import { now } from '../base/runtime.js';
+import { now, outside } from '../base/runtime.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
 import { events, type LeakEvent, type Outbox, type Touch } from '../events.js';
 import { EndedLease } from '../lease/ended-lease.js';
@@ -102,7 +102,7 @@ export class LeaseLog<It, Token extends object> {
     const id = this.#lastId;
     const record = new LeaseRecord(this.#thing, this.#owner.name, size, capacity, since, acquired);
     this.#tracked.set(id, { it, record });
-    if (!this.#settles) setImmediate(() => this.#settle()).unref();
+    if (!this.#settles) outside(() => setImmediate(() => this.#settle()).unref());
     this.#settles = true;
     this.#fresh.set(id, token);
     return id;

@@ -119,6 +119,7 @@ export class Tracker {
 
   /** Puts blocks of tracked leases that have ended where they belong. */
   drain(): void {
+    if (!this.#sampling.seldom) return; // None of them does: see {@link #own}.
     for (const [id, own] of this.log.fresh) if (own.count > 0) this.#drain(id, own);
   }
 

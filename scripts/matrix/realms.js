@@ -20,7 +20,10 @@ const ES_MODULES = {
   config: {
     rootDir: root,
     testMatch: ['<rootDir>/test/realms/jest.mjs'],
-    moduleNameMapper: { '^slabpool$': '<rootDir>/dist/index.js' },
+    moduleNameMapper: {
+      '^slabpool$': '<rootDir>/dist/index.js',
+      '^slabpool/object$': '<rootDir>/dist/object/object.js',
+    },
     moduleFileExtensions: ['js', 'mjs'],
   },
 };

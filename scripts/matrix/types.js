@@ -19,6 +19,8 @@ import { BufferPool, Channel, SlabPoolError, diagnose } from 'slabpool';
 import type { Lease, PoolHandle, PoolStats, ReceivedLease } from 'slabpool';
 import { ByteReader, ByteWriter, fromFile, lines, serve } from 'slabpool/io';
 import type { Chunk, Encoder, RecordBatch } from 'slabpool/io';
+import { clear, ObjectPool } from 'slabpool/object';
+import type { ObjectLease, ObjectPoolStats } from 'slabpool/object';
 import { ResourcePool, ShardedPool, FailoverPool } from 'slabpool/resource';
 import type { ResourceLease, ResourcePoolOptions, ResourcePoolStats } from 'slabpool/resource';
 import { serveStats } from 'slabpool/top';
@@ -58,6 +60,13 @@ export async function read(): Promise<Chunk> {
 const encoder: Encoder<number> = { encode: (writer, value) => writer.u32le(value) };
 encoder.encode(new ByteWriter(pool), 1);
 export const mode: 'onread' | 'copy' = serve(pool, createServer(), () => ({ data: (received) => received.consume(1) })).mode;
+const objects: ObjectPool<Map<string, number>> = new ObjectPool({ create: () => new Map<string, number>(), reset: (map) => clear(map) });
+const object: ObjectLease<Map<string, number>> = objects.acquire();
+export const counted: number | undefined = object.value.get('a');
+export const objectStats: ObjectPoolStats = objects.stats();
+export const lent: number = objects.borrow(({ value }) => value.size);
+// @ts-expect-error: no primitive is pooled
+new ObjectPool({ create: () => 7 });
 const sockets: ResourcePoolOptions<{ id: number }> = { open: () => ({ id: 1 }), close: ({ id }) => console.log(id), breaker: {} };
 const resources: ResourcePool<{ id: number }> = new ResourcePool(sockets);
 export async function useResources(): Promise<ResourcePoolStats> {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setImmediate, setTimeout } from 'node:timers';
 import { BufferPool, Channel, diagnose } from 'slabpool';
+import { clear, ObjectPool } from 'slabpool/object';
 
 const BLOCK = 65_536;
 
@@ -103,6 +104,32 @@ export const checks = {
     assert.throws(() => make(backend, /** @type {never} */ ({ maxByte: 1 })), expected);
     assert.throws(() => pool.acquire(2 ** 30), { code: 'ERR_SLABPOOL_OVERSIZE' });
     assert.throws(() => pool.acquireMany(BLOCK, 3), { code: 'ERR_SLABPOOL_EXHAUSTED' });
+    pool.close();
+  },
+
+  async 'objects: leases, callbacks, and idle ones that are dropped'(backend) {
+    if (backend === 'js') return;
+    let destroyed = 0;
+    const pool = new ObjectPool({
+      create: () => ({ map: new Map([[1, 2]]), list: [1] }),
+      reset: ({ map, list }) => clear(map, list),
+      keep: ({ list }) => list.length < 5,
+      destroy: () => void destroyed++,
+      epochMs: 20,
+      leakDetection: 'full',
+    });
+    const lease = pool.acquire();
+    const { value } = lease;
+    assert.match(pool.trackedLeases()[0]?.site ?? '', /checks\.mjs/);
+    lease.release();
+    assert.throws(() => lease.release(), { name: 'SlabPoolError', code: 'ERR_SLABPOOL_LEASE_RELEASED' });
+    pool.borrow((again) => assert.deepEqual([again.value === value, value.map.size, value.list], [true, 0, []]));
+    assert.throws(() => pool.borrow((again) => again.value), { code: 'ERR_SLABPOOL_BORROWED' });
+    await until(() => destroyed === 1);
+    const promising = new ObjectPool({ create: () => Promise.resolve({}) });
+    assert.throws(() => promising.acquire(), { code: 'ERR_SLABPOOL_INVALID_ARG' });
+    assert.throws(() => clear(/** @type {never} */ ({})), { code: 'ERR_SLABPOOL_INVALID_ARG' });
+    pool.assertNoLeaks();
     pool.close();
   },
 
