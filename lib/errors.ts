@@ -20,7 +20,7 @@ export type SlabPoolErrorCode =
   | 'ERR_SLABPOOL_LEASE_RELEASED'
   /** The lease belongs to another pool. */
   | 'ERR_SLABPOOL_FOREIGN_LEASE'
-  /** What the callback of `borrow()` returned is what was lent, or lies in its memory. */
+  /** What the callback of `borrow()` returned is the object or resource that was lent, or lies in the memory that was. */
   | 'ERR_SLABPOOL_BORROWED'
   /** The ticket was used before, is another pool's, or was never given out. */
   | 'ERR_SLABPOOL_STALE_TICKET'

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ResourcePool, type ResourcePoolStats } from 'slabpool/resource';
 import { expect, test } from 'vitest';
-import { diagnoseResources } from '../dist/resource/diagnose.js';
+import { diagnoseResources } from '../dist/diagnose/resources.js';
 import { Upstream } from './resources.js';
 
 /** Of a pool that is healthy, but for what is given. */

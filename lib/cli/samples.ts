@@ -1,8 +1,8 @@
 import type { AnyPoolStats } from '../metrics/observable-pool.js';
-import type { ResourcePoolStats } from '../resource/stats.js';
 import type { ObjectPoolStats } from '../stats/object-stats.js';
+import type { ResourcePoolStats } from '../stats/resource-stats.js';
 import type { PoolStats } from '../stats/stats.js';
-import type { WorkerPoolStats } from '../worker/stats.js';
+import type { WorkerPoolStats } from '../stats/worker-stats.js';
 
 const HITS = { magazine: 0, depot: 0, steal: 0, victim: 0, cold: 0, slab: 0 };
 

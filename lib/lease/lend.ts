@@ -1,5 +1,6 @@
 import { SlabPoolError } from '../errors.js';
 import type { Lease } from './lease.js';
+import type { LeasedThing } from './misuse.js';
 
 /** {@link lend} of a buffer, of which `fn` must not return any memory. */
 export function lendBuffer<T>(lease: Lease, fn: (lease: Lease) => T, pool: string): T {
@@ -7,21 +8,21 @@ export function lendBuffer<T>(lease: Lease, fn: (lease: Lease) => T, pool: strin
   return lend(lease, fn, (result) => notBorrowed(result, lease, buffer, pool));
 }
 
-/** {@link lend} of an object or a resource, which `fn` must not return, nor the lease. */
+/** {@link lend} of an object or a resource: `fn` must return neither it nor the lease. */
 export function lendValue<L extends Disposable & { readonly value: unknown }, T>(
   lease: L,
   fn: (lease: L) => T,
+  thing: Exclude<LeasedThing, 'buffer'>,
   pool: string,
 ): T {
   const { value } = lease;
   return lend(lease, fn, (result) => {
-    const isIt = result === value && Object(value) === value;
-    if (!isIt && (result as unknown) !== lease) return result;
+    const returned: unknown = result;
+    if (returned !== lease && (returned !== value || Object(value) !== value)) return result;
     throw new SlabPoolError(
       'ERR_SLABPOOL_BORROWED',
-      'borrow(fn): fn returned the value of its lease, which belongs to the next owner as soon as borrow() returns. Return what ' +
-        'you need of it (a method that returns its object, such as set() of a Map, returns it here as well); or acquire() a lease, and ' +
-        'release it when you are done',
+      `borrow(fn): fn returned the ${thing} of its lease, which belongs to the next owner as soon as borrow() returns. Return what was ` +
+        'made with it (a method that returns its object, such as set() of a Map, returns it here as well), or acquire() a longer lease',
       { pool },
     );
   });

@@ -1,7 +1,7 @@
-import type { ResourcePoolStats } from '../resource/stats.js';
 import type { ObjectPoolStats } from '../stats/object-stats.js';
+import type { ResourcePoolStats } from '../stats/resource-stats.js';
 import type { PoolStats } from '../stats/stats.js';
-import type { WorkerPoolStats } from '../worker/stats.js';
+import type { WorkerPoolStats } from '../stats/worker-stats.js';
 
 /** The stats of a pool of any kind, which its field `kind` tells. */
 export type AnyPoolStats = PoolStats | ObjectPoolStats | ResourcePoolStats | WorkerPoolStats;

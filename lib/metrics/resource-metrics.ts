@@ -1,4 +1,4 @@
-import type { ResourcePoolStats } from '../resource/stats.js';
+import type { ResourcePoolStats } from '../stats/resource-stats.js';
 import { type Metric, row } from './metric.js';
 
 const resource = row<ResourcePoolStats>;

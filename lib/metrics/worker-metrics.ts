@@ -1,4 +1,4 @@
-import type { Durations, WorkerPoolStats } from '../worker/stats.js';
+import type { Durations, WorkerPoolStats } from '../stats/worker-stats.js';
 import { type Metric, type Point, row } from './metric.js';
 
 const worker = row<WorkerPoolStats>;

@@ -75,7 +75,7 @@ export class ObjectPool<T extends object> {
    */
   borrow<R>(fn: (lease: ObjectLease<T>) => R): R {
     if (typeof fn !== 'function') throw invalidArg('borrow(fn), fn', 'a function', fn, this.name);
-    return lendValue(this.acquire(), fn, this.name);
+    return lendValue(this.acquire(), fn, 'object', this.name);
   }
 
   /**

@@ -1,10 +1,8 @@
 import { now } from '../base/runtime.js';
 import { events, type Outbox, type ResourceCircuitEvent } from '../events.js';
+import type { Circuit } from '../stats/resource-stats.js';
 import { FailureWindow } from './failure-window.js';
 import type { ResolvedBreaker } from './options.js';
-
-/** `'closed'`: as usual. `'open'`: nothing is opened. `'half-open'`: one is, to see. */
-export type Circuit = 'closed' | 'open' | 'half-open';
 
 /** What a breaker asks of the pool that it belongs to. */
 interface BreakerOwner {

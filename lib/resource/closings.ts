@@ -4,9 +4,6 @@ import { LimitedCall } from './limited-call.js';
 import type { ResolvedResourceOptions } from './options.js';
 import type { Slot } from './slot.js';
 
-/** Resources that were closed, by what they were closed for. */
-export type ClosedCounts = Readonly<Record<Exclude<CloseCause, 'late'>, number>>;
-
 /** What closings ask of the pool that they belong to. */
 interface ClosingPool<R> {
   readonly name: string;

@@ -7,13 +7,13 @@ import { checkWaitOptions, type Limits, LONGEST_TIMEOUT, type WaitOptions } from
 import { invalidArg, SlabPoolError, type SlabPoolErrorCode } from '../errors.js';
 import { type CloseCause, events, type ResourceMovedEvent } from '../events.js';
 import { lendValue } from '../lease/lend.js';
+import type { ResourcePoolStats } from '../stats/resource-stats.js';
 import { closeAll } from './close-all.js';
 import { FailureWindow } from './failure-window.js';
 import { LimitedCall } from './limited-call.js';
 import type { ResourcePoolOptions } from './options.js';
 import type { ResourceLease } from './resource-lease.js';
 import { ResourcePool } from './resource-pool.js';
-import type { ResourcePoolStats } from './stats.js';
 
 /** Options of a {@link FailoverPool}. What is misspelt or ill-typed is an `ERR_SLABPOOL_INVALID_ARG`. */
 export interface FailoverPoolOptions<R> {
@@ -171,7 +171,7 @@ export class FailoverPool<R> {
   async borrow<T>(fn: (lease: ResourceLease<R>) => T, options?: WaitOptions): Promise<Awaited<T>> {
     const what = 'borrow(fn, options)';
     if (typeof fn !== 'function') throw invalidArg(`${what}, fn`, 'a function', fn, this.name);
-    return await lendValue(await this.#acquire(what, options), fn, this.name);
+    return await lendValue(await this.#acquire(what, options), fn, 'resource', this.name);
   }
 
   async #acquire(what: string, options: WaitOptions | undefined): Promise<ResourceLease<R>> {

@@ -2,14 +2,15 @@ import { throwIfAborted } from '../base/abort.js';
 import { setObservable } from '../base/observable.js';
 import { checkWaitOptions, type Limits, type WaitOptions } from '../base/wait-options.js';
 import type { Diagnosis } from '../diagnose/diagnosis.js';
+import { diagnoseResources } from '../diagnose/resources.js';
 import { closedPool, invalidArg } from '../errors.js';
 import { lendValue } from '../lease/lend.js';
+import type { ResourcePoolStats } from '../stats/resource-stats.js';
 import { checkOlderThan, type TrackedLease, type TrackedLeasesOptions } from '../tracking/lease-log.js';
-import { diagnoseResources } from './diagnose.js';
 import { type ResourcePoolOptions, resolveResourceOptions } from './options.js';
 import { ResourceLease } from './resource-lease.js';
 import { Resources } from './resources.js';
-import { type ResourcePoolStats, takeResourceStats } from './stats.js';
+import { takeResourceStats } from './snapshot.js';
 
 /**
  * A ResourcePool keeps what is dear to open and must be closed: connections, file handles, sessions. (Its shape is that of pgx's
@@ -90,7 +91,7 @@ export class ResourcePool<R> {
     const what = 'borrow(fn, options)';
     if (typeof fn !== 'function') throw invalidArg(`${what}, fn`, 'a function', fn, this.name);
     const lease = await this.#resources.acquire(this.#check(what, options));
-    return await lendValue(lease, fn, this.name);
+    return await lendValue(lease, fn, 'resource', this.name);
   }
 
   /**

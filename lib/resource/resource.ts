@@ -17,14 +17,12 @@ export type {
   ResourceOpenFailedEvent,
   Touch,
 } from '../events.js';
+export type { Circuit, ClosedCounts, ResourcePoolStats } from '../stats/resource-stats.js';
 export type { TrackedLease, TrackedLeasesOptions } from '../tracking/lease-log.js';
-export type { Circuit } from './breaker.js';
-export type { ClosedCounts } from './closings.js';
 export type { FailoverPoolOptions, FailoverPoolStats } from './failover-pool.js';
 export type { BreakerOptions, ResourcePoolOptions } from './options.js';
 export type { ResourceLease } from './resource-lease.js';
 export type { ShardedPoolOptions } from './sharded-pool.js';
-export type { ResourcePoolStats } from './stats.js';
 export { FailoverPool, ResourcePool, ShardedPool };
 
 ownMethods(ResourcePool, ResourceLease, ShardedPool, FailoverPool);

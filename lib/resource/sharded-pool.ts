@@ -2,12 +2,12 @@ import { checkOptions } from '../base/check-options.js';
 import { poolName } from '../base/option-checks.js';
 import type { WaitOptions } from '../base/wait-options.js';
 import { invalidArg } from '../errors.js';
+import type { ResourcePoolStats } from '../stats/resource-stats.js';
 import { closeAll } from './close-all.js';
 import type { ResourcePoolOptions } from './options.js';
 import { hashOf, scoreOf } from './rendezvous.js';
 import type { ResourceLease } from './resource-lease.js';
 import { ResourcePool } from './resource-pool.js';
-import type { ResourcePoolStats } from './stats.js';
 
 /** Options of a {@link ShardedPool}. What is misspelt or ill-typed is an `ERR_SLABPOOL_INVALID_ARG`. */
 export interface ShardedPoolOptions<R> {

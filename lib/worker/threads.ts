@@ -2,9 +2,9 @@ import { createRequire } from 'node:module';
 import type { Piscina } from 'piscina';
 import { outside } from '../base/runtime.js';
 import { SlabPoolError } from '../errors.js';
+import type { Durations } from '../stats/worker-stats.js';
 import type { TaskMessage, ThreadData } from './messages.js';
 import type { ResolvedWorkerOptions } from './options.js';
-import type { Durations } from './stats.js';
 
 /** By this property of a task piscina's load balancer knows it. It is no part of the message, as symbols are not cloned. */
 const ERRAND = Symbol.for('Piscina.queueOptions');

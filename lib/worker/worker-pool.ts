@@ -6,11 +6,11 @@ import { now } from '../base/runtime.js';
 import { checkWaitOptions, type Limits, type WaitOptions, watchLimits } from '../base/wait-options.js';
 import { WaitQueue } from '../base/wait-queue.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
+import type { Durations, WorkerPoolStats } from '../stats/worker-stats.js';
 import type { TaskMessage } from './messages.js';
 import { type ResolvedWorkerOptions, resolveWorkerOptions, type WorkerPoolOptions } from './options.js';
 import { Cargo, discard } from './parcel.js';
 import { Running } from './running.js';
-import type { Durations, WorkerPoolStats } from './stats.js';
 import { saidBy, Threads } from './threads.js';
 
 /** Options of {@link WorkerPool.run}. */

@@ -1,5 +1,5 @@
 import { formatCount, formatDuration } from '../../base/format.js';
-import type { ResourcePoolStats } from '../../resource/stats.js';
+import type { ResourcePoolStats } from '../../stats/resource-stats.js';
 import { bar } from '../bar.js';
 import { rate } from '../rate.js';
 

@@ -1,5 +1,5 @@
 import { formatCount, formatDuration, formatShare } from '../../base/format.js';
-import type { WorkerPoolStats } from '../../worker/stats.js';
+import type { WorkerPoolStats } from '../../stats/worker-stats.js';
 import { bar } from '../bar.js';
 import { rate } from '../rate.js';
 

@@ -1,7 +1,10 @@
-import { now } from '../base/runtime.js';
-import type { Circuit } from './breaker.js';
-import type { ClosedCounts } from './closings.js';
-import type { Resources } from './resources.js';
+import type { CloseCause } from '../events.js';
+
+/** `'closed'`: as usual. `'open'`: nothing is opened. `'half-open'`: one is, to see. */
+export type Circuit = 'closed' | 'open' | 'half-open';
+
+/** Resources that were closed, by what they were closed for. */
+export type ClosedCounts = Readonly<Record<Exclude<CloseCause, 'late'>, number>>;
 
 /**
  * A snapshot of a pool of resources. The names of the same figures in OpenTelemetry's conventions for connection pools are in
@@ -114,42 +117,5 @@ export interface ResourcePoolStats {
     readonly tracked: number;
     /** Tracked leases that were collected without a release. */
     readonly collected: number;
-  };
-}
-
-export function takeResourceStats<R>(pool: Resources<R>): ResourcePoolStats {
-  const { options, checks, openings, closings, waiting, breaker, log } = pool;
-  const { late, ...closed } = closings.counts;
-  const { total, size, timedOut, aborted, totalMs } = waiting;
-  return {
-    kind: 'resource',
-    name: pool.name,
-    ageMs: now() - pool.since,
-    maxSize: options.maxSize,
-    minIdle: options.minIdle,
-    size: pool.size,
-    opening: openings.size,
-    checking: checks.size,
-    idle: pool.idle.size,
-    used: pool.used,
-    closing: closings.size,
-    peak: { ...pool.peak },
-    acquires: pool.acquires,
-    uses: { ...pool.uses },
-    waits: { total, waiting: size, timedOut, aborted, totalMs },
-    refused: { ...pool.refused },
-    opened: openings.opened,
-    opens: { failed: openings.failed, late: late + closings.late, totalMs: openings.totalMs },
-    checks: checks.total,
-    closed,
-    closeFailed: closings.failed,
-    circuit: { state: breaker.circuit, trips: breaker.trips },
-    holds: { ...log.holds },
-    leaks: {
-      detection: options.leakDetection,
-      sampleRate: options.leakDetection === 'full' ? 1 : options.leakSampleRate,
-      tracked: log.count,
-      collected: log.collected,
-    },
   };
 }

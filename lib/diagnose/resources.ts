@@ -1,6 +1,7 @@
 import { formatCount, formatDuration, formatShare } from '../base/format.js';
-import { Diagnosis, ENOUGH_ACQUIRES, type Finding } from '../diagnose/diagnosis.js';
-import type { ResourcePoolStats } from './stats.js';
+import type { ResourcePoolStats } from '../stats/resource-stats.js';
+import { Diagnosis, ENOUGH_ACQUIRES, type Finding } from './diagnosis.js';
+import { tooFewAcquires } from './findings.js';
 
 /** A pool whose resources are used so many times each, on the average, or fewer, costs more than it gives back. */
 const DEBT_USES = 2;
@@ -33,17 +34,7 @@ export function diagnoseResources(stats: ResourcePoolStats): Diagnosis {
 
 function reuse({ acquires, used, opened }: ResourcePoolStats): Finding[] {
   const figures = { acquires, opened, usesEach: acquires / Math.max(1, opened) };
-  if (acquires < ENOUGH_ACQUIRES) {
-    return [
-      {
-        id: 'too-few-acquires',
-        severity: 'note',
-        text: `${formatCount(acquires)} acquires so far, below ${formatCount(ENOUGH_ACQUIRES)}: too few to judge the pool by`,
-        advice: 'Ask again under load.',
-        figures: { acquires, outstanding: used, enough: ENOUGH_ACQUIRES },
-      },
-    ];
-  }
+  if (acquires < ENOUGH_ACQUIRES) return [tooFewAcquires({ acquires, outstanding: used })];
   const text = `${formatCount(acquires)} acquires of ${formatCount(opened)} resources: ${formatCount(figures.usesEach)} uses of each`;
   if (figures.usesEach > DEBT_USES) return [{ id: 'reuse', severity: 'ok', text, advice: '', figures }];
   const advice = 'Raise maxIdleMs, minIdle or maxLifetimeMs; or open them without a pool, which costs the same.';
