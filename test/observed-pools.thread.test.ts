@@ -88,7 +88,7 @@ test('top shows each kind, from its stats alone', async () => {
   const text = render(await sourceOf(file).read(new AbortController().signal), [], await loadTableWriter());
   expect(text).toMatch(/^objects {2}object pool, .* old: \w+\n\[#?\.+\] 1 of [\d,]+ idle/m);
   expect(text).toMatch(/^resources {2}resource pool, .*\n\[\.+\] 0 of 10 used, most 1\nidle 1 /m);
-  expect(text).toMatch(/^workers {2}worker pool, .* old\n\[\.+\] 0 jobs on 0 of at most \d+ threads/m);
+  expect(text).toMatch(/^workers {2}worker pool, .* old: note\n\[\.+\] 0 jobs on 0 of at most \d+ threads/m);
   expect(text).toMatch(/^buffers {2}native, /m);
   expect(text).not.toMatch(/NaN|undefined/);
 });

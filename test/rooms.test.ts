@@ -25,7 +25,7 @@ const ROOMS: Readonly<Record<string, string>> = {
   io: 'errors base core lease pool',
   object: 'errors base events lease stats tracking diagnose',
   resource: 'errors base events lease stats tracking diagnose',
-  worker: 'errors base handle lease stats heap pool',
+  worker: 'errors base handle lease stats diagnose heap pool',
   metrics: 'errors base core stats',
   cli: 'base core options handle stats diagnose pool metrics',
   index: 'errors base core events options handle lease tracking stats diagnose pool channel',

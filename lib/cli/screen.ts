@@ -3,6 +3,7 @@ import { diagnose } from '../diagnose/diagnose.js';
 import type { Diagnosis } from '../diagnose/diagnosis.js';
 import { diagnoseObjects } from '../diagnose/objects.js';
 import { diagnoseResources } from '../diagnose/resources.js';
+import { diagnoseWorkers } from '../diagnose/workers.js';
 import type { AnyPoolStats } from '../metrics/observable-pool.js';
 import { printable } from './printable.js';
 import { bufferLines } from './screens/buffer.js';
@@ -37,9 +38,9 @@ function renderPool(stats: AnyPoolStats, before: AnyPoolStats | undefined, table
   const what = stats.kind === 'buffer' ? stats.backend : `${stats.kind} pool`;
   const head = `${stats.name}  ${what}, ${formatDuration(stats.ageMs)} old${squeeze(stats)}`;
   const parts = [
-    printable(diagnosis === null ? head : `${head}: ${diagnosis.severity}`),
+    printable(`${head}: ${diagnosis.severity}`),
     ...linesOf(stats, before, table),
-    ...(diagnosis?.findings ?? [])
+    ...diagnosis.findings
       .filter(({ severity }) => severity !== 'ok')
       .map(({ severity, text, advice }) => printable(`${severity}: ${text}. ${advice}`)),
   ];
@@ -65,7 +66,7 @@ function linesOf(stats: AnyPoolStats, before: AnyPoolStats | undefined, table: T
   }
 }
 
-function diagnosisOf(stats: AnyPoolStats): Diagnosis | null {
+function diagnosisOf(stats: AnyPoolStats): Diagnosis {
   switch (stats.kind) {
     case 'buffer':
       return diagnose(stats);
@@ -74,6 +75,6 @@ function diagnosisOf(stats: AnyPoolStats): Diagnosis | null {
     case 'resource':
       return diagnoseResources(stats);
     case 'worker':
-      return null;
+      return diagnoseWorkers(stats);
   }
 }

@@ -37,7 +37,12 @@ export interface Finding {
     | 'open-failed'
     | 'circuit'
     | 'broken'
-    | 'close-failed';
+    | 'close-failed'
+    | 'too-few-jobs'
+    | 'jobs'
+    | 'threads-too-few'
+    | 'deaths'
+    | 'given-up';
   /** How much the finding matters. */
   readonly severity: Severity;
   /** What was found, with its figures. */

@@ -5,6 +5,8 @@ import { setObservable } from '../base/observable.js';
 import { now } from '../base/runtime.js';
 import { checkWaitOptions, type Limits, type WaitOptions, watchLimits } from '../base/wait-options.js';
 import { WaitQueue } from '../base/wait-queue.js';
+import type { Diagnosis } from '../diagnose/diagnosis.js';
+import { diagnoseWorkers } from '../diagnose/workers.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
 import type { Durations, WorkerPoolStats } from '../stats/worker-stats.js';
 import type { TaskMessage } from './messages.js';
@@ -179,6 +181,14 @@ export class WorkerPool<T = unknown, R = unknown> {
       waitMs: this.#waitMs(),
       runMs: this.#threads.runMs,
     };
+  }
+
+  /**
+   * Whether the jobs are worth their way, and what holds them up. `String(workers.diagnose())` is a report.
+   * @throws `ERR_SLABPOOL_CLOSED`
+   */
+  diagnose(): Diagnosis {
+    return diagnoseWorkers(this.stats());
   }
 
   /**
