@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { type CloseCause, type ResourceLease, ResourcePool, type ResourcePoolOptions } from 'slabpool/resource';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { VirtualClock } from './virtual-clock.js';
 
 const TIMEOUT = 100;
@@ -36,26 +36,26 @@ interface Request {
   state: 'waits' | 'served' | 'rejected';
 }
 
+/** What finalizers are told of an object that was collected. */
+interface Cell {
+  readonly finalizer: { finalize(held: unknown): void };
+  readonly held: unknown;
+}
+
 interface Registration {
   readonly target: { slot?: { resource: Thing } };
-  readonly held: unknown;
-  readonly registry: Collector;
+  readonly cell: Cell;
 }
 
 const registrations = new Map<object, Registration>();
 
 /** In the place of the finalization registry: a test says what is collected. */
-class Collector {
-  readonly call: (held: unknown) => void;
-  constructor(call: (held: unknown) => void) {
-    this.call = call;
-  }
-  register(target: object, held: unknown, token: object): void {
-    registrations.set(token, { target, held, registry: this });
-  }
-  unregister(token: object): void {
-    registrations.delete(token);
-  }
+function collectsNothing(): void {
+  const { prototype } = FinalizationRegistry;
+  vi.spyOn(prototype, 'register').mockImplementation((target, cell, token) => {
+    registrations.set(token as object, { target, cell } as Registration);
+  });
+  vi.spyOn(prototype, 'unregister').mockImplementation((token) => registrations.delete(token as object));
 }
 
 /** What is at the other end of a pool, and those who use the pool. */
@@ -245,10 +245,10 @@ class World {
   collect(at: number): void {
     const lease = this.#drop(at);
     if (lease === undefined) return;
-    for (const [token, { target, held, registry }] of registrations) {
+    for (const [token, { target, cell }] of registrations) {
       if (target !== lease && target.slot?.resource !== lease.value) continue;
       registrations.delete(token);
-      registry.call(held);
+      cell.finalizer.finalize(cell.held);
     }
   }
 
@@ -316,9 +316,8 @@ const options = fc.record(
 );
 
 test('whatever happens, each resource is closed once, never had by two, and nobody waits for ever', async () => {
-  const original = globalThis.FinalizationRegistry;
   const clock = new VirtualClock();
-  globalThis.FinalizationRegistry = Collector as never;
+  collectsNothing();
   try {
     await fc.assert(
       fc.asyncProperty(
@@ -374,6 +373,6 @@ test('whatever happens, each resource is closed once, never had by two, and nobo
       { numRuns: Number(process.env['MODEL_RUNS'] ?? 400) },
     );
   } finally {
-    globalThis.FinalizationRegistry = original;
+    vi.restoreAllMocks();
   }
 });

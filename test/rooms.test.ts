@@ -70,3 +70,8 @@ test(`no file of lib/ is longer than ${LONGEST} lines`, () => {
   const long = files.filter((file) => readFileSync(`${LIB}${file}`, 'utf8').split('\n').length > LONGEST + 1);
   expect(long).toEqual([]);
 });
+
+test('there is one finalization registry, which is never collected', () => {
+  const own = files.filter((file) => readFileSync(`${LIB}${file}`, 'utf8').includes('new FinalizationRegistry'));
+  expect(own).toEqual(['base/finalization.ts']);
+});

@@ -1,3 +1,4 @@
+import { type Finalizer, watch } from '../base/finalization.js';
 import type { Core } from '../core/core.js';
 import type { Outbox } from '../events.js';
 import { Block, type Magazine, OVERSIZE } from '../lease/magazine.js';
@@ -18,19 +19,18 @@ interface LeakingHeap {
  * may be writing to them: so each is reclaimed when its ArrayBuffer is collected as well, and gets a new one then.
  *
  * What       Puts each back where free blocks are when nobody can have its bytes any more.
- * Callers    The tracker, when it hears of a collected lease; this thread's finalization registry; the ticker, once an
+ * Callers    The tracker, when it hears of a collected lease; {@link watch}; the ticker, once an
  *            epoch.
  * Ownership  The block's ArrayBuffer is referred to weakly, and by nobody of this package besides:
  *            {@link MappedBlocks.disown}.
  * Identity   A leaked block counts as held, so as leased, until it is reclaimed or retired.
  */
-export class LeakedBlocks {
+export class LeakedBlocks implements Finalizer<number> {
   readonly #heap: LeakingHeap;
   readonly #core: Core;
   /** Whether the bytes of a reclaimed block are the core's own, and to be wiped or poisoned. */
   readonly #wipes: boolean;
   readonly #blocks = new Map<number, { magazine: Magazine; buffer: WeakRef<ArrayBuffer> }>();
-  readonly #buffers = new FinalizationRegistry<number>((index) => this.#reclaim(index));
 
   constructor(heap: LeakingHeap, core: Core, { zero, debug }: ResolvedOptions) {
     this.#heap = heap;
@@ -50,11 +50,11 @@ export class LeakedBlocks {
     // What is above the top of the stack still refers to blocks that have left it.
     magazine.forgetOthers();
     this.#blocks.set(index, { magazine, buffer: new WeakRef(buffer) });
-    this.#buffers.register(buffer, index);
+    watch(buffer, this, index, buffer);
   }
 
   /** Takes a block back whose bytes nobody has any more. */
-  #reclaim(index: number): void {
+  finalize(index: number): void {
     const leaked = this.#blocks.get(index);
     if (leaked === undefined) return; // Retired, or the pool was closed.
     this.#blocks.delete(index);

@@ -1,3 +1,4 @@
+import { type Finalizer, unwatch, watch } from '../base/finalization.js';
 import type { Bytes } from '../base/runtime.js';
 import { ownMemory, takeBack } from '../core/runtime-memory.js';
 import { SlabPoolError } from '../errors.js';
@@ -16,7 +17,7 @@ import type { Tracker, TrackerOwner } from '../tracking/tracker.js';
  * Identity   `leasedBytes` == sum of the sizes of oversize leases that are out, and `leasedBytes` <=
  *            `maxOversizeBytes`.
  */
-export class Oversize {
+export class Oversize implements Finalizer<number> {
   /** Counts acquires. Each lease has a magazine of its own, which keeps nothing: so its release comes to {@link drop}. */
   readonly magazine: Magazine;
   readonly #pool: string;
@@ -25,8 +26,6 @@ export class Oversize {
   readonly #discharged: () => void;
   readonly #maxBytes: number;
   readonly #zero: ResolvedOptions['zero'];
-  /** What becomes of a lease that is forgotten: its memory comes back to the runtime, so its charge comes back as well. */
-  readonly #forgotten = new FinalizationRegistry<number>((size) => this.#discharge(size));
   /** Leases that are out. */
   count = 0;
   /** Leases that were released or forgotten. */
@@ -86,14 +85,14 @@ export class Oversize {
 
   #watched(bytes: Bytes, own: Magazine): Block {
     // The ArrayBuffer, not the lease: somebody may still have a view, and with it the memory.
-    this.#forgotten.register(bytes.buffer, own.capacity, own);
+    watch(bytes.buffer, this, own.capacity, own);
     return new Block(bytes, -1, own);
   }
 
   /** The bytes of a leased block are in these now, as its holder says: the block to go on with, or null if they are not. */
   reclaim({ magazine, capacity }: Block, bytes: Bytes): Block | null {
     if (!takeBack(bytes, capacity)) return null;
-    this.#forgotten.unregister(magazine);
+    unwatch(magazine);
     return this.#watched(bytes, magazine);
   }
 
@@ -120,8 +119,13 @@ export class Oversize {
 
   drop(block: Block): void {
     if (this.#zero === 'release' && block.bytes.length > 0) block.bytes.fill(0);
-    this.#forgotten.unregister(block.magazine);
+    unwatch(block.magazine);
     this.#discharge(block.capacity);
+  }
+
+  /** A lease was forgotten: its memory comes back to the runtime, so its charge comes back as well. */
+  finalize(size: number): void {
+    this.#discharge(size);
   }
 
   #discharge(size: number): void {

@@ -1,3 +1,4 @@
+import { type Finalizer, unwatch, watch } from '../base/finalization.js';
 import type { Outbox } from '../events.js';
 import { LeaseLog } from '../tracking/lease-log.js';
 import { Sampling } from '../tracking/sampling.js';
@@ -20,11 +21,12 @@ interface WatchedPool<R> {
  *
  * What       That a lease was lost is known for certain, and costs the lease nothing: what is registered for finalization, once
  *            for each resource, is the resource's token.
- * Callers    The pool, when a resource is opened, leased or closed; the finalization registry.
+ * Callers    The pool, when a resource is opened, leased or closed; {@link watch}.
  */
 export class Watch<R> {
   readonly log: LeaseLog<Slot<R>, ResourceLease<R>>;
-  readonly #tokens: FinalizationRegistry<Slot<R>>;
+  /** Refers weakly to the pool, which has idle resources' tokens: whoever drops it unclosed may have it collected with them. */
+  readonly #lost: Finalizer<WeakRef<Slot<R>>>;
   readonly #sampling: Sampling;
   #untilSample: number;
   /** Whether one was looked at that takes the last resource, and none has been idle since. */
@@ -32,22 +34,22 @@ export class Watch<R> {
 
   constructor(pool: WatchedPool<R>) {
     const { name, outbox, options } = pool;
-    const leaked = (slot: Slot<R>) => pool.lost(slot);
-    this.log = new LeaseLog({ name, outbox, leaked }, 'resource', options.leakDetection === 'full');
-    this.#tokens = new FinalizationRegistry((slot) => {
-      leaked(slot);
-      outbox.publish();
-    });
+    this.log = new LeaseLog(
+      { name, outbox, leaked: (slot) => pool.lost(slot) },
+      'resource',
+      options.leakDetection === 'full',
+    );
+    this.#lost = lostOf(new WeakRef(pool));
     this.#sampling = new Sampling(options, true);
     this.#untilSample = this.#sampling.interval();
   }
 
   opened(token: Token<R>): void {
-    this.#tokens.register(token, token.slot, token.slot);
+    watch(token, this.#lost, new WeakRef(token.slot), token.slot);
   }
 
   closing(slot: Slot<R>): void {
-    this.#tokens.unregister(slot);
+    unwatch(slot);
   }
 
   /**
@@ -70,4 +72,16 @@ export class Watch<R> {
   eased(): void {
     this.#full = false;
   }
+}
+
+/** By itself, since closures of one function keep alive whatever any of them refers to. */
+function lostOf<R>(pool: WeakRef<WatchedPool<R>>): Finalizer<WeakRef<Slot<R>>> {
+  return {
+    finalize(slot) {
+      const [owner, lost] = [pool.deref(), slot.deref()];
+      if (owner === undefined || lost === undefined) return;
+      owner.lost(lost);
+      owner.outbox.publish();
+    },
+  };
 }

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers';
 import { checkOptions } from '../base/check-options.js';
+import { type Finalizer, unwatch, watch } from '../base/finalization.js';
 import { now, outside } from '../base/runtime.js';
 import { invalidArg, SlabPoolError } from '../errors.js';
 import { events, type LeakEvent, type Outbox, type Touch } from '../events.js';
@@ -61,7 +62,7 @@ interface Tracked<It> {
  * Ownership  Nothing but its lease refers to a token, which may be the lease itself: so both are collected together. What
  *            is leased (`it`) is kept by the log until the lease ends, and does not refer to the token.
  */
-export class LeaseLog<It, Token extends object> {
+export class LeaseLog<It, Token extends object> implements Finalizer<number> {
   /** How long those were out that have ended. */
   readonly holds = { samples: 0, totalMs: 0 };
   /** Leases that were collected without a release. */
@@ -77,7 +78,6 @@ export class LeaseLog<It, Token extends object> {
   readonly #fresh = new Map<number, Token>();
   /** Whether {@link #settle} will be called at the end of this turn. */
   #settles = false;
-  readonly #registry = new FinalizationRegistry<number>((id) => this.#lost(id));
   #lastId = 0;
 
   /** @param withStacks whether {@link touch} records who calls it */
@@ -121,7 +121,7 @@ export class LeaseLog<It, Token extends object> {
       const tracked = this.#tracked.get(id);
       if (tracked === undefined) continue;
       void tracked.record.acquired.frames;
-      this.#registry.register(token, id, token);
+      watch(token, this, id, token);
     }
     this.#fresh.clear();
     this.#owner.outbox.publish();
@@ -160,13 +160,13 @@ export class LeaseLog<It, Token extends object> {
   #forget(id: number, token: Token): Tracked<It> {
     const tracked = this.#tracked.get(id) as Tracked<It>;
     this.#tracked.delete(id);
-    if (!this.#fresh.delete(id)) this.#registry.unregister(token);
+    if (!this.#fresh.delete(id)) unwatch(token);
     this.holds.samples++;
     return tracked;
   }
 
   /** Reports a leak: the token of a lease was collected, and so was the lease, unreleased. */
-  #lost(id: number): void {
+  finalize(id: number): void {
     const tracked = this.#tracked.get(id);
     if (tracked === undefined) return; // The pool was closed meanwhile.
     this.#tracked.delete(id);
