@@ -15,11 +15,11 @@ const registry = new FinalizationRegistry<{ finalizer: Finalizer<unknown>; held:
  * Has `finalizer` hear of it when `target` has been collected, unless {@link unwatch} is called before. As long as the target is alive, both
  * `finalizer` and `held` are: so neither may refer to it.
  */
-export function watch<T>(target: WeakKey, finalizer: Finalizer<T>, held: T, token: WeakKey): void {
+export function watch<T>(target: object, finalizer: Finalizer<T>, held: T, token: object): void {
   registry.register(target, { finalizer: finalizer as Finalizer<unknown>, held }, token);
 }
 
 /** @param token what was given to {@link watch} */
-export function unwatch(token: WeakKey): void {
+export function unwatch(token: object): void {
   registry.unregister(token);
 }
