@@ -9,7 +9,7 @@ import { barFrom } from './charts.js';
 /** What documents are filled from, by where they end up. */
 const TEMPLATES = { 'docs/benchmarks.md': 'benchmarks.template.md' };
 /** Documents of which parts are filled, each from the comment above it. */
-const PARTLY = ['docs/which-pool.md', 'docs/resources.md'];
+const PARTLY = ['docs/which-pool.md', 'docs/resources.md', 'docs/scaling.md'];
 const PART = /(<!-- figures\n(.*?)\n-->\n).*?(\n<!-- \/figures -->)/gs;
 /** The chart of the README, which has no other figures. */
 const CHART = /```\n +faster\|.*?```/s;
@@ -20,6 +20,7 @@ const RELEASE = 20;
 /** @type {Readonly<Record<string, (value: number) => string>>} */
 const FORMATS = {
   '': brief,
+  3: (value) => value.toFixed(3),
   '%': (value) => `${brief(value * 100)} %`,
   inverse: (value) => brief(1 / value),
   MB: (value) => `${(value / 1e6).toFixed(1)} MB`,
