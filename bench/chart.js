@@ -1,4 +1,5 @@
 // The chart of README.md, from what `npm run bench -- steady live-set handover msgpass larson` left in bench/results/.
+import { brief } from './format.js';
 import { barFrom } from './report/charts.js';
 import { parse } from './results.js';
 
@@ -78,9 +79,8 @@ export function chart() {
 function row(name, ratio) {
   const length = Math.round(Math.abs(Math.log2(ratio)) * COLUMNS);
   const bar = '█'.repeat(length);
-  const figure = ratio >= 10 ? ratio.toFixed(0) : ratio.toPrecision(2);
   const [left, right] = ratio < 1 ? [bar, ''] : ['', `${bar} `];
-  return `  ${name.padEnd(NAMES - 2)}${left.padStart(FASTER)}|${right}${ratio < 1 ? ' ' : ''}${figure}`;
+  return `  ${name.padEnd(NAMES - 2)}${left.padStart(FASTER)}|${right}${ratio < 1 ? ' ' : ''}${brief(ratio)}`;
 }
 
 /** @param {string} bench */

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
 import { BufferPool } from 'slabpool';
+import { residentBytes } from './resident.js';
 
 const MiB = 2 ** 20;
 const EPOCH_MS = 1000;
@@ -52,12 +52,6 @@ export async function run({ effort, progress, facts }) {
     'longest event-loop delay while it decays, ms': decayDelay,
     'longest delay above idle, ms': decayDelay - idleDelay,
   });
-}
-
-/** RSS as the kernel counts it exactly: the figure of /proc/self/statm lags behind by some pages a thread. */
-function residentBytes() {
-  const rollup = readFileSync('/proc/self/smaps_rollup', 'utf8');
-  return Number(/^Rss:\s+(\d+) kB$/m.exec(rollup)?.[1]) * 1024;
 }
 
 /** @param {() => Promise<unknown>} meanwhile @returns {Promise<number>} milliseconds */

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { residentBytes } from './resident.js';
 
 const MiB = 2 ** 20;
 const SAMPLE_MS = 50;
@@ -37,12 +37,12 @@ export async function run({ effort, progress, series, facts }) {
 async function watch(shape, way, scale) {
   const child = fork(fileURLToPath(new URL('workers/memory.js', import.meta.url)), [way, shape, `${scale}`]);
   await once(child, 'message');
-  const start = residentBytes(child.pid);
+  const start = residentOf(child.pid);
   const started = performance.now();
   /** @type {[x: number, y: number][]} */
   const points = [];
   const sample = () => {
-    const resident = residentBytes(child.pid);
+    const resident = residentOf(child.pid);
     if (resident > 0) points.push([rounded((performance.now() - started) / 1000), rounded((resident - start) / MiB)]);
   };
   const timer = setInterval(sample, SAMPLE_MS);
@@ -57,10 +57,10 @@ async function watch(shape, way, scale) {
 
 const rounded = (/** @type {number} */ value) => Number(value.toFixed(2));
 
-/** As the kernel counts it exactly; 0 of a process that is gone. @param {number | undefined} pid */
-function residentBytes(pid) {
+/** 0 of a process that is gone. @param {number | undefined} pid */
+function residentOf(pid) {
   try {
-    return Number(/^Rss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1]) * 1024;
+    return residentBytes(/** @type {number} */ (pid));
   } catch {
     return 0;
   }

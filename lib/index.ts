@@ -27,6 +27,7 @@ export type {
 export type { PoolHandle } from './handle.js';
 export type { Lease } from './lease/lease.js';
 export type { BufferPoolOptions, DebugLevel } from './options.js';
+export type { HoldStats, LeakStats } from './stats/lease-stats.js';
 export type { ClassStats, Hits, PoolStats, Sender, ThreadStats } from './stats/stats.js';
 export type { TrackedLease, TrackedLeasesOptions } from './tracking/lease-log.js';
 export { BufferPool, Channel, type ReceivedLease };

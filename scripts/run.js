@@ -87,6 +87,27 @@ export function ensureDebian(present, packages, timeout) {
   }
 }
 
+/** For each call of apt-get, in milliseconds. */
+const APT_TIMEOUT_MS = 5 * 60_000;
+
+/**
+ * Installs Debian packages for what can be left out.
+ * @param {readonly string[]} packages those that are missing
+ * @returns {string | undefined} why they cannot be installed
+ */
+export function tryDebian(packages) {
+  if (packages.length === 0) return undefined;
+  const names = packages.join(' and ');
+  if (!existsSync('/usr/bin/apt-get'))
+    return `what Debian's packages ${names} contain is missing, and there is no apt-get`;
+  try {
+    ensureDebian(false, packages, APT_TIMEOUT_MS);
+  } catch (error) {
+    return /** @type {Error} */ (error).message;
+  }
+  return undefined;
+}
+
 /**
  * Installs npm packages into a folder of their own, for what only some commands need.
  * @param {string} folder below the root

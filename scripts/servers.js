@@ -1,11 +1,10 @@
 // The servers that `npm test -- servers` runs: where they are, and how they come here.
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ensureDebian } from './run.js';
+import { tryDebian } from './run.js';
 
 const POSTGRES = '/usr/lib/postgresql';
 const REDIS = '/usr/bin/redis-server';
-const APT_TIMEOUT_MS = 5 * 60_000;
 
 /** A program of the newest PostgreSQL here, or ''. @param {string} name */
 export function postgresProgram(name) {
@@ -21,16 +20,8 @@ export function redisProgram() {
 
 /** Installs what is missing. @returns {string | undefined} why it cannot */
 export function installServers() {
-  if (!existsSync('/usr/bin/apt-get'))
-    return "PostgreSQL and Redis come from Debian's packages, and there is no apt-get";
-  const missing = [
+  return tryDebian([
     ...(postgresProgram('initdb') === '' ? ['postgresql'] : []),
     ...(redisProgram() === '' ? ['redis-server'] : []),
-  ];
-  try {
-    ensureDebian(missing.length === 0, missing, APT_TIMEOUT_MS);
-  } catch (error) {
-    return /** @type {Error} */ (error).message;
-  }
-  return undefined;
+  ]);
 }

@@ -10,6 +10,7 @@
 #include "malloc.h"
 #include "process.h"
 #include "refill_flush.h"
+#include "sizes.h"
 #include "slabpool.h"
 #include "workload.h"
 #include "xmalloc.h"
@@ -17,15 +18,6 @@
 namespace {
 
 using namespace bench;
-
-std::vector<uint32_t> sizes_from(const char* path) {
-  FILE* const file = std::fopen(path, "rb");
-  if (file == nullptr) fail("cannot open the file of sizes");
-  std::vector<uint32_t> sizes(1 << 17);
-  if (std::fread(sizes.data(), 4, sizes.size(), file) != sizes.size()) fail("expected 131072 sizes");
-  std::fclose(file);
-  return sizes;
-}
 
 template <class Contender>
 Outcome run(const char* workload, const Task& task) {

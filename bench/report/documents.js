@@ -1,6 +1,7 @@
 // Documents whose figures come from bench/results: templates beside this file, with holes such as {{steady > 4000 B > fair JS pool}}.
 import { readFileSync } from 'node:fs';
 import { chart } from '../chart.js';
+import { brief } from '../format.js';
 import { isLevel } from '../statistics.js';
 import { barFrom } from './charts.js';
 
@@ -86,10 +87,4 @@ function cell(one, format) {
   const { ratio, low, high } = barFrom(one);
   const text = ratio < 1 && !isLevel([low, high]) ? `**${brief(ratio)}**` : brief(ratio);
   return format === 'MiB' ? `${text}, ${brief(one.peakRssMiB ?? 0)}` : text;
-}
-
-/** Two digits, or all before the point. @param {number} value */
-function brief(value) {
-  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en');
-  return value.toPrecision(2);
 }

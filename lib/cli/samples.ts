@@ -6,21 +6,11 @@ import type { WorkerPoolStats } from '../stats/worker-stats.js';
 
 const HITS = { magazine: 0, depot: 0, steal: 0, victim: 0, cold: 0, slab: 0 };
 
-const BUFFER: PoolStats = {
-  kind: 'buffer',
-  name: '',
-  backend: 'native',
-  ageMs: 0,
-  maxBytes: 0,
+/** What a tier has, and the pool as a whole. */
+const TIER_AND_POOL = {
   residentBytes: 0,
   leasedBytes: 0,
   inFlightBytes: 0,
-  inFlight: {
-    tickets: 0,
-    oldestTicketMs: 0,
-    senders: [{ thread: 0, here: false, tickets: 0, oldestMs: 0 }],
-    messages: 0,
-  },
   cachedBytes: 0,
   magazineBytes: 0,
   victimBytes: 0,
@@ -28,10 +18,26 @@ const BUFFER: PoolStats = {
   retiredBytes: 0,
   pinnedBytes: 0,
   coldBytes: 0,
-  peak: { residentBytes: 0, waiting: 0, oversizeBytes: 0 },
   acquires: 0,
   outstanding: 0,
   hits: HITS,
+};
+
+/** A sample of the stats of a buffer pool. */
+export const BUFFER: PoolStats = {
+  kind: 'buffer',
+  name: '',
+  backend: 'native',
+  ageMs: 0,
+  maxBytes: 0,
+  ...TIER_AND_POOL,
+  inFlight: {
+    tickets: 0,
+    oldestTicketMs: 0,
+    senders: [{ thread: 0, here: false, tickets: 0, oldestMs: 0 }],
+    messages: 0,
+  },
+  peak: { residentBytes: 0, waiting: 0, oversizeBytes: 0 },
   misses: 0,
   hitRate: 0,
   exhausted: 0,
@@ -49,21 +55,9 @@ const BUFFER: PoolStats = {
     {
       capacity: 0,
       blockBytes: 0,
-      residentBytes: 0,
-      leasedBytes: 0,
-      inFlightBytes: 0,
-      cachedBytes: 0,
-      magazineBytes: 0,
-      victimBytes: 0,
-      quarantinedBytes: 0,
-      retiredBytes: 0,
-      pinnedBytes: 0,
-      coldBytes: 0,
+      ...TIER_AND_POOL,
       peakResidentBytes: 0,
       slabs: 0,
-      acquires: 0,
-      outstanding: 0,
-      hits: HITS,
     },
   ],
 };

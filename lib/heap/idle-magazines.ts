@@ -21,15 +21,15 @@ export function flushIdle({ magazines, tracker, blocks }: IdlingHeap): void {
 }
 
 /**
- * At the end of an epoch: flushes magazines of which nothing was acquired in it, or all of them, if memory is short; of others what lay
- * below their low-water marks. In the core the blocks age like all others.
+ * The last time in an epoch: flushes those, or all, if memory is short; and of others what lay below their low-water marks. In the core
+ * the blocks age like all others.
  */
 export function flushQuiet({ magazines, tracker, blocks, refills }: IdlingHeap, all: boolean): void {
   tracker.drain();
   const shrink = refills.turn(all);
   for (const magazine of magazines) {
     const unused = magazine.floor;
-    if (all || magazine.quiet()) blocks.empty(magazine);
+    if (all || magazine.idle()) blocks.empty(magazine);
     else blocks.flushCold(magazine, unused);
     magazine.turn(shrink ? Infinity : unused);
     blocks.flushCold(magazine, Math.max(0, magazine.count - magazine.size));

@@ -37,7 +37,7 @@ export class Lease {
    * @throws `ERR_SLABPOOL_INVALID_THIS`; nothing else, whatever has become of the lease
    */
   get released(): boolean {
-    if (typeof this !== 'object' || this === null || !(#bytes in this)) lost('released');
+    if (typeof this !== 'object' || this === null || !(#bytes in this)) lostLease('released');
     return this.#bytes === null;
   }
 
@@ -82,7 +82,7 @@ export class Lease {
    */
   release(): void {
     // Both comparisons strict: a loose one makes the lease escape, and V8 create it, where it would leave it out.
-    if (this === undefined || this === null || !(#bytes in this)) lost('release()');
+    if (this === undefined || this === null || !(#bytes in this)) lostLease('release()');
     const bytes = this.#bytes ?? released(this.#magazine);
     this.#bytes = null;
     const ended = (this.#magazine as Magazine).put(bytes, this.#index);
@@ -148,7 +148,7 @@ export class Lease {
    * @throws `ERR_SLABPOOL_INVALID_THIS`
    */
   [Symbol.dispose](): void {
-    if (this === undefined || this === null || !(#bytes in this)) lost('[Symbol.dispose]()');
+    if (this === undefined || this === null || !(#bytes in this)) lostLease('[Symbol.dispose]()');
     const bytes = this.#bytes;
     if (bytes === null) return;
     this.#bytes = null;
@@ -158,7 +158,7 @@ export class Lease {
 
   /** The block of `self`, on which `member` was called. */
   static #of(self: Lease, member: string): Block {
-    if (typeof self !== 'object' || self === null || !(#bytes in self)) lost(member);
+    if (typeof self !== 'object' || self === null || !(#bytes in self)) lostLease(member);
     const bytes = self.#bytes ?? released(self.#magazine);
     return new Block(bytes, self.#index, self.#magazine as Magazine);
   }
@@ -200,10 +200,10 @@ export class Lease {
    * @internal
    */
   static release(lease: Lease, owner: MagazineOwner): void {
-    if (typeof lease !== 'object' || lease === null || !(#bytes in lease)) notLease(lease, owner);
+    if (typeof lease !== 'object' || lease === null || !(#bytes in lease)) noLease(lease, owner.name);
     const bytes = lease.#bytes ?? released(lease.#magazine);
     const magazine = lease.#magazine as Magazine;
-    if (magazine.owner !== owner) foreign(magazine, owner);
+    if (magazine.owner !== owner) foreignLease(magazine.owner.name, owner.name);
     lease.#bytes = null;
     const ended = magazine.put(bytes, lease.#index);
     if (ended !== null) lease.#magazine = ended;
@@ -224,24 +224,12 @@ export class Lease {
    * @internal
    */
   static blockOf(lease: Lease, owner: MagazineOwner): Block {
-    if (typeof lease !== 'object' || lease === null || !(#bytes in lease)) notLease(lease, owner);
+    if (typeof lease !== 'object' || lease === null || !(#bytes in lease)) noLease(lease, owner.name);
     const bytes = lease.#bytes ?? released(lease.#magazine);
     const magazine = lease.#magazine as Magazine;
-    if (magazine.owner !== owner) foreign(magazine, owner);
+    if (magazine.owner !== owner) foreignLease(magazine.owner.name, owner.name);
     return new Block(bytes, lease.#index, magazine);
   }
-}
-
-function notLease(given: unknown, owner: MagazineOwner): never {
-  throw noLease(given, owner.name);
-}
-
-function foreign(magazine: Magazine, owner: MagazineOwner): never {
-  throw foreignLease(magazine.owner.name, owner.name);
-}
-
-function lost(member: string): never {
-  throw lostLease(member);
 }
 
 function released(magazine: Magazine | EndedLease): never {

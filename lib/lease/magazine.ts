@@ -104,7 +104,7 @@ export class Magazine {
    */
   #acquiresAtSample = -0;
   #acquiresBefore = -0;
-  #acquiresAtTick = -0;
+  #acquiresAtTurn = -0;
   #acquiresAtLook = -0;
 
   constructor(owner: MagazineOwner, sizeClass: number, capacity: number, batch: number, byItself: boolean) {
@@ -156,21 +156,14 @@ export class Magazine {
   /** When it is full: whether nothing was acquired since it was full before, nor in this epoch. Then it has room for one batch from now on. */
   shrinks(): boolean {
     const { acquires } = this;
-    const unused = acquires === this.#acquiresBefore && acquires === this.#acquiresAtTick;
+    const unused = acquires === this.#acquiresBefore && acquires === this.#acquiresAtTurn;
     this.#acquiresBefore = acquires;
     if (unused) this.#resize(this.batch);
     else this.overflowed = true;
     return unused;
   }
 
-  /** Once an epoch: whether nothing was acquired since the last time. */
-  quiet(): boolean {
-    const quiet = this.acquires === this.#acquiresAtTick;
-    this.#acquiresAtTick = this.acquires;
-    return quiet;
-  }
-
-  /** Some times an epoch: whether nothing was acquired since the last time. */
+  /** At each look: whether nothing was acquired since the last one. */
   idle(): boolean {
     const idle = this.acquires === this.#acquiresAtLook;
     this.#acquiresAtLook = this.acquires;
@@ -182,6 +175,7 @@ export class Magazine {
     if (this.size > 2 * this.batch) this.#resize(Math.max(2 * this.batch, this.size - fewer));
     this.overflowed = false;
     this.floor = this.count;
+    this.#acquiresAtTurn = this.acquires;
   }
 
   /** Where an acquire finds no more than the low-water mark: whether that can be lowered, so that there is a block. */

@@ -4,12 +4,12 @@ import { type ErrorDetails, invalidArg, SlabPoolError } from '../errors.js';
 export type LeasedThing = 'buffer' | 'object' | 'resource';
 
 /** What was to be released is no lease. */
-export function noLease(given: unknown, pool: string): SlabPoolError {
-  return invalidArg('release(lease)', 'a lease that acquire() returned', given, pool);
+export function noLease(given: unknown, pool: string): never {
+  throw invalidArg('release(lease)', 'a lease that acquire() returned', given, pool);
 }
 
-export function foreignLease(owner: string, pool: string): SlabPoolError {
-  return new SlabPoolError(
+export function foreignLease(owner: string, pool: string): never {
+  throw new SlabPoolError(
     'ERR_SLABPOOL_FOREIGN_LEASE',
     `the lease belongs to pool '${owner}'; release it there, or call lease.release()`,
     { pool },
@@ -17,8 +17,8 @@ export function foreignLease(owner: string, pool: string): SlabPoolError {
 }
 
 /** `this` is no lease, so nothing was done to any: whoever has it can still release it. */
-export function lostLease(member: string): SlabPoolError {
-  return new SlabPoolError(
+export function lostLease(member: string): never {
+  throw new SlabPoolError(
     'ERR_SLABPOOL_INVALID_THIS',
     `lease.${member} was called on something that is no lease; the lease is still out. A method that is passed as a callback loses its lease: pass ` +
       `() => lease.${member}. Of a lease behind a Proxy, call it on the lease itself`,

@@ -31,7 +31,7 @@ export class ObjectLease<T extends object> {
    * @throws `ERR_SLABPOOL_INVALID_THIS`; nothing else, whatever has become of the lease
    */
   get released(): boolean {
-    if (typeof this !== 'object' || this === null || !(#value in this)) lost('released');
+    if (typeof this !== 'object' || this === null || !(#value in this)) lostLease('released');
     return this.#value === undefined;
   }
 
@@ -42,7 +42,7 @@ export class ObjectLease<T extends object> {
    */
   release(): void {
     // Both comparisons strict: a loose one makes the lease escape, and V8 create it, where it would leave it out.
-    if (this === undefined || this === null || !(#value in this)) lost('release()');
+    if (this === undefined || this === null || !(#value in this)) lostLease('release()');
     const value = this.#value ?? released(this.#stack);
     this.#value = undefined;
     this.#stack.put(value);
@@ -50,7 +50,7 @@ export class ObjectLease<T extends object> {
 
   /** `using`: as {@link release}; nothing if it was released before. */
   [Symbol.dispose](): void {
-    if (this === undefined || this === null || !(#value in this)) lost('[Symbol.dispose]()');
+    if (this === undefined || this === null || !(#value in this)) lostLease('[Symbol.dispose]()');
     const value = this.#value;
     if (value === undefined) return;
     this.#value = undefined;
@@ -64,7 +64,7 @@ export class ObjectLease<T extends object> {
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_INVALID_THIS`
    */
   touch(hint = ''): void {
-    if (typeof this !== 'object' || this === null || !(#value in this)) lost('touch()');
+    if (typeof this !== 'object' || this === null || !(#value in this)) lostLease('touch()');
     if (this.#value === undefined) released(this.#stack);
     const { owner } = this.#stack;
     if (typeof hint !== 'string') throw invalidArg('touch(hint)', 'a string', hint, owner.name);
@@ -76,24 +76,12 @@ export class ObjectLease<T extends object> {
    * @internal
    */
   static release<T extends object>(lease: ObjectLease<T>, owner: StackOwner<T>): void {
-    if (typeof lease !== 'object' || lease === null || !(#value in lease)) notLease(lease, owner.name);
+    if (typeof lease !== 'object' || lease === null || !(#value in lease)) noLease(lease, owner.name);
     const value = lease.#value ?? released(lease.#stack);
-    if (lease.#stack.owner !== owner) foreign(lease.#stack.owner.name, owner.name);
+    if (lease.#stack.owner !== owner) foreignLease(lease.#stack.owner.name, owner.name);
     lease.#value = undefined;
     lease.#stack.put(value);
   }
-}
-
-function notLease(given: unknown, pool: string): never {
-  throw noLease(given, pool);
-}
-
-function foreign(owner: string, pool: string): never {
-  throw foreignLease(owner, pool);
-}
-
-function lost(member: string): never {
-  throw lostLease(member);
 }
 
 function released({ ended }: { readonly ended: IdleStack<never>['ended'] }): never {

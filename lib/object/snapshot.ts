@@ -1,4 +1,5 @@
 import { now } from '../base/runtime.js';
+import { takeLeaseStats } from '../stats/lease-stats.js';
 import type { ObjectPoolStats } from '../stats/object-stats.js';
 import type { ObjectStore } from './object-store.js';
 
@@ -6,7 +7,6 @@ import type { ObjectStore } from './object-store.js';
 export function takeObjectStats<T extends object>(store: ObjectStore<T>): ObjectPoolStats {
   const outstanding = store.outstanding();
   const { name, since, options, idle, victims, log, misses, created, peak, dropped, drops, failures } = store;
-  const { maxIdle, leakDetection, leakSampleRate } = options;
   const { acquires } = idle;
   return {
     kind: 'object',
@@ -19,18 +19,12 @@ export function takeObjectStats<T extends object>(store: ObjectStore<T>): Object
     created,
     idle: idle.count,
     victims,
-    maxIdle,
+    maxIdle: options.maxIdle,
     outstanding,
     peak,
     dropped,
     drops: { ...drops },
     failures: { ...failures },
-    holds: { ...log.holds },
-    leaks: {
-      detection: leakDetection,
-      sampleRate: leakDetection === 'full' ? 1 : leakSampleRate,
-      tracked: log.count,
-      collected: log.collected,
-    },
+    ...takeLeaseStats(log, options),
   };
 }

@@ -44,7 +44,7 @@ export class ResourceLease<R> {
    * @throws `ERR_SLABPOOL_INVALID_THIS`; nothing else, whatever has become of the lease
    */
   get released(): boolean {
-    if (typeof this !== 'object' || this === null || !(#token in this)) throw lostLease('released');
+    if (typeof this !== 'object' || this === null || !(#token in this)) lostLease('released');
     return this.#token === null;
   }
 
@@ -53,7 +53,7 @@ export class ResourceLease<R> {
    * @throws `ERR_SLABPOOL_LEASE_RELEASED` the second time, `ERR_SLABPOOL_INVALID_THIS`
    */
   release(): void {
-    if (typeof this !== 'object' || this === null || !(#token in this)) throw lostLease('release()');
+    if (typeof this !== 'object' || this === null || !(#token in this)) lostLease('release()');
     this.#owner.putBack(ResourceLease.#end(this));
   }
 
@@ -63,7 +63,7 @@ export class ResourceLease<R> {
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_THIS`
    */
   destroy(reason?: unknown): void {
-    if (typeof this !== 'object' || this === null || !(#token in this)) throw lostLease('destroy()');
+    if (typeof this !== 'object' || this === null || !(#token in this)) lostLease('destroy()');
     this.#owner.destroy(ResourceLease.#end(this), reason);
   }
 
@@ -74,7 +74,7 @@ export class ResourceLease<R> {
    * @throws `ERR_SLABPOOL_LEASE_RELEASED`, `ERR_SLABPOOL_INVALID_ARG`, `ERR_SLABPOOL_INVALID_THIS`
    */
   touch(hint = ''): void {
-    if (typeof this !== 'object' || this === null || !(#token in this)) throw lostLease('touch()');
+    if (typeof this !== 'object' || this === null || !(#token in this)) lostLease('touch()');
     if (this.#token === null) released(this.#tracked);
     if (typeof hint !== 'string') throw invalidArg('touch(hint)', 'a string', hint, this.#owner.name);
     if (this.#tracked !== null) this.#owner.log.touch(this.#tracked as number, hint);
@@ -85,7 +85,7 @@ export class ResourceLease<R> {
    * @throws `ERR_SLABPOOL_INVALID_THIS`
    */
   [Symbol.dispose](): void {
-    if (typeof this !== 'object' || this === null || !(#token in this)) throw lostLease('[Symbol.dispose]()');
+    if (typeof this !== 'object' || this === null || !(#token in this)) lostLease('[Symbol.dispose]()');
     if (this.#token !== null) this.#owner.putBack(ResourceLease.#end(this));
   }
 
@@ -109,8 +109,8 @@ export class ResourceLease<R> {
    * @internal
    */
   static release<R>(lease: ResourceLease<R>, owner: LeaseOwner<R>): void {
-    if (typeof lease !== 'object' || lease === null || !(#token in lease)) throw noLease(lease, owner.name);
-    if (lease.#token !== null && lease.#owner !== owner) throw foreignLease(lease.#owner.name, owner.name);
+    if (typeof lease !== 'object' || lease === null || !(#token in lease)) noLease(lease, owner.name);
+    if (lease.#token !== null && lease.#owner !== owner) foreignLease(lease.#owner.name, owner.name);
     owner.putBack(ResourceLease.#end(lease));
   }
 }

@@ -1,4 +1,5 @@
 import { now } from '../base/runtime.js';
+import { takeLeaseStats } from '../stats/lease-stats.js';
 import type { ResourcePoolStats } from '../stats/resource-stats.js';
 import type { Resources } from './resources.js';
 
@@ -29,12 +30,6 @@ export function takeResourceStats<R>(pool: Resources<R>): ResourcePoolStats {
     closed,
     closeFailed: closings.failed,
     circuit: { state: breaker.circuit, trips: breaker.trips },
-    holds: { ...log.holds },
-    leaks: {
-      detection: options.leakDetection,
-      sampleRate: options.leakDetection === 'full' ? 1 : options.leakSampleRate,
-      tracked: log.count,
-      collected: log.collected,
-    },
+    ...takeLeaseStats(log, options),
   };
 }

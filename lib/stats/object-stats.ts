@@ -1,3 +1,5 @@
+import type { HoldStats, LeakStats } from './lease-stats.js';
+
 /**
  * A snapshot of an object pool, which is one thread's.
  *
@@ -60,21 +62,7 @@ export interface ObjectPoolStats {
     readonly destroy: number;
   };
   /** How long tracked leases were out that have ended. */
-  readonly holds: {
-    /** Leases. */
-    readonly samples: number;
-    /** Milliseconds that they were out, all together. */
-    readonly totalMs: number;
-  };
-  /** What the detection of leaks has found. */
-  readonly leaks: {
-    /** The option `leakDetection`. */
-    readonly detection: 'off' | 'sampled' | 'full';
-    /** One lease in so many is tracked: the option `leakSampleRate`, or 1 where all are. */
-    readonly sampleRate: number;
-    /** Leases that are out and tracked. */
-    readonly tracked: number;
-    /** Tracked leases that were collected without a release. Their objects are whoever's who still has them. */
-    readonly collected: number;
-  };
+  readonly holds: HoldStats;
+  /** What the detection of leaks has found. The objects of leases that were collected are whoever's who still has them. */
+  readonly leaks: LeakStats;
 }

@@ -1,4 +1,5 @@
 import type { CloseCause } from '../events.js';
+import type { HoldStats, LeakStats } from './lease-stats.js';
 
 /** `'closed'`: as usual. `'open'`: nothing is opened. `'half-open'`: one is, to see. */
 export type Circuit = 'closed' | 'open' | 'half-open';
@@ -101,21 +102,7 @@ export interface ResourcePoolStats {
     readonly trips: number;
   };
   /** How long tracked leases were out that have ended. */
-  readonly holds: {
-    /** Leases. */
-    readonly samples: number;
-    /** Milliseconds that they were out, all together. */
-    readonly totalMs: number;
-  };
+  readonly holds: HoldStats;
   /** What the detection of leaks has found. That a lease was lost is noticed of all; `closed.leaked` counts them. */
-  readonly leaks: {
-    /** The option `leakDetection`. */
-    readonly detection: 'off' | 'sampled' | 'full';
-    /** One lease in so many is tracked: the option `leakSampleRate`, or 1 where all are. */
-    readonly sampleRate: number;
-    /** Leases that are out and tracked. */
-    readonly tracked: number;
-    /** Tracked leases that were collected without a release. */
-    readonly collected: number;
-  };
+  readonly leaks: LeakStats;
 }

@@ -3,6 +3,7 @@ import { type CoreInFlight, type Figures, STEPS, type Step } from '../core/core.
 import type { Backend } from '../core/loader.js';
 import type { Magazine } from '../lease/magazine.js';
 import type { ResolvedOptions } from '../options.js';
+import { takeLeaseStats } from './lease-stats.js';
 import type { ClassStats, Hits, PoolStats, Sender } from './stats.js';
 
 /** A stats source has the figures of a thread: a `Heap`. */
@@ -40,14 +41,12 @@ export interface StatsSource {
 const OVERHEAD_PER_MAPPED_BLOCK = 880;
 
 /** Puts a snapshot together, of the core's figures and of this thread's. */
-export function takeStats(
-  heap: StatsSource,
-  backend: Backend,
-  { name, maxBytes, maxOversizeBytes, leakDetection, leakSampleRate }: ResolvedOptions,
-): PoolStats {
+export function takeStats(heap: StatsSource, backend: Backend, options: ResolvedOptions): PoolStats {
   heap.tracker.drain();
   heap.publishCounters();
   const { core, oversize, waiters, tracker } = heap;
+  const { name, maxBytes, maxOversizeBytes } = options;
+  const { holds, leaks } = takeLeaseStats(tracker.log, options);
   const rows = core.stats();
   const totals = core.totals();
 
@@ -144,14 +143,8 @@ export function takeStats(
       retired: rows.reduce((total, { retired }) => total + retired, 0),
     },
     requests: tracker.requests.entries(),
-    holds: { ...tracker.log.holds },
-    leaks: {
-      detection: leakDetection,
-      sampleRate: leakDetection === 'full' ? 1 : leakSampleRate,
-      tracked: tracker.log.count,
-      collected: tracker.log.collected,
-      writtenAfterRelease: heap.poison?.writes ?? 0,
-    },
+    holds,
+    leaks: { ...leaks, writtenAfterRelease: heap.poison?.writes ?? 0 },
     pressure: heap.core.pressure(),
     oversize: {
       maxBytes: maxOversizeBytes,

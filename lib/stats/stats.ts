@@ -1,6 +1,7 @@
 import type { Step } from '../core/core.js';
 import type { Backend } from '../core/loader.js';
 import type { Pressure } from '../core/pressure.js';
+import type { HoldStats, LeakStats } from './lease-stats.js';
 
 /** Acquires by the place that served them, nearest first. A refill serves one acquire; the rest of its batch is magazine hits. */
 export type Hits = Readonly<Record<'magazine' | Step, number>>;
@@ -186,22 +187,9 @@ export interface PoolStats {
     readonly count: number;
   }[];
   /** How long tracked leases of this thread were out that have ended. */
-  readonly holds: {
-    /** Leases. */
-    readonly samples: number;
-    /** Milliseconds that they were out, all together. */
-    readonly totalMs: number;
-  };
+  readonly holds: HoldStats;
   /** What the detection of leaks and of uses after the release has found. */
-  readonly leaks: {
-    /** The option `leakDetection`. */
-    readonly detection: 'off' | 'sampled' | 'full';
-    /** One lease in so many is tracked: the option `leakSampleRate`, or 1 where all are. */
-    readonly sampleRate: number;
-    /** Leases of this thread that are out and tracked. */
-    readonly tracked: number;
-    /** Tracked leases of this thread that were collected without a release. */
-    readonly collected: number;
+  readonly leaks: LeakStats & {
     /** With `debug` on: blocks that this thread found written to after their release. */
     readonly writtenAfterRelease: number;
   };

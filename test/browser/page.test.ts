@@ -6,7 +6,7 @@ import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { page as render } from '../../bench/report/page.js';
 import { committed } from '../../bench/results.js';
-import { browserProgram } from '../../scripts/browser.js';
+import { BROWSER } from '../../scripts/browser.js';
 
 let browser: Browser;
 let folder: string;
@@ -17,7 +17,7 @@ beforeAll(async () => {
   writeFileSync(file, await render(committed()));
   url = pathToFileURL(file).href;
   // As root, as in a container, Chromium has no sandbox.
-  browser = await puppeteer.launch({ executablePath: browserProgram(), args: ['--no-sandbox'] });
+  browser = await puppeteer.launch({ executablePath: BROWSER, args: ['--no-sandbox'] });
 });
 afterAll(async () => {
   await browser?.close();

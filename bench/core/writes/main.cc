@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "../live_set.h"
+#include "../sizes.h"
 #include "../slabpool.h"
 #include "../xmalloc.h"
 
@@ -24,6 +25,7 @@ struct Place {
   std::atomic<uint64_t> moved{0};
 };
 
+// Orders are the strongest throughout: this counts, and where it takes times nothing of it is asked.
 constexpr uint32_t kPlaces = 1 << 12;
 constexpr uint32_t kLines = 1 << 22;
 Place places[kPlaces];
@@ -133,15 +135,6 @@ double move_ns() {
   play(0);
   other.join();
   return (nanoseconds(CLOCK_MONOTONIC) - start) / kTurns;
-}
-
-std::vector<uint32_t> sizes_from(const char* path) {
-  FILE* const file = std::fopen(path, "rb");
-  if (file == nullptr) fail("cannot open the file of sizes");
-  std::vector<uint32_t> sizes(1 << 17);
-  if (std::fread(sizes.data(), 4, sizes.size(), file) != sizes.size()) fail("expected 131072 sizes");
-  std::fclose(file);
-  return sizes;
 }
 
 }  // namespace
