@@ -17,6 +17,7 @@ export type {
   ResourceOpenFailedEvent,
   Touch,
 } from '../events.js';
+export type { HoldStats, LeakStats } from '../stats/lease-stats.js';
 export type { Circuit, ClosedCounts, ResourcePoolStats } from '../stats/resource-stats.js';
 export type { TrackedLease, TrackedLeasesOptions } from '../tracking/lease-log.js';
 export type { FailoverPoolOptions, FailoverPoolStats } from './failover-pool.js';
