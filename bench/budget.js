@@ -8,9 +8,9 @@ const MAX_BYTES = 64 * MiB;
 
 export const title = `${THREADS} threads take mixed sizes from one pool of ${MAX_BYTES / MiB} MiB until it refuses, and release them`;
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, facts }) {
-  const seconds = effort.rounds < 7 ? 2 : 30;
+  const seconds = effort.smoke ? 1 : 30;
   const pool = new BufferPool({ maxBytes: MAX_BYTES, epochMs: 100 });
   const threads = Array.from({ length: THREADS }, (_, i) => new Thread('budget', { pool: pool.handle, seed: i + 1 }));
   const answers = Promise.all(threads.map((thread) => thread.ask(seconds * 1000)));

@@ -11,9 +11,9 @@ const MiB = 2 ** 20;
 
 export const title = 'workers that are killed with leases out, one after another; what is left of them';
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, facts }) {
-  const workers = effort.rounds < 7 ? 200 : 1000;
+  const workers = effort.smoke ? AT_ONCE * SAMPLES : 1000;
   const pool = new BufferPool({ epochMs: EPOCH_MS });
   const samples = [];
   for (let i = 0; i < SAMPLES; i++) {

@@ -5,7 +5,8 @@ import { median } from 'simple-statistics';
 import { BufferPool } from 'slabpool';
 import { loadAddon } from '../dist/core/loader.js';
 import { heapOf } from '../dist/heap/heap-of.js';
-import { collectGarbage, compared } from './measure.js';
+import { collectGarbage } from './garbage.js';
+import { compared } from './measure.js';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -31,13 +32,12 @@ export const title =
  * @typedef {Steps & { name: string, populating: boolean }} Way
  */
 
-/** @param {import('./index.js').Context} context */
-export async function run({ effort, progress, report, facts }) {
-  const rounds = effort.rounds < 7 ? 5 : 25;
+/** @param {import('./run.js').Context} context */
+export async function run({ effort, progress, report, facts, leaveOut }) {
+  const rounds = effort.smoke ? 1 : 25;
   const addon = loadAddon();
   if (typeof addon === 'string' || !addon.canPopulate()) {
-    // Linux before 5.14, another system, or no native core: there is nothing to compare.
-    facts({ 'the kernel populates': 0 });
+    leaveOut('this kernel does not populate (Linux before 5.14, another system), or there is no native core');
     return;
   }
 
@@ -130,7 +130,6 @@ export async function run({ effort, progress, report, facts }) {
     const [faults = []] = measure([{ name: 'faults', populating: false, ...touchOnly(open()) }], WARM / PAGE, 'a page');
     const byPrewarm = median(populated) / (WARM / PAGE);
     facts({
-      'the kernel populates': 1,
       'ns a page, by a fault': median(faults),
       'ns a page, by prewarm()': byPrewarm,
       'a fault over a page of prewarm()': median(faults) / byPrewarm,

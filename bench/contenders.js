@@ -1,3 +1,5 @@
+import { MemPool } from '@thi.ng/malloc';
+import bufferReusePool from 'buffer-reuse-pool';
 import { BufferPool } from 'slabpool';
 import typedarrayPool from 'typedarray-pool';
 import { FairPool } from './baseline/fair.js';
@@ -62,6 +64,27 @@ export const typedarray = {
   open: () => typedarrayPool,
 };
 
+/** Of one size each, so there is one for each power of two up to 1 MiB. @type {Contender} */
+export const bufferReuse = {
+  name: 'buffer-reuse-pool',
+  acquire: 'pool.ofPower[32 - Math.clz32(size - 1)].alloc()',
+  bytes: 'held',
+  release: 'pool.free(held);',
+  open: () => ({
+    ofPower: Array.from({ length: 21 }, (_, power) => bufferReusePool.pool(2 ** power)),
+    free: bufferReusePool.free,
+  }),
+};
+
+/** An allocator within one ArrayBuffer, large enough for a thousand buffers of any of the mixes. @type {Contender} */
+export const thingMalloc = {
+  name: '@thi.ng/malloc',
+  acquire: "pool.mallocAs('u8', size)",
+  bytes: 'held',
+  release: 'pool.free(held);',
+  open: () => new MemPool({ size: 16 * MiB }),
+};
+
 /** @type {Contender} */
 export const nativePerAcquire = {
   name: 'native call per acquire',
@@ -78,8 +101,26 @@ const fresh = (name, expression) => ({ name, acquire: expression, bytes: 'held',
 export const allocUnsafe = fresh('Buffer.allocUnsafe', 'Buffer.allocUnsafe(size)');
 export const allocUnsafeSlow = fresh('Buffer.allocUnsafeSlow', 'Buffer.allocUnsafeSlow(size)');
 export const arrayBuffer = fresh('new ArrayBuffer', 'new Uint8Array(new ArrayBuffer(size))');
+/** With room to double. Nothing grows here: it is there to tell what the room costs. */
+export const resizable = fresh(
+  'new ArrayBuffer, resizable',
+  'new Uint8Array(new ArrayBuffer(size, { maxByteLength: 2 * size }))',
+);
 
-export const all = [slabpool, naive, fair, typedarray, nativePerAcquire, allocUnsafe, allocUnsafeSlow, arrayBuffer];
+export const all = [
+  slabpool,
+  typescriptCore,
+  naive,
+  fair,
+  typedarray,
+  bufferReuse,
+  thingMalloc,
+  nativePerAcquire,
+  allocUnsafe,
+  allocUnsafeSlow,
+  arrayBuffer,
+  resizable,
+];
 
 /** Writes the first and the last byte, and reads one, so that no work can be left out. */
 export const TOUCH = 'bytes[0] = i; bytes[bytes.length - 1] = i; sink += bytes[0];';

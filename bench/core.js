@@ -18,7 +18,7 @@ export const title =
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, report, facts }) {
   const folder = mkdtempSync(join(tmpdir(), 'slabpool-bench-'));
   try {
@@ -50,8 +50,8 @@ function compiled(folder) {
   return program;
 }
 
-/** @param {string} folder @param {import('./index.js').Context['effort']} effort @returns {Workload[]} */
-function workloads(folder, { rounds, seconds }) {
+/** @param {string} folder @param {import('./run.js').Context['effort']} effort @returns {Workload[]} */
+function workloads(folder, { rounds, seconds, smoke }) {
   const scale = seconds / 0.2;
   const sizes = { 'median 2 KiB': join(folder, '2-KiB'), 'median 32 KiB': join(folder, '32-KiB') };
   // Below 1 KiB nobody needs a pool.
@@ -73,7 +73,7 @@ function workloads(folder, { rounds, seconds }) {
       label: `${label}, ${size}, ${units}`,
       words: [workload, /** @type {string} */ (unit), sizes[size], live, threads, Math.ceil(blocks * scale)],
       // Where threads meet, what the machine does otherwise counts the more.
-      rounds: workload === 'live-set' ? rounds : 2 * rounds,
+      rounds: workload === 'live-set' || smoke ? rounds : 2 * rounds,
     }));
   return [
     ...both('live set of 1,024', 'live-set', 'median 2 KiB', [1024, 1, 2_000_000]),

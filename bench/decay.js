@@ -10,9 +10,9 @@ const SIZE = 64 * 1024;
 
 export const title = `a burst of ${BURST / MiB} MiB in ${SIZE / 1024} KiB buffers, and what comes back when nobody uses it; epochs of ${EPOCH_MS} ms`;
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, facts }) {
-  const bursts = effort.rounds < 7 ? 4 : 12;
+  const bursts = effort.smoke ? 2 : 12;
   const pool = new BufferPool({ maxBytes: BURST, epochMs: EPOCH_MS });
   const burst = () => {
     const leases = pool.acquireMany(SIZE, BURST / SIZE);

@@ -55,18 +55,16 @@ async function copy(folder, replaced) {
   return import(pathToFileURL(join(folder, 'dist', 'index.js')).href);
 }
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, report }) {
   const folder = mkdtempSync(join(tmpdir(), 'slabpool-detection-'));
   try {
-    // Comments, since V8 shares what it learns of functions with the same text.
     const contenders = [
-      { name: 'both compiled away', comment: 'without', ...(await copy(join(folder, 'without'), REMOVED)) },
-      { name: 'slabpool', comment: 'with', ...(await copy(join(folder, 'with'), [])) },
-    ].map(({ name, comment, BufferPool }) => ({
+      { name: 'both compiled away', ...(await copy(join(folder, 'without'), REMOVED)) },
+      { name: 'slabpool', ...(await copy(join(folder, 'with'), [])) },
+    ].map(({ name, BufferPool }) => ({
       ...slabpool,
       name,
-      acquire: `pool.acquire(size /* ${comment} */)`,
       open: (/** @type {boolean} */ warmUp) =>
         new BufferPool(warmUp ? { maxBytes: 2 ** 27, maxOversizeBytes: 2 ** 20 } : {}),
     }));
@@ -76,7 +74,7 @@ export async function run({ effort, progress, report }) {
       ['4000 B, passed on', passedOn, fixed(4000)],
       ['mix, passed on', passedOn, logNormal],
     ])) {
-      const cases = contenders.map((contender) => prepared(contender, loop(contender), sizes));
+      const cases = contenders.map((contender) => prepared(contender, loop(contender), sizes, effort));
       report(label, await measure(cases, effort, (what) => progress(`${label}: ${what}`)));
     }
   } finally {

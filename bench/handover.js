@@ -1,5 +1,6 @@
 import { MessageChannel } from 'node:worker_threads';
 import { BufferPool, Channel } from 'slabpool';
+import { ByteRing } from './byte-ring.js';
 import { endAll, Thread, takeTurns, timed } from './threads.js';
 import { TicketRing } from './ticket-ring.js';
 
@@ -13,15 +14,20 @@ const BATCH = 16;
 
 export const title = `${SIZE / 1024} KiB buffers from the main thread to a worker, a byte touched on both sides; per buffer`;
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, report, facts }) {
   const scale = effort.seconds / 0.2;
-  const ways = [channel('receive'), tickets(), channel('receiveSync'), batched(), recycled(), fresh(), number()].map(
-    (way) => ({
-      ...way,
-      count: Math.ceil(way.count * scale),
-    }),
-  );
+  const ways = [
+    channel('receive'),
+    tickets(),
+    channel('receiveSync'),
+    batched(),
+    recycled(),
+    fresh(),
+    cloned(),
+    copied(),
+    number(),
+  ].map((way) => ({ ...way, count: Math.ceil(way.count * scale) }));
   const results = await takeTurns(ways, effort.rounds, progress);
   report(`${SIZE / 1024} KiB`, results);
   const [, byTickets] = results;
@@ -134,6 +140,40 @@ function fresh() {
     new Uint8Array(buffer)[0] = i;
     port.postMessage(buffer, [buffer]);
   });
+}
+
+/** The sender's stays its own: each message has a copy. @returns {import('./threads.js').Way} */
+function cloned() {
+  const bytes = new Uint8Array(SIZE);
+  return pipelined('postMessage, cloned', 'fresh', 6_000, (port, i) => {
+    bytes[0] = i;
+    port.postMessage(bytes.buffer);
+  });
+}
+
+/** @returns {import('./threads.js').Way} */
+function copied() {
+  const memory = ByteRing.memory(IN_FLIGHT * SIZE);
+  const ring = new ByteRing(memory);
+  const thread = new Thread('handover', { kind: 'copied', memory, size: SIZE });
+  const words = new Uint32Array(SIZE / 4);
+  const bytes = new Uint8Array(words.buffer);
+  return {
+    name: 'ringbuf.js, copied into shared memory and out of it',
+    count: 4_000,
+    run: (count) =>
+      timed(async () => {
+        const received = thread.ask(count);
+        let sent = 0;
+        for (let i = 0; i < count; i++) {
+          bytes[0] = i;
+          sent += i & 0xff;
+          ring.push(words);
+        }
+        if ((await received) !== sent) throw new Error('other bytes were received than sent');
+      }),
+    end: () => thread.end(),
+  };
 }
 
 /** @returns {import('./threads.js').Way} */

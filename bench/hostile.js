@@ -9,12 +9,12 @@ const MiB = 2 ** 20;
 
 export const title = 'days when the pool is full, fragmented, closed or dropped';
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run(context) {
   const { effort, progress, report, facts } = context;
-  const quick = effort.rounds < 7;
+  const { smoke } = effort;
 
-  const pools = quick ? 2000 : 10_000;
+  const pools = smoke ? 1200 : 10_000;
   progress(`${pools} pools are made, touched and closed`);
   const { early, late } = await closedPools(pools);
   facts({
@@ -51,7 +51,7 @@ export async function run(context) {
     });
   }
 
-  const seconds = quick ? 5 : 60;
+  const seconds = smoke ? 1 : 60;
   progress(`close against send, ${seconds} s`);
   const { channels, accepted, lost } = await closeAgainstSend(seconds);
   facts({
@@ -61,9 +61,9 @@ export async function run(context) {
     'close against send: messages lost': lost,
   });
 
-  const objects = quick ? 1_000_000 : 4_000_000;
+  const objects = smoke ? 400_000 : 4_000_000;
   progress(`${objects} objects beside warm pools`);
-  const [without, ...beside] = collections(quick ? 1 : 3, [0, 256, 1024], objects);
+  const [without, ...beside] = collections(smoke ? 1 : 3, [0, 256, 1024], objects);
   facts({
     'objects made beside a warm pool': objects,
     'collections without a pool': without.minor + without.major,

@@ -23,9 +23,9 @@ const PROGRAMS = {
   },
 };
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, report, facts }) {
-  const rounds = effort.rounds < 7 ? 5 : 20;
+  const rounds = effort.smoke ? 1 : 20;
   const folder = mkdtempSync(join(tmpdir(), 'slabpool-bench-'));
   try {
     const tarball = pack(folder, join(root, 'prebuilds', HERE, BINARY));

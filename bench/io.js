@@ -15,10 +15,11 @@ const MIB = 2 ** 20;
 
 /** @typedef {Pick<import('./io/child.js').Reading, 'bytes' | 'cpu' | 'peakRss'> & Partial<import('./io/child.js').Reading>} Reading */
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, report, facts }) {
   const rounds = Math.min(effort.rounds, 5);
   const seconds = effort.seconds * 4;
+  if (effort.smoke) process.env['SLABPOOL_BENCH_CITIES'] = '20000';
   for (const file of MODULES) {
     const { jobs } = await import(new URL(`io/${file}`, import.meta.url).href);
     for (const [job, { what, ways }] of Object.entries(jobs)) {

@@ -16,7 +16,7 @@ export const title =
   `90 % of buffers up to 1 KiB, 9 % up to 64 KiB, 1 % up to 1 MiB; ${LIVE} live, one at random replaced and filled. ` +
   'A process each, for the peak of its memory';
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, report, facts }) {
   const count = Math.ceil((400_000 * effort.seconds) / 0.2);
   const rounds = Math.ceil(effort.rounds / 2);

@@ -11,7 +11,7 @@ export const title =
   `${CHAINS} threads with ${LIVE.toLocaleString('en')} live buffers each, replaced at random; ` +
   `${GENERATIONS} times a thread ends and its successor inherits them. Time per replacement, inheriting included`;
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, report, facts }) {
   const pool = new BufferPool();
   const count = CHAINS * GENERATIONS * Math.ceil((500_000 * effort.seconds) / 0.2);

@@ -1,7 +1,9 @@
+import { createHistogram } from 'node:perf_hooks';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
 import { median } from 'simple-statistics';
 import { BufferPool, Channel } from 'slabpool';
+import { byNines, percentileCurves } from './percentiles.js';
 import { Thread } from './threads.js';
 
 const SIZE = 64 * 1024;
@@ -14,12 +16,12 @@ const CHANGE = 2;
 /** Portions in a round: the 4th slowest of 400 messages is its 99th percentile. */
 const PORTIONS = 20;
 /** Portions without pauses, in which V8 compiles what a service that runs for minutes has compiled. */
-const WARM_UP = 1000;
+const WARM_UP = { full: 1000, smoke: 50 };
 
 export const title = 'one way to a worker that sleeps, from just before sending to just after receiving';
 
-/** @param {import('./index.js').Context} context */
-export async function run({ effort, progress, facts }) {
+/** @param {import('./run.js').Context} context */
+export async function run({ effort, progress, facts, series }) {
   const pool = new BufferPool();
   const channel = new Channel(pool, { capacity: 64 });
   const { port1: port, port2 } = new MessageChannel();
@@ -48,18 +50,21 @@ export async function run({ effort, progress, facts }) {
   };
   for (const [name, send] of ways) {
     progress(`${name}, warming up`);
-    for (let i = 0; i < WARM_UP; i++) await portion(name, send, setImmediate);
+    for (let i = 0; i < (effort.smoke ? WARM_UP.smoke : WARM_UP.full); i++) await portion(name, send, setImmediate);
   }
   const rounds = 2 * effort.rounds + 1;
   /** @type {Record<string, number[]>} */
   const figures = {};
+  const histograms = ways.map(() => createHistogram());
   for (let round = 0; round < rounds; round++) {
     progress(`round ${round + 1} of ${rounds}`);
     /** @type {number[][]} */
     const times = ways.map(() => []);
     for (let i = 0; i < PORTIONS; i++) {
       for (const [way, [name, send]] of ways.entries()) {
-        times[way]?.push(...(await portion(name, send, () => setTimeout(PAUSE))));
+        const taken = await portion(name, send, () => setTimeout(PAUSE));
+        times[way]?.push(...taken);
+        for (const ns of taken) histograms[way]?.record(ns);
       }
     }
     for (const [label, share] of /** @type {const} */ ([
@@ -72,6 +77,11 @@ export async function run({ effort, progress, facts }) {
     }
   }
   await thread.end();
+  channel.close();
+  series(
+    'one way to a worker that sleeps, by percentile',
+    percentileCurves(Object.fromEntries(ways.map(([name], way) => [name, byNines(histograms[way])]))),
+  );
 
   /** @param {string} name @param {number} figure */
   function add(name, figure) {

@@ -1,20 +1,14 @@
+import { compiled } from './compiled.js';
 import { TOUCH } from './contenders.js';
 import { DRAWN, logNormal, random } from './sizes.js';
 
 /** @typedef {import('./contenders.js').Contender} Contender */
 /** @typedef {(pool: unknown, sizes: Int32Array, operations: number) => number} Loop */
 
-/**
- * Compiled anew for each contender and benchmark, so that its call sites see nothing else.
- * @param {string} body
- * @returns {Loop}
- */
-function compile(body) {
-  return new Function(
-    `let at = 0; const owner = { held: null };
-    return function loop(pool, sizes, operations) { let sink = 0; ${body} return sink; }`,
-  )();
-}
+/** @param {string} body @returns {Loop} */
+const compile = (body) =>
+  compiled(`let at = 0; const owner = { held: null };
+    return function loop(pool, sizes, operations) { let sink = 0; ${body} return sink; }`);
 
 const NEXT_SIZE = `const size = sizes[at++ & ${DRAWN - 1}];`;
 
@@ -46,6 +40,7 @@ export const burst = ({ acquire, bytes: b, release }, length) =>
 /**
  * Netty's AllocPattern: of a live set, release one in shuffled order and acquire another in its place.
  * @param {Contender} contender @param {number} length @param {boolean} touched
+ * @returns {Loop}
  */
 export function liveSet({ acquire, bytes: b, release }, length, touched) {
   const touch = touched ? `const bytes = ${b}; ${TOUCH}` : '';
@@ -55,8 +50,7 @@ export function liveSet({ acquire, bytes: b, release }, length, touched) {
     const j = Math.floor(next() * (i + 1));
     [order[i], order[j]] = [/** @type {number} */ (order[j]), /** @type {number} */ (order[i])];
   }
-  const make = new Function(
-    'order',
+  return compiled(
     `const live = new Array(${length}); let at = 0, filled = false, turn = 0;
     return function loop(pool, sizes, operations) {
       let sink = 0;
@@ -71,20 +65,20 @@ export function liveSet({ acquire, bytes: b, release }, length, touched) {
       }
       return sink;
     }`,
+    { order },
   );
-  return /** @type {Loop} */ (make(order));
 }
 
 /**
  * A case for `measure`: the loop over the contender's pool, after the loop has seen a pool with other options and other
  * sizes, so that V8 takes neither for a constant.
- * @param {Contender} contender @param {Loop} loop @param {Int32Array} sizes
+ * @param {Contender} contender @param {Loop} loop @param {Int32Array} sizes @param {import('./benchmarks.js').Effort} effort
  */
-export function prepared({ name, open, close }, loop, sizes) {
+export function prepared({ name, open, close }, loop, sizes, { seconds }) {
   const other = open(true);
-  for (let i = 0; i < 3; i++) loop(other, logNormal, 20_000);
+  for (let i = 0; i < 3; i++) warm(loop, other, logNormal, seconds / 2);
   const pool = open(false);
-  loop(pool, sizes, 20_000);
+  warm(loop, pool, sizes, seconds / 2);
   return {
     name,
     run: (/** @type {number} */ operations) => loop(pool, sizes, operations),
@@ -93,4 +87,14 @@ export function prepared({ name, open, close }, loop, sizes) {
       close?.(pool);
     },
   };
+}
+
+const WARM = { operations: 20_000, portion: 1000 };
+
+/** What is slow is not done as often: it is compiled by then. @param {Loop} loop @param {unknown} pool @param {Int32Array} sizes @param {number} seconds at the most */
+function warm(loop, pool, sizes, seconds) {
+  const until = performance.now() + seconds * 1000;
+  for (let done = 0; done < WARM.operations && performance.now() < until; done += WARM.portion) {
+    loop(pool, sizes, WARM.portion);
+  }
 }

@@ -5,13 +5,19 @@ import { cpus, release, type } from 'node:os';
 /** What figures depend on, and what a reader needs to know to measure them again. */
 export function machine() {
   return {
-    runtime: `Node.js ${process.versions.node}, V8 ${process.versions.v8}`,
+    runtime: runtime(),
     cpu: `${cpus()[0]?.model}, ${cpus().length} cores`,
     system: `${type()} ${release()}`,
     'page size': pageSize(),
     'transparent huge pages': hugePages(),
     'Buffer.poolSize': Buffer.poolSize,
   };
+}
+
+function runtime() {
+  const { bun, deno, node, v8 } = process.versions;
+  if (bun !== undefined) return `Bun ${bun}`;
+  return deno === undefined ? `Node.js ${node}, V8 ${v8}` : `Deno ${deno}, V8 ${v8}`;
 }
 
 function pageSize() {

@@ -1,12 +1,11 @@
 // Compares ways of doing the same: `benchmark` times each, they take turns over several rounds, and what counts is the ratio
 // within a round, since machines drift.
-import { PerformanceObserver } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import Benchmark from 'benchmark';
 import { median } from 'simple-statistics';
+import { collectGarbage } from './garbage.js';
 import { medianInterval } from './statistics.js';
+import { Spent, usage } from './usage.js';
 
 /**
  * @typedef {object} Case
@@ -24,38 +23,30 @@ import { medianInterval } from './statistics.js';
  * @property {number} ratio its time over that of the first case, the median over the rounds
  * @property {import('./statistics.js').Interval} interval where the ratio lies with 95 % confidence
  * @property {number[]} rounds nanoseconds an operation, one a round
- * @property {number | undefined} [gigabytes] per second, where operations move bytes
- * @property {number} [gcMs] milliseconds of garbage collection per second of measuring, where one thread does it all
  * @property {number} [cpuNs] nanoseconds of CPU time an operation, of all threads, but for their waiting
+ * @property {number} [faults] minor page faults of the process in 1,000 operations
+ * @property {number} [collections] garbage collections of all threads, per second of measuring
+ * @property {number} [gcMs] milliseconds of these per second of measuring
+ * @property {number | undefined} [gigabytes] per second, where operations move bytes
  * @property {number} [mbPerCpuSecond] megabytes per second of CPU time, of all threads of the process
  * @property {number} [mbPerSecond] megabytes per second
  * @property {number} [faultsPerMiB] minor page faults
  * @property {number} [peakRssMiB] of the process, or what it took above what it began with
  */
 
-setFlagsFromString('--expose-gc');
-export const collectGarbage = runInNewContext('gc');
-
 /** How long one call of a case takes, in nanoseconds: far above what the clock and the call itself cost. */
 const CALL_NS = 500_000;
 
 /**
  * @param {readonly Case[]} cases the first is what the others are compared with
- * @param {{ rounds: number, seconds: number }} effort rounds, and the least time of one measurement
+ * @param {import('./benchmarks.js').Effort} effort
  * @param {(name: string) => void} progress
  * @returns {Promise<Result[]>}
  */
-export async function measure(cases, { rounds, seconds }, progress) {
+export async function measure(cases, { rounds, seconds, smoke }, progress) {
   /** @type {number[][]} */
   const times = cases.map(() => []);
-  const gcMs = cases.map(() => 0);
-  const spent = cases.map(() => 0);
-  let collected = 0;
-  const observer = new PerformanceObserver((list) => {
-    for (const { duration } of list.getEntries()) collected += duration;
-  });
-  observer.observe({ entryTypes: ['gc'] });
-
+  const spent = cases.map(() => new Spent());
   const operations = cases.map(calibrate);
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < cases.length; turn++) {
@@ -64,28 +55,30 @@ export async function measure(cases, { rounds, seconds }, progress) {
       const { name, run } = /** @type {Case} */ (cases[i]);
       progress(`${name}, round ${round + 1} of ${rounds}`);
       const count = /** @type {number} */ (operations[i]);
+      let calls = 0;
       // Bound, because `benchmark` would compile the text of a plain function anew, without what it closes over.
-      const one = run.bind(null, count);
+      const one = (() => {
+        calls++;
+        run(count);
+      }).bind(null);
       // So that no case pays for the garbage of the one before it.
-      collectGarbage();
+      if (!smoke) collectGarbage();
       await reported();
-      const started = performance.now();
-      collected = 0;
+      const before = usage();
       const benchmark = new Benchmark(name, one, { maxTime: seconds, minTime: seconds / 8, minSamples: 5 });
       benchmark.run();
-      spent[i] += performance.now() - started;
+      const { wallMs } = usage();
       await reported();
-      gcMs[i] += collected;
+      spent[i]?.add(calls * count, before, { ...usage(), wallMs });
       /** @type {number[]} */ (times[i]).push((benchmark.stats.mean * 1e9) / count);
     }
   }
-  observer.disconnect();
   for (const { close } of cases) close?.();
 
   return cases.map(({ name, bytes }, i) => ({
     ...compared(name, /** @type {number[]} */ (times[i]), /** @type {number[]} */ (times[0])),
+    ...spent[i]?.figures(),
     gigabytes: bytes === undefined ? undefined : bytes / median(/** @type {number[]} */ (times[i])),
-    gcMs: /** @type {number} */ (gcMs[i] / /** @type {number} */ (spent[i])) * 1000,
   }));
 }
 

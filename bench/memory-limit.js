@@ -15,9 +15,9 @@ export const title = `a service below a memory limit of ${LIMIT / MiB} MiB fills
  * @typedef {{ folder: string, usage: string, root: string, add: (pid: number) => void, end: () => Promise<void> }} Limit
  */
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, facts }) {
-  const rounds = effort.rounds < 7 ? 2 : 5;
+  const rounds = effort.smoke ? 1 : 5;
   const limit = realLimit() ?? madeUpLimit();
   const real = limit.root === '';
   // Whoever gives up waiting is not to find the cgroup left behind.

@@ -14,14 +14,14 @@ const SHAPES = {
 
 export const title = 'RSS over time, above that at the start; a process each, epochs of 1,000 ms';
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, series, facts }) {
   for (const [shape, label] of Object.entries(SHAPES)) {
     /** @type {Record<string, [x: number, y: number][]>} */
     const lines = {};
     for (const [way, name] of Object.entries(WAYS)) {
       progress(`${shape}: ${name}`);
-      const points = await watch(shape, way, effort.seconds / 0.2);
+      const points = await watch(shape, way, effort.smoke ? 0.1 : 1);
       lines[name] = points;
       const last = /** @type {[number, number]} */ (points.at(-1))[1];
       facts({
@@ -33,7 +33,7 @@ export async function run({ effort, progress, series, facts }) {
   }
 }
 
-/** RSS of a process that does so, from outside, since its own event loop is busy. @param {string} shape @param {string} way @param {number} scale */
+/** RSS of a process that does so, from outside, since its own event loop is busy. @param {string} shape @param {string} way @param {number} scale of its time */
 async function watch(shape, way, scale) {
   const child = fork(fileURLToPath(new URL('workers/memory.js', import.meta.url)), [way, shape, `${scale}`]);
   await once(child, 'message');

@@ -13,7 +13,7 @@ export const title =
   `${PRODUCERS} producers, ${PROXIES} proxies that pass on, ${CONSUMERS} consumers, each a thread; ` +
   `${SIZE / 1024} KiB buffers; per buffer`;
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, report, facts }) {
   const scale = effort.seconds / 0.2;
   const pool = new BufferPool();
@@ -53,7 +53,11 @@ function channels(pool) {
     name: 'slabpool, two Channels',
     count: 100_000,
     run: (count) => handOver(producers, consumers, count, received),
-    end: () => Promise.all([...producers, ...proxies, ...consumers].map((thread) => thread.end())),
+    async end() {
+      await Promise.all([...producers, ...proxies, ...consumers].map((thread) => thread.end()));
+      // Held until here: a channel that nobody has is closed.
+      for (const channel of [first, second]) channel.close();
+    },
   };
 }
 

@@ -7,7 +7,7 @@ import { caseOf, LOOPS } from './objects/loops.js';
 
 export const title = 'pools of objects: small, medium and large ones';
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, report }) {
   warmUp();
   for (const [size, { touch, contenders }] of Object.entries({ small, medium })) {

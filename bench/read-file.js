@@ -9,7 +9,7 @@ export const title = 'reading a file from the page cache (synchronous pread of b
 
 const FILE_BYTES = 256 * 2 ** 20;
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, report }) {
   const folder = mkdtempSync(join(tmpdir(), 'slabpool-bench-'));
   const path = join(folder, 'data');

@@ -1,7 +1,7 @@
 import { median } from 'simple-statistics';
 import { ResourcePool } from 'slabpool/resource';
 import { postgresProgram } from '../scripts/servers.js';
-import { collectGarbage } from './measure.js';
+import { collectGarbage } from './garbage.js';
 import { contenders } from './resources/contenders.js';
 import { slowShard } from './resources/shards.js';
 import { takeTurns, timed } from './threads.js';
@@ -14,7 +14,7 @@ const BATCHES = 5;
 
 export const title = `pools of resources that cost nothing, ${SIZE} at most: what the pools cost`;
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run(context) {
   const { effort, progress, report, facts } = context;
   const { rounds, seconds } = effort;
@@ -68,11 +68,10 @@ export async function run(context) {
   await servers(context);
 }
 
-/** Before a real server, where there is one. @param {import('./index.js').Context} context */
-async function servers({ effort: { rounds, seconds }, progress, report, facts }) {
+/** Before a real server, where there is one. @param {import('./run.js').Context} context */
+async function servers({ effort: { rounds, seconds, smoke }, progress, report, facts, leaveOut }) {
   if (postgresProgram('initdb') === '') {
-    progress('');
-    console.log('\nPostgreSQL is not installed: npm test -- servers installs it');
+    leaveOut('PostgreSQL, which is not installed: npm test -- servers installs it');
     return;
   }
   const { failover, rates, restart } = await import('./resources/postgres.js');
@@ -85,7 +84,7 @@ async function servers({ effort: { rounds, seconds }, progress, report, facts })
   facts(await restart(5000 * seconds));
   progress('an outage');
   // The full length where it counts.
-  facts(await failover(rounds < 7 ? 2000 : 30_000));
+  facts(await failover(smoke ? 1000 : 30_000));
 }
 
 const microtask = async () => {};

@@ -12,7 +12,7 @@ const BURST = 200;
 
 export const title = `threads of one pool, each with a size of its own, in bursts of ${BURST}; two against one`;
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, facts }) {
   const pool = new BufferPool();
   const jobs = SIZES.map((size) => ({ size, burst: BURST, milliseconds: effort.seconds * 1500 }));

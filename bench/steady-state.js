@@ -5,7 +5,7 @@ const OPERATIONS = 20_000_000;
 
 export const title = `${OPERATIONS.toLocaleString('en')} operations after warming up`;
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ progress, facts }) {
   progress('under --trace-deopt and --trace-gc');
   const script = fileURLToPath(new URL('steady-loop.js', import.meta.url));

@@ -7,20 +7,21 @@ export const title = 'acquire + touch (first and last byte) + release';
 
 const KiB = 1024;
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, report }) {
-  const sizes = [256, KiB, 4000, 4 * KiB, 16 * KiB, 64 * KiB, 256 * KiB, 1024 * KiB];
+  const more = effort.smoke ? [] : [256, KiB, 16 * KiB, 256 * KiB];
+  const sizes = [...more, 4000, 4 * KiB, 64 * KiB, 1024 * KiB].sort((a, b) => a - b);
   for (const size of [...sizes, null]) {
     const label = size === null ? 'mix: log-normal, median 2 KiB' : `${size} B`;
     const drawn = size === null ? logNormal : fixed(size);
-    const cases = contenders.all.map((contender) => prepared(contender, steady(contender), drawn));
+    const cases = contenders.all.map((contender) => prepared(contender, steady(contender), drawn, effort));
     report(label, await measure(cases, effort, (what) => progress(`${label}: ${what}`)));
   }
   for (const [label, drawn] of /** @type {const} */ ([
     ['4000 B, passed on', fixed(4000)],
     ['mix, passed on', logNormal],
   ])) {
-    const cases = contenders.all.map((contender) => prepared(contender, passedOn(contender), drawn));
+    const cases = contenders.all.map((contender) => prepared(contender, passedOn(contender), drawn, effort));
     report(label, await measure(cases, effort, (what) => progress(`${label}: ${what}`)));
   }
 }

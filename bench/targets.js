@@ -1,7 +1,6 @@
 // What slabpool promises itself, held against what was measured.
 import Table from 'cli-table3';
 import { figure } from './format.js';
-import { RELEASE } from './results.js';
 
 /** @typedef {{ ratios: Record<string, number>, facts: Record<string, number> }} Measured by 'bench/label/contender' */
 
@@ -257,8 +256,8 @@ const RESOURCES = [
   })),
   ...Object.entries({ 'requests lost': 0, 'ms until all move to the spare': 1000, 'ms until all are back': 1000 }).map(
     ([what, most]) => ({
-      what: `outage of 30 s: ${what}, at most ${most}`,
-      fact: `resources/outage of 30 s: ${what}`,
+      what: `an outage of 30 s: ${what}, at most ${most}`,
+      fact: `resources/an outage: ${what}`,
       most,
     }),
   ),
@@ -449,20 +448,56 @@ const targets = (release) => [
 ];
 
 /**
+ * What targets are held against.
+ * @param {readonly import('./results.js').Committed[]} all of one runtime @returns {Measured}
+ */
+export function measuredOf(all) {
+  /** @type {Measured} */
+  const measured = { ratios: {}, facts: {} };
+  for (const { name, results } of all) {
+    for (const [label, cases] of Object.entries(results.results)) {
+      if (typeof cases === 'number') measured.facts[`${name}/${label}`] = cases;
+      else for (const one of cases) measured.ratios[`${name}/${label}/${one.name}`] = one.ratio;
+    }
+  }
+  return measured;
+}
+
+/**
  * The targets of which something was measured.
- * @param {Measured} measured @param {number} release of Node
+ * @param {Measured} measured @param {string} runtime
  * @returns {{ what: string, shown: number, met: boolean }[]} `shown`: as the target puts it
  */
-export function judge({ ratios, facts }, release) {
-  return targets(release).flatMap(({ what, ratio, fact, least = -Infinity, most = Infinity, ours = false }) => {
-    const value = ratio === undefined ? facts[/** @type {string} */ (fact)] : ratios[ratio];
-    return value === undefined ? [] : [{ what, shown: ours ? 1 / value : value, met: value >= least && value <= most }];
+export function judge({ ratios, facts }, runtime) {
+  return targets(releaseOf(runtime)).flatMap(
+    ({ what, ratio, fact, least = -Infinity, most = Infinity, ours = false }) => {
+      const value = ratio === undefined ? facts[/** @type {string} */ (fact)] : ratios[ratio];
+      return value === undefined
+        ? []
+        : [{ what, shown: ours ? 1 / value : value, met: value >= least && value <= most }];
+    },
+  );
+}
+
+/**
+ * Targets of these benchmarks that they have no figure for, where they have left nothing out.
+ * @param {readonly import('./results.js').Committed[]} all @param {string} runtime @returns {string[]}
+ */
+export function unmeasured(all, runtime) {
+  const whole = all.filter(({ results }) => results.leftOut === undefined).map(({ name }) => name);
+  const { ratios, facts } = measuredOf(all);
+  return targets(releaseOf(runtime)).flatMap(({ what, ratio, fact }) => {
+    const key = /** @type {string} */ (ratio ?? fact);
+    return whole.includes(key.replace(/\/.*/, '')) && !(key in ratios) && !(key in facts) ? [what] : [];
   });
 }
 
-/** Of this release of Node. @param {Measured} measured */
-export function verdicts(measured) {
+/** @param {Measured} measured @param {string} runtime */
+export function verdicts(measured, runtime) {
   const grid = new Table({ head: ['target', 'measured', ''], style: { head: [], border: [] } });
-  for (const { what, shown, met } of judge(measured, RELEASE)) grid.push([what, figure(shown), met ? 'met' : 'MISSED']);
+  for (const { what, shown, met } of judge(measured, runtime)) grid.push([what, figure(shown), met ? 'met' : 'MISSED']);
   return grid.toString();
 }
+
+/** Others are asked for what the last one is. @param {string} runtime */
+const releaseOf = (runtime) => (runtime.startsWith('node') ? Number(runtime.slice(4)) : Infinity);

@@ -3,6 +3,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { compared } from './measure.js';
+import { Spent, usage } from './usage.js';
 
 /**
  * @typedef {object} Way
@@ -11,6 +12,9 @@ import { compared } from './measure.js';
  * @property {number} count messages in a measurement
  * @property {() => unknown} end
  */
+
+/** Milliseconds between two measurements. */
+const SETTLING_MS = 20;
 
 /** A worker from bench/workers that answers each message with one of its own. */
 export class Thread {
@@ -53,19 +57,25 @@ export class Thread {
 export async function takeTurns(ways, rounds, progress) {
   /** @type {number[][]} */
   const times = ways.map(() => []);
+  const spent = ways.map(() => new Spent());
   // The first round only warms up.
   for (let round = 0; round <= rounds; round++) {
     for (const [i, { name, count, run }] of ways.entries()) {
       progress(`${name}, ${round === 0 ? 'warming up' : `round ${round} of ${rounds}`}`);
+      const before = usage();
       const ns = (await run(count)) / count;
-      if (round > 0) /** @type {number[]} */ (times[i]).push(ns);
       // Garbage collection and give-backs of this way in other threads are not to fall on the next.
-      await setTimeout(20);
+      await setTimeout(SETTLING_MS);
+      if (round === 0) continue;
+      /** @type {number[]} */ (times[i]).push(ns);
+      const after = usage();
+      spent[i]?.add(count, before, { ...after, wallMs: after.wallMs - SETTLING_MS });
     }
   }
-  return ways.map(({ name }, i) =>
-    compared(name, /** @type {number[]} */ (times[i]), /** @type {number[]} */ (times[0])),
-  );
+  return ways.map(({ name }, i) => ({
+    ...compared(name, /** @type {number[]} */ (times[i]), /** @type {number[]} */ (times[0])),
+    ...spent[i]?.figures(),
+  }));
 }
 
 /** @param {readonly Way[]} ways */

@@ -9,9 +9,9 @@ const QUIET_MS = 1000;
 
 export const title = `acquireAsync() in ${THREADS} threads on a budget of ${BLOCKS} blocks that is full; each holds what it gets for a turn`;
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, facts }) {
-  const waiters = effort.rounds < 7 ? 1000 : 10_000;
+  const waiters = effort.smoke ? 1000 : 10_000;
   const pool = new BufferPool({ maxBytes: BLOCKS * SIZE, tiers: [SIZE] });
   const threads = Array.from({ length: THREADS }, () => new Thread('waiting', { pool: pool.handle, size: SIZE }));
   const leases = pool.acquireMany(SIZE, BLOCKS);

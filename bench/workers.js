@@ -16,7 +16,7 @@ const LANES = 2 * THREADS;
 
 export const title = `blocks of a file (page cache), whose lines ${THREADS} threads count, ${LANES} jobs under way; per block`;
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, report }) {
   const folder = mkdtempSync(join(tmpdir(), 'slabpool-bench-'));
   const fd = openSync(join(folder, 'data'), 'w+');

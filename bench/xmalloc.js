@@ -8,7 +8,7 @@ const QUEUE = 256;
 
 export const title = `some threads only acquire, others only release; 1 to 64 KiB, ${BATCH} at a time, ${QUEUE} queued`;
 
-/** @param {import('./index.js').Context} context */
+/** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, report, facts }) {
   const scale = effort.seconds / 0.2;
   for (const pairs of [1, 2]) {
@@ -49,7 +49,11 @@ function slabpool(pairs) {
       name: 'slabpool Channel',
       count: 300_000,
       run: (/** @type {number} */ count) => timed(() => handOver(acquirers, releasers, count)),
-      end: () => Promise.all(threads.map((thread) => thread.end())),
+      async end() {
+        await Promise.all(threads.map((thread) => thread.end()));
+        // Held until here: a channel that nobody has is closed.
+        channel.close();
+      },
     },
     async books() {
       const answers = await handOver(acquirers, releasers, 100_000, true);

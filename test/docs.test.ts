@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { BufferPool } from 'slabpool';
 import { describe, expect, test } from 'vitest';
-import { documents, fill } from '../bench/report/documents.js';
+import { documents, fill, HOLE, written } from '../bench/report/documents.js';
 import { committed } from '../bench/results.js';
 import { events } from '../dist/events.js';
 
@@ -50,12 +50,40 @@ test('the figures of documents are those of bench/results', () => {
   for (const [page, filled] of Object.entries(documents(committed()))) expect(read(page)).toBe(filled);
 });
 
+/** A number with a unit that is measured, as a share of the time, or alone in a cell. */
+const FIGURE =
+  /\d[\d.,]*\s?(?:[nµu]s|ms|s|min|minutes|seconds|%|x|×|times|of \S+ time|[GM]B(?:\/s)?)(?!\w)|\*\*[\d.,]+\*\*|(?<=\|\s*)\d+\.\d+(?=\s*\|)/g;
+
+/** What no benchmark has to show: defaults, thresholds, examples, and what others say. */
+const GIVEN: Record<string, string[]> = {
+  'README.md': ['5 s'], // epochs
+  'docs/benchmarks.md': ['95 %', '99 %'], // of confidence, and of what a limit leaves; a percentile
+  'docs/design.md': ['70 %', '90 %', '10 %', '200 ms', '2 s'], // memory pressure; systemd's, of stalls
+  'docs/diagnose.md': ['3 %', '95 %', '50 %', '15 %', '1 %', '5 %', '99 %', '70 %', '0.2 ms', '90 %'], // thresholds
+  'docs/memory.md': ['5 s', '70 %', '90 %', '50 ms'], // epochs; memory pressure; an example of a timeout
+  'docs/objects.md': ['5 s'], // epochs
+  'docs/reference.md': ['30 min'], // a default
+  'docs/resources.md': ['100 ms', '200 ms', '5 s', '10 s', '30 min', '90 %'], // defaults; what the benchmark is
+  'docs/which-pool.md': ['20 ms', '80 %', '99 %'], // examples of Little's law
+};
+
+test.each(pages.filter((page) => page === 'README.md' || page.startsWith('docs/')))(
+  'figures of %s that are typed by hand are not measured ones',
+  (page) => {
+    const text = written(page)
+      .replaceAll(HOLE, '...')
+      .replaceAll(/```.*?```/gs, '');
+    expect([...new Set(text.match(FIGURE))]).toEqual(GIVEN[page] ?? []);
+  },
+);
+
 test('a hole for which there are no results is an error', () => {
   const all = committed();
   expect(fill('{{steady > 4000 B > slabpool | ns}} ns', all)).toMatch(/^[\d.]+ ns$/);
   for (const hole of [
     '{{steady > 4000 B > nobody}}',
     '{{3: steady > 4000 B > slabpool}}',
+    '{{bun0: steady > 4000 B > slabpool}}',
     '{{decay > nothing}}',
     '{{nothing @ cpu}}',
   ]) {

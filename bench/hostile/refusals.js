@@ -4,7 +4,7 @@ import { measure } from '../measure.js';
 const SIZE = 4096;
 const OUT = [1024, 65_536];
 
-/** The same refused acquire, on both cores, with so many blocks out. @param {import('../index.js').Context} context */
+/** The same refused acquire, on both cores, with so many blocks out. @param {import('../run.js').Context} context */
 export async function refusals({ effort, progress }) {
   const cases = /** @type {const} */ (['native', 'js']).flatMap((backend) =>
     OUT.map((blocks) => {

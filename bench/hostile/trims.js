@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { median } from 'simple-statistics';
 import { BufferPool } from 'slabpool';
-import { collectGarbage } from '../measure.js';
+import { collectGarbage } from '../garbage.js';
 import { Thread } from '../threads.js';
 
 const SIZE = 4096;

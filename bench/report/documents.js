@@ -1,24 +1,21 @@
-// Documents whose figures come from bench/results: templates beside this file, with holes such as {{steady > 4000 B > fair JS pool}}.
-import { readFileSync } from 'node:fs';
+// Documents whose figures come from bench/results, by holes such as {{steady > 4000 B > fair JS pool}} in templates.
+import { readdirSync, readFileSync } from 'node:fs';
 import { chart } from '../chart.js';
 import { brief } from '../format.js';
 import { isLevel } from '../statistics.js';
 import { barFrom } from './charts.js';
 
-/** @typedef {readonly { release: number, name: string, results: import('../results.js').Results }[]} All */
+/** @typedef {readonly import('../results.js').Committed[]} All */
 
-/** What documents are filled from, by where they end up. */
+/** Documents that are filled as a whole, each from a template beside this file. */
 const TEMPLATES = { 'docs/benchmarks.md': 'benchmarks.template.md' };
-/** Documents of which parts are filled, each from the comment above it. */
-const PARTLY = ['docs/which-pool.md', 'docs/resources.md', 'docs/scaling.md'];
+/** A part of any other document: a comment that has its template, then what comes of it. */
 const PART = /(<!-- figures\n(.*?)\n-->\n).*?(\n<!-- \/figures -->)/gs;
-/** The chart of the README, which has no other figures. */
-const CHART = /```\n +faster\|.*?```/s;
 
-/** Releases of Node; where a hole names none, it is of the first. */
-const RELEASE = 20;
+/** Where a hole names no runtime, it is of this one. */
+const RUNTIME = '20';
 
-/** @type {Readonly<Record<string, (value: number) => string>>} */
+/** Of what is a number in the results. @type {Readonly<Record<string, (value: number) => string>>} */
 const FORMATS = {
   '': brief,
   3: (value) => value.toFixed(3),
@@ -29,44 +26,66 @@ const FORMATS = {
   integer: (value) => Math.round(value).toLocaleString('en'),
 };
 
-/** Every document, filled. @param {All} all @returns {Record<string, string>} by its path */
+/** Of a contender. @type {Readonly<Record<string, (one: import('../measure.js').Result) => string>>} */
+const CELLS = {
+  '': ratio,
+  inverse: (one) => brief(1 / one.ratio),
+  MiB: (one) => `${ratio(one)}, ${brief(one.peakRssMiB ?? 0)}`,
+  ns: ({ ns }) => brief(ns),
+  µs: ({ ns }) => brief(ns / 1000),
+  'ns, MiB': ({ ns, peakRssMiB = 0 }) => `${brief(ns)}, ${brief(peakRssMiB)}`,
+};
+
+/** The README and all of docs/, filled. @param {All} all @returns {Record<string, string>} by their paths */
 export function documents(all) {
+  const pages = ['README.md', ...readdirSync(new URL('../../docs/', import.meta.url)).map((name) => `docs/${name}`)];
+  const partly = pages
+    .filter((path) => path.endsWith('.md'))
+    .map((path) => [
+      path,
+      read(`../../${path}`).replaceAll(PART, (_, comment, template, end) => `${comment}${fill(template, all)}${end}`),
+    ]);
   const whole = Object.entries(TEMPLATES).map(([path, template]) => [path, fill(read(template), all)]);
-  const partly = PARTLY.map((path) => [
-    path,
-    read(`../../${path}`).replaceAll(PART, (_, comment, template, end) => comment + fill(template, all) + end),
-  ]);
-  const readme = read('../../README.md').replace(CHART, () => `\`\`\`\n${chart()}\n\`\`\``);
-  return { ...Object.fromEntries([...whole, ...partly]), 'README.md': readme };
+  return Object.fromEntries([...partly, ...whole]);
+}
+
+/** What people have written of a document, without what was filled in. @param {string} path */
+export function written(path) {
+  const template = /** @type {Record<string, string>} */ (TEMPLATES)[path];
+  return template === undefined ? read(`../../${path}`).replaceAll(PART, '$2') : read(template);
 }
 
 /** @param {string} file */
 const read = (file) => readFileSync(new URL(file, import.meta.url), 'utf8');
 
+/** A hole, and what it encloses. */
+export const HOLE = /\{\{(.*?)\}\}/g;
+
 /**
  * Fills the holes of a template:
  *
  *     {{steady > 4000 B > naive JS pool; fair JS pool}}    cells of a row: ratios, bold where slabpool loses, `-` for what there is not
- *     {{24: steady > 4000 B > slabpool | ns}}              nanoseconds, on Node 24
+ *     {{24: steady > 4000 B > slabpool | ns}}              nanoseconds, on Node 24; `bun1: ` and `deno2: ` are others
  *     {{decay > left after two epochs, of the burst | %}}  a figure that is in no table
  *     {{steady @ cpu}}                                     what the results say of themselves
+ *     {{chart}}                                            the README's
  *
  * @param {string} template @param {All} all
  * @throws for a hole of which the results know nothing
  */
 export function fill(template, all) {
-  return template.replaceAll(/\{\{(.*?)\}\}/g, (hole, text) => {
-    const [, release = RELEASE, path, format = ''] = text.match(/^(?:(\d+): )?(.*?)(?: \| (.*))?$/);
-    const filled = figureOf(path, Number(release), format, all);
+  return template.replaceAll(HOLE, (hole, text) => {
+    const [, runtime = RUNTIME, path, format = ''] = text.match(/^(?:([a-z]*\d+): )?(.*?)(?: \| (.*))?$/);
+    const filled = path === 'chart' ? chart() : figureOf(path, runtime.replace(/^\d/, 'node$&'), format, all);
     if (filled === undefined) throw new Error(`bench/results has nothing for ${hole}`);
     return filled;
   });
 }
 
-/** @param {string} path @param {number} release @param {string} format @param {All} all */
-function figureOf(path, release, format, all) {
+/** @param {string} path @param {string} runtime @param {string} format @param {All} all */
+function figureOf(path, runtime, format, all) {
   const [name = '', label, contenders] = path.split(/ [>@] /);
-  const results = all.find((one) => one.release === release && one.name === name)?.results;
+  const results = all.find((one) => one.runtime === runtime && one.name === name)?.results;
   if (results === undefined || label === undefined) return undefined;
   if (path.includes(' @ ')) return /** @type {any} */ (results)[label]?.toString();
   const value = results.results[label];
@@ -74,17 +93,14 @@ function figureOf(path, release, format, all) {
   if (typeof value === 'number') return FORMATS[format]?.(value);
   const cells = contenders?.split('; ').map((contender) => {
     const one = value.find((found) => found.name === contender);
-    return one === undefined ? (contender === '-' ? '-' : undefined) : cell(one, format);
+    return one === undefined ? (contender === '-' ? '-' : undefined) : CELLS[format]?.(one);
   });
   return cells?.includes(undefined) ? undefined : cells?.join(' | ');
 }
 
-/** @param {import('../measure.js').Result} one @param {string} format */
-function cell(one, format) {
-  if (format === 'ns') return brief(one.ns);
-  if (format === 'ns, MiB') return `${brief(one.ns)}, ${brief(one.peakRssMiB ?? 0)}`;
-  if (format === 'inverse') return brief(1 / one.ratio);
-  const { ratio, low, high } = barFrom(one);
-  const text = ratio < 1 && !isLevel([low, high]) ? `**${brief(ratio)}**` : brief(ratio);
-  return format === 'MiB' ? `${text}, ${brief(one.peakRssMiB ?? 0)}` : text;
+/** Bold where slabpool loses, but not to itself. @param {import('../measure.js').Result} one */
+function ratio(one) {
+  const { name, ratio, low, high } = barFrom(one);
+  const loses = ratio < 1 && !isLevel([low, high]) && !name.startsWith('slabpool');
+  return loses ? `**${brief(ratio)}**` : brief(ratio);
 }

@@ -1,19 +1,21 @@
 // The page: every table of results as bars, what they stand for beneath, and first of all where slabpool loses.
 import { readFileSync } from 'node:fs';
+import { BENCHMARKS } from '../benchmarks.js';
 import { chartGroups } from '../chart.js';
 import { figure } from '../format.js';
+import { titleOf } from '../results.js';
 import { isLevel } from '../statistics.js';
-import { judge } from '../targets.js';
+import { judge, measuredOf } from '../targets.js';
 import { barFrom, lines, ratioBars } from './charts.js';
 import { html, raw } from './markup.js';
 
-/** @typedef {{ release: number, name: string, results: import('../results.js').Results }} Committed */
-/** A table of results, which a release of Node has left. @typedef {{ release: number, name: string, label: string, bars: import('./charts.js').Bar[], cases: import('../results.js').Cases }} Group */
+/** @typedef {import('../results.js').Committed} Committed */
+/** A table of results, which a runtime has left. @typedef {{ runtime: string, name: string, label: string, bars: import('./charts.js').Bar[], cases: import('../results.js').Cases }} Group */
 
 /** @param {readonly Committed[]} all */
 export async function page(all) {
   const groups = all.flatMap(groupsOf);
-  const names = [...new Set(all.map(({ name }) => name))];
+  const names = BENCHMARKS.filter((name) => all.some((one) => one.name === name));
   const sections = await Promise.all(
     names.map((name) =>
       section(
@@ -40,7 +42,7 @@ that have no more than that); what crosses 1 is level.</p>
 ${await glance()}
 ${losses(groups)}
 ${targets(all)}
-${runtimes(groups)}
+${sideBySide(groups)}
 ${sections}
 </body>
 </html>
@@ -58,36 +60,37 @@ async function glance() {
 }
 
 /** @param {Committed} one @returns {Group[]} */
-function groupsOf({ release, name, results }) {
+function groupsOf({ runtime, name, results }) {
   return Object.entries(results.results).flatMap(([label, cases]) =>
-    typeof cases === 'number' ? [] : [{ release, name, label, cases, bars: cases.slice(1).map(barFrom) }],
+    typeof cases === 'number' ? [] : [{ runtime, name, label, cases, bars: cases.slice(1).map(barFrom) }],
   );
 }
 
 /** @param {readonly Group[]} groups */
 function losses(groups) {
   const lost = groups
-    .flatMap(({ release, name, label, bars }) => bars.map((bar) => ({ ...bar, release, bench: name, label })))
+    .flatMap(({ runtime, name, label, bars }) => bars.map((bar) => ({ ...bar, runtime, bench: name, label })))
     .filter(({ name, low, high, ratio }) => ratio < 1 && !isLevel([low, high]) && !isOurs(name))
     .sort((a, b) => a.ratio - b.ratio);
   return html`<h2 id="losses">Where slabpool loses</h2>
 <p class="of">${lost.length} of ${groups.flatMap(({ bars }) => bars).length} comparisons, the greatest loss first. What is level is not here.</p>
-<div class="wide"><table><thead><tr><th>faster than slabpool<th>Node<th>time over slabpool's</thead>
-${lost.map(({ bench, label, name, release, ratio }) => html`<tr><td><b>${name}</b><br><a href="#${bench}">${bench}</a>: ${label}<td>${release}<td>${figure(ratio)}`)}
+<div class="wide"><table><thead><tr><th>faster than slabpool<th>on<th>time over slabpool's</thead>
+${lost.map(({ bench, label, name, runtime, ratio }) => html`<tr><td><b>${name}</b><br><a href="#${bench}">${bench}</a>: ${label}<td>${titleOf(runtime)}<td>${figure(ratio)}`)}
 </table></div>`;
 }
 
 /** Some tables have other ways to use slabpool as well. @param {string} name */
 const isOurs = (name) => name.startsWith('slabpool');
 
-/** What slabpool promises itself, on each release. @param {readonly Committed[]} all */
+/** What slabpool promises itself, on each runtime. @param {readonly Committed[]} all */
 function targets(all) {
-  const releases = releasesOf(all);
-  /** @type {Map<string, Map<number, { shown: number, met: boolean }>>} */
+  const runtimes = runtimesOf(all);
+  /** @type {Map<string, Map<string, { shown: number, met: boolean }>>} */
   const rows = new Map();
-  for (const release of releases) {
-    for (const { what, ...verdict } of judge(measuredOn(release, all), release)) {
-      rows.set(what, (rows.get(what) ?? new Map()).set(release, verdict));
+  for (const runtime of runtimes) {
+    const measured = measuredOf(all.filter((one) => one.runtime === runtime));
+    for (const { what, ...verdict } of judge(measured, runtime)) {
+      rows.set(what, (rows.get(what) ?? new Map()).set(runtime, verdict));
     }
   }
   const verdicts = [...rows.values()].flatMap((of) => [...of.values()]);
@@ -97,43 +100,30 @@ function targets(all) {
       : html`<td class="${verdict.met ? '' : 'missed'}">${figure(verdict.shown)} ${verdict.met ? '' : 'missed'}`;
   return html`<h2 id="targets">Targets</h2>
 <p class="of">${verdicts.filter(({ met }) => met).length} of ${verdicts.length} are met. They are not promises: what is missed is told with its reasons in docs/benchmarks.md.</p>
-<details><summary>All ${rows.size}</summary><div class="wide"><table><thead><tr><th>${releases.map((release) => html`<th>Node ${release}`)}</thead>
-${[...rows].map(([what, of]) => html`<tr><td>${what}${releases.map((release) => cell(of.get(release)))}`)}
+<details><summary>All ${rows.size}</summary><div class="wide"><table><thead><tr><th>${runtimes.map((runtime) => html`<th>${titleOf(runtime)}`)}</thead>
+${[...rows].map(([what, of]) => html`<tr><td>${what}${runtimes.map((runtime) => cell(of.get(runtime)))}`)}
 </table></div></details>`;
 }
 
-/** @param {readonly { release: number }[]} all */
-const releasesOf = (all) => [...new Set(all.map(({ release }) => release))].sort((a, b) => a - b);
+/** @param {readonly { runtime: string }[]} all */
+const runtimesOf = (all) => [...new Set(all.map(({ runtime }) => runtime))];
 
-/** @param {number} release @param {readonly Committed[]} all @returns {import('../targets.js').Measured} */
-function measuredOn(release, all) {
-  /** @type {import('../targets.js').Measured} */
-  const measured = { ratios: {}, facts: {} };
-  for (const { name, results } of all.filter((one) => one.release === release)) {
-    for (const [label, cases] of Object.entries(results.results)) {
-      if (typeof cases === 'number') measured.facts[`${name}/${label}`] = cases;
-      else for (const one of cases) measured.ratios[`${name}/${label}/${one.name}`] = one.ratio;
-    }
-  }
-  return measured;
-}
-
-/** What was measured on several releases of Node. @param {readonly Group[]} groups */
-function runtimes(groups) {
-  const releases = releasesOf(groups);
-  /** @type {Map<string, Map<number, number>>} */
+/** What was measured on several runtimes. @param {readonly Group[]} groups */
+function sideBySide(groups) {
+  const runtimes = runtimesOf(groups);
+  /** @type {Map<string, Map<string, number>>} */
   const rows = new Map();
-  for (const { release, name, label, bars } of groups) {
+  for (const { runtime, name, label, bars } of groups) {
     for (const bar of bars) {
       const key = `${name}: ${label}: ${bar.name}`;
-      rows.set(key, (rows.get(key) ?? new Map()).set(release, bar.ratio));
+      rows.set(key, (rows.get(key) ?? new Map()).set(runtime, bar.ratio));
     }
   }
   const several = [...rows].filter(([, of]) => of.size > 1);
   return html`<h2 id="runtimes">Runtimes side by side</h2>
-<p class="of">Time over slabpool's on the same release; below 1 slabpool loses.</p>
-<details><summary>${several.length} comparisons</summary><div class="wide"><table><thead><tr><th>${releases.map((release) => html`<th>Node ${release}`)}</thead>
-${several.map(([key, of]) => html`<tr><td>${key}${releases.map((release) => html`<td>${of.has(release) ? figure(/** @type {number} */ (of.get(release))) : ''}`)}`)}
+<p class="of">Time over slabpool's on the same runtime; below 1 slabpool loses.</p>
+<details><summary>${several.length} comparisons</summary><div class="wide"><table><thead><tr><th>${runtimes.map((runtime) => html`<th>${titleOf(runtime)}`)}</thead>
+${several.map(([key, of]) => html`<tr><td>${key}${runtimes.map((runtime) => html`<td>${of.has(runtime) ? figure(/** @type {number} */ (of.get(runtime))) : ''}`)}`)}
 </table></div></details>`;
 }
 
@@ -143,18 +133,18 @@ async function section(runs, groups) {
   if (first === undefined) return '';
   const { name } = first;
   const parts = await Promise.all(
-    runs.map(async ({ release, results }) => {
-      const own = groups.filter((group) => group.name === name && group.release === release);
+    runs.map(async ({ runtime, results }) => {
+      const own = groups.filter((group) => group.name === name && group.runtime === runtime);
       const cards = await Promise.all(own.map(card));
       const curves = await Promise.all(Object.entries(results.series ?? {}).map(curveCard));
-      const { runtime, cpu, noise } = results;
+      const { cpu, noise } = results;
       const quality = noise === undefined ? '' : `; half of the rounds differ by ${figure(noise * 100)} %`;
-      return html`<p class="of">${runtime}; ${cpu}${quality}; <code>${results.command ?? `npm run bench -- ${name}`}</code></p>
+      return html`<p class="of">${results.runtime}; ${cpu}${quality}; <code>${results.command}</code></p>
 <div class="cards">${curves}${cards}${facts(results)}</div>`;
     }),
   );
   return html`<h2 id="${name}">${name}</h2>
-${first.results.title === undefined ? '' : html`<p>${first.results.title}</p>`}
+<p>${first.results.title}</p>
 ${parts}`;
 }
 

@@ -225,12 +225,12 @@ export async function failover(outageMs) {
   await load;
   await pool.close();
   for (const server of [first, second]) await server[Symbol.asyncDispose]();
-  const outage = `outage of ${outageMs / 1000} s`;
   return {
-    [`${outage}: requests`]: answered,
-    [`${outage}: requests lost`]: lost,
-    [`${outage}: ms until all move to the spare`]: moved - stopped,
-    [`${outage}: ms until all are back`]: back - started,
+    'an outage: s': outageMs / 1000,
+    'an outage: requests': answered,
+    'an outage: requests lost': lost,
+    'an outage: ms until all move to the spare': moved - stopped,
+    'an outage: ms until all are back': back - started,
   };
 }
 

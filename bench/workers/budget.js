@@ -1,4 +1,5 @@
 // A thread of budget.js: takes what it can get, holds some of it, and releases it.
+import '../garbage.js';
 import { parentPort, workerData } from 'node:worker_threads';
 import { BufferPool } from 'slabpool';
 import { DRAWN, logUniform, random } from '../sizes.js';

@@ -3,7 +3,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { BufferPool } from 'slabpool';
 import { loadAddon } from '../../dist/core/loader.js';
-import { collectGarbage } from '../measure.js';
+import { collectGarbage } from '../garbage.js';
 
 const PAGE = 4096;
 const EPOCH_MS = 100;

@@ -1,6 +1,8 @@
 // The receiver of handover.js: touches what comes, and gives it back.
+import '../garbage.js';
 import { parentPort, workerData } from 'node:worker_threads';
 import { BufferPool, Channel } from 'slabpool';
+import { ByteRing } from '../byte-ring.js';
 import { TicketRing } from '../ticket-ring.js';
 
 let sink = 0;
@@ -59,6 +61,19 @@ const kinds = {
         lease.release();
       }
       parentPort?.postMessage(sink);
+    });
+  },
+  copied() {
+    const ring = new ByteRing(workerData.memory);
+    const words = new Uint32Array(workerData.size / 4);
+    const bytes = new Uint8Array(words.buffer);
+    parentPort?.on('message', (count) => {
+      let received = 0;
+      for (let i = 0; i < count; i++) {
+        ring.pop(words);
+        received += /** @type {number} */ (bytes[0]);
+      }
+      parentPort?.postMessage(received);
     });
   },
   recycled() {

@@ -1,4 +1,5 @@
 // One generation of larson.js.
+import '../garbage.js';
 import { parentPort, workerData } from 'node:worker_threads';
 import { BufferPool } from 'slabpool';
 import { FairPool } from '../baseline/fair.js';

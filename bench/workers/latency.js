@@ -1,4 +1,5 @@
 // The receiver of latency.js: notes how long each message was under way.
+import '../garbage.js';
 import { parentPort, workerData } from 'node:worker_threads';
 import { BufferPool, Channel } from 'slabpool';
 

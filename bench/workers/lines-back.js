@@ -1,3 +1,4 @@
+import '../garbage.js';
 import { move } from 'piscina';
 import { countLines } from './count-lines.js';
 

@@ -1,3 +1,4 @@
+import '../garbage.js';
 import { countLines } from './count-lines.js';
 
 export default countLines;

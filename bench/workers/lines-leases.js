@@ -1,3 +1,4 @@
+import '../garbage.js';
 import { job } from 'slabpool/worker';
 import { countLines } from './count-lines.js';
 

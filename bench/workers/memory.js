@@ -5,7 +5,7 @@ import { FairPool } from '../baseline/fair.js';
 import { random } from '../sizes.js';
 
 const [way = '', shape = '', scale] = process.argv.slice(2);
-const EPOCH_MS = 1000;
+const EPOCH_MS = 1000 * Number(scale);
 const KiB = 2 ** 10;
 const MiB = 2 ** 20;
 /** What is unused for two epochs is gone then, wherever in its epoch it was used last. */
@@ -42,7 +42,7 @@ const shapes = {
   async jagged() {
     const next = random();
     const held = Array.from({ length: 256 }, () => filled(KiB));
-    const until = performance.now() + 3000 * Number(scale);
+    const until = performance.now() + 3 * EPOCH_MS;
     while (performance.now() < until) {
       for (let i = 0; i < 1000; i++) {
         const kind = next();

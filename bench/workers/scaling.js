@@ -1,4 +1,5 @@
 // A thread or a process of scaling.js: bursts for a given time.
+import '../garbage.js';
 import { parentPort, workerData } from 'node:worker_threads';
 import { BufferPool } from 'slabpool';
 

@@ -1,4 +1,5 @@
 // A thread of waiting.js: so many requests at once, each of which holds its block for a turn of the event loop.
+import '../garbage.js';
 import { setImmediate } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { BufferPool } from 'slabpool';

@@ -1,4 +1,5 @@
 // The threads of xmalloc.js.
+import '../garbage.js';
 import { parentPort, workerData } from 'node:worker_threads';
 import { BufferPool, Channel } from 'slabpool';
 import { FairPool } from '../baseline/fair.js';

@@ -4,17 +4,14 @@ import assert from 'node:assert/strict';
 import { chmodSync, copyFileSync, cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ensureNpm, root } from '../run.js';
+import { root } from '../run.js';
+import { installOthers } from '../runtimes.js';
 import { vitest } from '../vitest.js';
 import { Cases, inFolder, output, outputs } from './cases.js';
 import { expectAnswer, PROGRAM, unpack } from './program.js';
-import { BUN, DENO, ESBUILD, nameOf, versionOf } from './tools.js';
+import { BUN, DENO, versionOf } from './tools.js';
 
-const FOLDER = '.tools/hosts';
-const PACKAGES = [BUN, DENO, ESBUILD, 'postject@1.0.0-alpha.6'];
-const tools = join(root, FOLDER, 'node_modules');
-const bun = join(tools, nameOf(BUN), 'bin/bun');
-const deno = join(tools, nameOf(DENO), 'deno');
+const { tools, bun, deno } = installOthers();
 const PERMISSION = process.allowedNodeEnvironmentFlags.has('--permission')
   ? '--permission'
   : '--experimental-permission';
@@ -93,7 +90,6 @@ function ofProcess(name) {
 
 /** @param {Cases} cases */
 export async function run(cases) {
-  ensureNpm(FOLDER, PACKAGES, PACKAGES.map(nameOf));
   await inFolder(async (folder) => {
     const modules = join(folder, 'node_modules');
     mkdirSync(modules);
