@@ -14,8 +14,8 @@ function runtimeOf({ bun, deno, node = '' }) {
 
 /**
  * @typedef {object} Results
- * @property {string} title
- * @property {string} command
+ * @property {string} [title] missing, as the command, in results that are older than both
+ * @property {string} [command]
  * @property {string} runtime
  * @property {string} cpu
  * @property {number} [took] seconds

@@ -7,6 +7,7 @@
 //   vitest     these three
 //   servers    the pools with real servers on loopback: PostgreSQL, Redis
 //   browser    the page of the benchmarks, in Chromium
+//   bench      every benchmark, as little of it as makes everything happen
 //   unit       the core's unit tests, if there is a compiler
 //   native     the core alone: unit tests, stress under sanitizers, model checking, fuzzing (native/test)
 //   runtimes   the library on other releases of Node: all of it on the last one, what depends on the release on the others
@@ -42,12 +43,13 @@ const VITEST = {
 const MATRIX = ['realms', 'types', 'install', 'bundlers', 'hosts', 'platforms', 'platform-tests'];
 /** Projects of vitest.config.ts that need what is installed first. @type {Record<string, () => string | undefined>} */
 const INSTALLED = { servers: installServers, browser: installBrowser };
-const SUITES = [...Object.keys(VITEST), ...Object.keys(INSTALLED), 'unit', 'native', 'runtimes', ...MATRIX];
+const SUITES = [...Object.keys(VITEST), ...Object.keys(INSTALLED), 'bench', 'unit', 'native', 'runtimes', ...MATRIX];
 /** What takes longest first, since two of the last ones run at once. */
 const ALL = [
   'vitest',
   'servers',
   'browser',
+  'bench',
   'native',
   'runtimes',
   'platforms',
@@ -81,6 +83,10 @@ for (const [name, install] of Object.entries(INSTALLED)) {
   const missing = install();
   if (missing !== undefined) console.log(`skipped: ${missing}`);
   counts.push(missing === undefined ? vitest(process.execPath, [name]) : { passed: 0, failed: 0 });
+}
+if (chosen.includes('bench')) {
+  headline('bench');
+  counts.push(await counted(process.execPath, ['bench/index.js', '--smoke']));
 }
 for (const name of ['unit', 'native']) {
   if (!chosen.includes(name)) continue;

@@ -139,12 +139,12 @@ async function section(runs, groups) {
       const curves = await Promise.all(Object.entries(results.series ?? {}).map(curveCard));
       const { cpu, noise } = results;
       const quality = noise === undefined ? '' : `; half of the rounds differ by ${figure(noise * 100)} %`;
-      return html`<p class="of">${results.runtime}; ${cpu}${quality}; <code>${results.command}</code></p>
+      return html`<p class="of">${results.runtime}; ${cpu}${quality}; <code>${results.command ?? `npm run bench -- ${name}`}</code></p>
 <div class="cards">${curves}${cards}${facts(results)}</div>`;
     }),
   );
   return html`<h2 id="${name}">${name}</h2>
-<p>${first.results.title}</p>
+<p>${first.results.title ?? ''}</p>
 ${parts}`;
 }
 
