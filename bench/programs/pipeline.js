@@ -110,6 +110,6 @@ function posted(transferred) {
 
 export const ways = {
   slabpool: channels,
-  'postMessage, fresh ArrayBuffers transferred': () => posted(true),
+  'postMessage, transferred': () => posted(true),
   'postMessage, cloned': () => posted(false),
 };
