@@ -22,5 +22,5 @@ export const GROUPS = {
  * How much is measured: rounds, and seconds of a measurement. In a smoke run just enough for all that a benchmark does to take place.
  * @typedef {{ rounds: number, seconds: number, smoke: boolean }} Effort
  */
-export const FULL = { rounds: 7, seconds: 0.1, smoke: false };
+export const FULL = { rounds: 7, seconds: 0.2, smoke: false };
 export const SMOKE = { rounds: 1, seconds: 0.01, smoke: true };
