@@ -20,31 +20,36 @@ const { values, positionals } = parseArgs({
 const { smoke } = values;
 const names = chosen('names', positionals, BENCHMARKS, GROUPS);
 const runtimes = chosen('runtimes', values.runtime, RUNTIMES, { all: RUNTIMES });
+/** A smoke run of a benchmark that has not ended by then will not. */
+const HUNG_MS = 5 * 60_000;
+
 const script = fileURLToPath(new URL('run.js', import.meta.url));
 const jobs = runtimes.flatMap((on) => names.map((name) => ({ on, name, took: read(on, name, smoke)?.took ?? 0 })));
-/** @type {string[]} */
-const failed = [];
+/** Those that failed. @type {Set<typeof jobs[0]>} */
+const failed = new Set();
 
 if (smoke) {
-  const left = [...jobs.entries()];
+  const left = [...jobs];
   const one = async () => {
-    for (let next = left.shift(); next !== undefined; next = left.shift()) await quietly(next[1]);
+    for (let job = left.shift(); job !== undefined; job = left.shift()) await quietly(job);
   };
   await Promise.all(Array.from({ length: availableParallelism() }, one));
 } else {
   for (const at of jobs.keys()) await shown(at);
 }
+/** @type {string[]} */
+const wrong = [...failed].map(({ on, name }) => `${name} on ${on}`);
 for (const on of runtimes) {
-  const results = names.flatMap((name) => {
-    const found = failed.includes(`${name} on ${on}`) ? undefined : read(on, name, smoke);
-    return found === undefined ? [] : [{ runtime: on, name, results: found }];
+  const results = jobs.flatMap((job) => {
+    const found = job.on !== on || failed.has(job) ? undefined : read(on, job.name, smoke);
+    return found === undefined ? [] : [{ runtime: on, name: job.name, results: found }];
   });
   if (!smoke) console.log(`\n## targets on ${on}\n${verdicts(measuredOf(results), on)}`);
-  else failed.push(...unmeasured(results, on).map((what) => `a target that nothing was measured for: ${what}`));
+  else wrong.push(...unmeasured(results, on).map((what) => `nothing was measured for the target '${what}' on ${on}`));
 }
-for (const what of failed) console.log(`FAILED ${what}`);
-if (smoke) console.log(`\n${Math.max(0, jobs.length - failed.length)} passed, ${failed.length} failed`);
-process.exitCode = failed.length === 0 ? 0 : 1;
+for (const what of wrong) console.log(`FAILED ${what}`);
+if (smoke) console.log(`\n${jobs.length - failed.size} passed, ${wrong.length} failed`);
+process.exitCode = wrong.length === 0 ? 0 : 1;
 
 /**
  * @param {string} what @param {readonly string[]} wanted all, if there are none @param {readonly string[]} known
@@ -61,21 +66,26 @@ function chosen(what, wanted, known, groups) {
 
 /** One benchmark, which shows what it does. @param {number} at its place in `jobs` */
 async function shown(at) {
-  const [{ on, name }, ...others] = /** @type {[typeof jobs[0], ...typeof jobs]} */ (jobs.slice(at));
+  const [job, ...others] = /** @type {[typeof jobs[0], ...typeof jobs]} */ (jobs.slice(at));
+  const { on, name } = job;
   // Nobody knows how long it will take where one of them has never run.
   const later = others.some(({ took }) => took === 0) ? [] : ['--later', `${sum(others.map(({ took }) => took))}`];
   const place = ['--before', `, ${at + 1} of ${jobs.length}`];
   const { command, args } = runtime(on);
   const child = spawn(command, [...args, script, name, ...place, ...later], { stdio: 'inherit' });
   const [code] = await once(child, 'exit');
-  if (code !== 0) failed.push(`${name} on ${on}`);
+  if (code !== 0) failed.add(job);
 }
 
 /** One benchmark, which is heard of if it fails. @param {typeof jobs[0]} job */
-async function quietly({ on, name }) {
+async function quietly(job) {
+  const { on, name } = job;
   const started = performance.now();
   const { command, args } = runtime(on);
-  const child = spawn(command, [...args, script, name, '--smoke'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, [...args, script, name, '--smoke'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: HUNG_MS,
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text) => {
@@ -86,7 +96,7 @@ async function quietly({ on, name }) {
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   console.log(`${code === 0 ? 'ok    ' : 'FAILED'} ${name}, ${on}, ${seconds} s`);
   if (code === 0) return;
-  failed.push(`${name} on ${on}`);
+  failed.add(job);
   console.log(output);
 }
 

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { median } from 'simple-statistics';
 import { measureFrames, WAYS } from './io-sockets.js';
 import { compared } from './measure.js';
+import { RUNTIME } from './results.js';
 
 export const title = 'readers and writers; CPU time per KiB';
 
@@ -16,7 +17,7 @@ const MIB = 2 ** 20;
 /** @typedef {Pick<import('./io/child.js').Reading, 'bytes' | 'cpu' | 'peakRss'> & Partial<import('./io/child.js').Reading>} Reading */
 
 /** @param {import('./run.js').Context} context */
-export async function run({ effort, progress, report, facts }) {
+export async function run({ effort, progress, report, facts, leaveOut }) {
   const rounds = Math.min(effort.rounds, 5);
   const seconds = effort.seconds * 4;
   if (effort.smoke) process.env['SLABPOOL_BENCH_CITIES'] = '20000';
@@ -30,6 +31,8 @@ export async function run({ effort, progress, report, facts }) {
       report(what, await inTurns(Object.keys(/** @type {object} */ (ways)), rounds, once, progress));
     }
   }
+  const ways = RUNTIME.startsWith('bun') ? WAYS.filter((way) => way !== 'hand-written') : WAYS;
+  if (ways !== WAYS) leaveOut("frames by hand, on leases: they need what Node's sockets have inside");
   for (const [what, size] of /** @type {const} */ ([
     ['frames of 1,000 B by TCP', 1000],
     ['frames of 1 MiB by TCP', MIB],
@@ -38,7 +41,7 @@ export async function run({ effort, progress, report, facts }) {
     report(
       what,
       await inTurns(
-        WAYS,
+        ways,
         rounds,
         async (way) => {
           const { cpu, rss, frames, check } = await measureFrames(way, size, total);
