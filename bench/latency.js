@@ -77,7 +77,6 @@ export async function run({ effort, progress, facts, series }) {
     }
   }
   await thread.end();
-  channel.close();
   series(
     'one way to a worker that sleeps, by percentile',
     percentileCurves(Object.fromEntries(ways.map(([name], way) => [name, byNines(histograms[way])]))),

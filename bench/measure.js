@@ -1,9 +1,8 @@
 // Compares ways of doing the same: `benchmark` times each, they take turns over several rounds, and what counts is the ratio
 // within a round, since machines drift.
-import { setTimeout } from 'node:timers/promises';
 import Benchmark from 'benchmark';
 import { median } from 'simple-statistics';
-import { collectGarbage } from './garbage.js';
+import { collectGarbage, reported } from './garbage.js';
 import { medianInterval } from './statistics.js';
 import { Spent, usage } from './usage.js';
 
@@ -97,9 +96,6 @@ export function compared(name, times, first) {
     rounds: [...times],
   };
 }
-
-/** Node hands garbage collections to observers some turns later. */
-const reported = () => setTimeout(5);
 
 /** @param {Case} one */
 function calibrate({ run, unit = 16 }) {

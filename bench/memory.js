@@ -1,9 +1,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { residentBytes } from './resident.js';
+import { residentBytes, watchResident } from './resident.js';
 
-const MiB = 2 ** 20;
 const SAMPLE_MS = 50;
 const WAYS = { slabpool: 'slabpool', fair: 'fair JS pool', allocUnsafe: 'Buffer.allocUnsafe' };
 const SHAPES = {
@@ -33,35 +32,16 @@ export async function run({ effort, progress, series, facts }) {
   }
 }
 
-/** RSS of a process that does so, from outside, since its own event loop is busy. @param {string} shape @param {string} way @param {number} scale of its time */
+/** RSS of a process that does so. @param {string} shape @param {string} way @param {number} scale of its time */
 async function watch(shape, way, scale) {
   const child = fork(fileURLToPath(new URL('workers/memory.js', import.meta.url)), [way, shape, `${scale}`]);
   await once(child, 'message');
-  const start = residentOf(child.pid);
-  const started = performance.now();
-  /** @type {[x: number, y: number][]} */
-  const points = [];
-  const sample = () => {
-    const resident = residentOf(child.pid);
-    if (resident > 0) points.push([rounded((performance.now() - started) / 1000), rounded((resident - start) / MiB)]);
-  };
-  const timer = setInterval(sample, SAMPLE_MS);
+  const pid = /** @type {number} */ (child.pid);
+  const end = watchResident(pid, SAMPLE_MS, residentBytes(pid));
   child.send('begin');
   await once(child, 'message');
-  clearInterval(timer);
-  sample();
+  const points = end();
   child.disconnect();
   await once(child, 'exit');
   return points;
-}
-
-const rounded = (/** @type {number} */ value) => Number(value.toFixed(2));
-
-/** 0 of a process that is gone. @param {number | undefined} pid */
-function residentOf(pid) {
-  try {
-    return residentBytes(/** @type {number} */ (pid));
-  } catch {
-    return 0;
-  }
 }

@@ -1,5 +1,8 @@
 // Latencies in HDR histograms (G. Tene's HdrHistogram, which `createHistogram()` of perf_hooks is), and the curves that they make.
 
+/** What such curves are over. */
+export const PERCENTILE = 'percentile';
+
 const SHARES = [1, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.98, 99.99];
 
 /**
@@ -13,4 +16,4 @@ export function byNines(histogram) {
 }
 
 /** Curves of {@link byNines}. @param {Record<string, readonly [x: number, y: number][]>} lines @returns {import('./results.js').Curves} */
-export const percentileCurves = (lines) => ({ x: 'percentile', y: 'us', lines });
+export const percentileCurves = (lines) => ({ x: PERCENTILE, y: 'us', lines });

@@ -35,7 +35,7 @@ export async function run({ effort, progress, report, facts, series }) {
     if (latencies.length > 0) series(`${program}: time to the answer`, percentileCurves(Object.fromEntries(latencies)));
     for (const [way, { latencies, whole }] of Object.entries(watched)) {
       if (latencies === undefined) continue;
-      facts({ [`${program}, ${way}: ${unit}s per s`]: whole.units / whole.seconds });
+      facts({ [`${program}, ${way}: ${unit}s per s`]: (whole.units * 1000) / whole.wallMs });
       for (const [percentile, us] of Object.entries(latencies)) facts({ [`${program}, ${way}: ${percentile} us`]: us });
     }
   }
@@ -46,10 +46,10 @@ function resultsOf(watched) {
   const times = Object.values(watched).map(({ slices }) => slices.map(({ cpuNs, units }) => cpuNs / units));
   return Object.entries(watched).map(([way, { whole, peakRss }], i) => ({
     ...compared(way, /** @type {number[]} */ (times[i]), /** @type {number[]} */ (times[0])),
-    collections: whole.collections / whole.seconds,
-    gcMs: whole.gcMs / whole.seconds,
+    collections: (whole.collections * 1000) / whole.wallMs,
+    gcMs: (whole.gcMs * 1000) / whole.wallMs,
     mbPerCpuSecond: (whole.bytes * 1000) / whole.cpuNs,
-    mbPerSecond: whole.bytes / 1e6 / whole.seconds,
+    mbPerSecond: whole.bytes / 1000 / whole.wallMs,
     faultsPerMiB: (whole.faults * MIB) / whole.bytes,
     peakRssMiB: peakRss / MIB,
   }));

@@ -14,6 +14,12 @@ export function usage() {
   };
 }
 
+/** What was used between two of these. @template {Readonly<Record<string, number>>} T @param {T} before @param {T} after @returns {T} */
+export const difference = (before, after) =>
+  /** @type {T} */ (
+    Object.fromEntries(Object.entries(after).map(([key, value]) => [key, value - /** @type {number} */ (before[key])]))
+  );
+
 /** Adds up what was used in several measurements of the same. */
 export class Spent {
   #operations = 0;
@@ -23,8 +29,8 @@ export class Spent {
   /** @param {number} operations @param {Usage} before @param {Usage} after */
   add(operations, before, after) {
     this.#operations += operations;
-    for (const key of /** @type {(keyof Usage)[]} */ (Object.keys(this.#sum)))
-      this.#sum[key] += after[key] - before[key];
+    const used = difference(before, after);
+    for (const key of /** @type {(keyof Usage)[]} */ (Object.keys(used))) this.#sum[key] += used[key];
   }
 
   /** In the units of a `Result`. */

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
-import { usage } from '../usage.js';
+import { difference, usage } from '../usage.js';
 
 /** How often the delay is looked at, which counts as delay. */
 const RESOLUTION_MS = 1;
@@ -16,11 +16,11 @@ const RESOLUTION_MS = 1;
  * @property {() => Promise<string | undefined>} end what was found: the same in each way
  * @property {number} [port] of a program that works for others
  *
- * @typedef {Counts & { cpuNs: number }} Slice
+ * @typedef {Counts & import('../usage.js').Usage} Slice what was done, and what that took
  *
  * @typedef {object} Measured
  * @property {Slice[]} slices
- * @property {Slice & { seconds: number, faults: number, collections: number, gcMs: number }} whole all slices
+ * @property {Slice} whole all slices
  * @property {number} peakRss bytes
  * @property {[x: number, y: number][]} delays of the event loop, 99 of 100 in an interval: seconds, milliseconds
  */
@@ -64,25 +64,12 @@ async function measure({ slices, sliceMs, sampleMs }) {
   for (let i = 0; i < slices; i++) {
     await work(sliceMs);
     const now = stand();
-    done.push({
-      units: now.units - before.units,
-      bytes: now.bytes - before.bytes,
-      cpuNs: now.cpuNs - before.cpuNs,
-    });
+    done.push(difference(before, now));
     before = now;
   }
-  const difference = (/** @type {keyof typeof first} */ key) => before[key] - first[key];
   return {
     slices: done,
-    whole: {
-      units: difference('units'),
-      bytes: difference('bytes'),
-      cpuNs: difference('cpuNs'),
-      seconds: difference('wallMs') / 1000,
-      faults: difference('faults'),
-      collections: difference('collections'),
-      gcMs: difference('gcMs'),
-    },
+    whole: difference(first, before),
     peakRss: process.resourceUsage().maxRSS * 1024,
     delays: delays(),
   };

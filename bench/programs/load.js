@@ -6,7 +6,7 @@ import { createHistogram } from 'node:perf_hooks';
 import { byNines } from '../percentiles.js';
 
 const CONNECTIONS = 16;
-const NS = 1e6;
+const NS_PER_MS = 1e6;
 
 const [program, port] = process.argv.slice(2);
 const { requests } = await import(`./${program}.js`);
@@ -23,7 +23,7 @@ async function client(socket, first) {
     const asked = performance.now();
     socket.write(bytes);
     await received(socket, answer);
-    latencies.record(Math.round((performance.now() - asked) * NS));
+    latencies.record(Math.round((performance.now() - asked) * NS_PER_MS));
     answers++;
   }
 }

@@ -1,8 +1,7 @@
 // One way of a program, watched from outside, and the load on it.
-import { residentBytes } from '../resident.js';
+import { watchResident } from '../resident.js';
 import { Process } from './process.js';
 
-const MIB = 2 ** 20;
 /** Of a curve, at the most. */
 const POINTS = 240;
 const LEAST_MS = 25;
@@ -24,42 +23,25 @@ export async function watch(program, way, seconds, slices) {
   const one = new Process('child.js', program, way);
   /** @type {Process | undefined} */
   let load;
-  /** @type {NodeJS.Timeout | undefined} */
-  let sampling;
+  /** @type {ReturnType<typeof watchResident> | undefined} */
+  let resident;
   try {
     const { port } = await one.answer();
     if (port !== undefined) load = new Process('load.js', program, String(port));
     await load?.answer();
-    /** @type {Points} */
-    const rss = [];
-    const started = performance.now();
-    sampling = setInterval(() => {
-      const bytes = residentOf(one.pid);
-      if (bytes > 0) rss.push([rounded((performance.now() - started) / 1000), rounded(bytes / MIB)]);
-    }, sampleMs);
+    resident = watchResident(one.pid, sampleMs);
     load?.tell('begin');
     const measured = await one.ask({ slices, sliceMs: (seconds * 1000) / slices, sampleMs });
-    clearInterval(sampling);
+    const rss = resident();
     const loaded = await load?.ask('end');
     const { units, result } = await one.ask('end');
     if (loaded === undefined) return { ...measured, rss, result };
     if (loaded.answers !== units) throw new Error(`${program}, ${way}: ${units} answered, ${loaded.answers} received`);
     return { ...measured, rss, latencies: loaded.latencies, byNines: loaded.byNines };
   } finally {
-    clearInterval(sampling);
+    resident?.();
     // First, since it fails when it is hung up on.
     await load?.end();
     await one.end();
   }
 }
-
-/** 0 of a process that is gone, as whoever waits for its answer is told. @param {number} pid */
-function residentOf(pid) {
-  try {
-    return residentBytes(pid);
-  } catch {
-    return 0;
-  }
-}
-
-const rounded = (/** @type {number} */ value) => Number(value.toFixed(2));

@@ -2,6 +2,7 @@
 import { parse, View } from 'vega';
 import { compile } from 'vega-lite';
 import { figure } from '../format.js';
+import { PERCENTILE } from '../percentiles.js';
 
 /** Pixels: a phone's width, of which a wide window has several side by side. */
 const WIDTH = 320;
@@ -126,12 +127,12 @@ export async function lines({ x, y, lines: all }) {
 
 /** @param {string} x */
 const ticksOf = (x) =>
-  x === 'percentile'
+  x === PERCENTILE
     ? { values: [...PERCENTILES.keys()], labelExpr: `${JSON.stringify(PERCENTILES)}[datum.value]` }
     : { tickCount: 6 };
 
 /** What percentiles have grows with their nines. @param {string} x */
-const scaleOf = (x) => (x === 'percentile' ? { type: 'log' } : {});
+const scaleOf = (x) => (x === PERCENTILE ? { type: 'log' } : {});
 
 /** @param {object} spec of vega-lite @returns {Promise<string>} an SVG */
 function draw(spec) {
