@@ -9,9 +9,7 @@ const KiB = 1024;
 
 /** @param {import('./run.js').Context} context */
 export async function run({ effort, progress, report }) {
-  const more = effort.smoke ? [] : [256, KiB, 16 * KiB, 256 * KiB];
-  const sizes = [...more, 4000, 4 * KiB, 64 * KiB, 1024 * KiB].sort((a, b) => a - b);
-  for (const size of [...sizes, null]) {
+  for (const size of [256, KiB, 4000, 4 * KiB, 16 * KiB, 64 * KiB, 256 * KiB, 1024 * KiB, null]) {
     const label = size === null ? 'mix: log-normal, median 2 KiB' : `${size} B`;
     const drawn = size === null ? logNormal : fixed(size);
     const cases = contenders.all.map((contender) => prepared(contender, steady(contender), drawn, effort));

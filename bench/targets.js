@@ -30,11 +30,11 @@ const THREADS = [
     fact: `latency/Channel over postMessage, ${p}`,
     most: 1,
   })),
-  ...['1 acquiring, 1 releasing', '2 acquiring, 2 releasing'].flatMap((label) => [
+  ...Object.entries({ '1 acquiring, 1 releasing': 8, '2 acquiring, 2 releasing': 5 }).flatMap(([label, times]) => [
     ...[1, 32].map((batch) => ({
-      what: `xmalloc, ${label}: transfer of ${batch} a message at least 5x slower`,
+      what: `xmalloc, ${label}: transfer of ${batch} a message at least ${times}x slower`,
       ratio: `xmalloc/${label}/fair JS pool, transfer of ${batch} a message`,
-      least: 5,
+      least: times,
     })),
     { what: `xmalloc, ${label}: hit rate above 95 %`, fact: `xmalloc/${label}: hit rate`, least: 0.95 },
     {
@@ -76,8 +76,9 @@ const THREADS = [
   })),
 ];
 
-/** Many leases at once. @type {Target[]} */
-const HELD = [
+/** All sizes, and many leases at once. @type {Target[]} */
+const SHAPES = [
+  ...[256, 1024, 4096, 16_384, 65_536, 262_144, 1_048_576].map((size) => `steady/${size} B`),
   'burst/4000 B',
   'burst/4000 B, 10,000 at once',
   ...[128, 1024, 4096, 16_384].flatMap((length) =>
@@ -361,7 +362,7 @@ const targets = (release) => [
     least: 1 / 4,
     ours: true,
   },
-  ...HELD,
+  ...SHAPES,
   {
     what: `live set of 128, log-normal: Buffer.allocUnsafe at least ${release < 24 ? 25 : 15}x slower on this release`,
     ratio: 'live-set/128 buffers, log-normal/Buffer.allocUnsafe',
@@ -463,18 +464,23 @@ export function measuredOf(all) {
   return measured;
 }
 
-/**
- * The targets of which something was measured.
- * @param {Measured} measured @param {string} runtime
- * @returns {{ what: string, shown: number, met: boolean }[]} `shown`: as the target puts it
- */
+/** `shown`: as the target puts it. @typedef {{ what: string, bench: string, shown: number, met: boolean }} Verdict */
+
+/** The targets of which something was measured. @param {Measured} measured @param {string} runtime @returns {Verdict[]} */
 export function judge({ ratios, facts }, runtime) {
   return targets(releaseOf(runtime)).flatMap(
     ({ what, ratio, fact, least = -Infinity, most = Infinity, ours = false }) => {
       const value = ratio === undefined ? facts[/** @type {string} */ (fact)] : ratios[ratio];
       return value === undefined
         ? []
-        : [{ what, shown: ours ? 1 / value : value, met: value >= least && value <= most }];
+        : [
+            {
+              what,
+              bench: benchOf(ratio ?? fact),
+              shown: ours ? 1 / value : value,
+              met: value >= least && value <= most,
+            },
+          ];
     },
   );
 }
@@ -488,8 +494,26 @@ export function unmeasured(all, runtime) {
   const { ratios, facts } = measuredOf(all);
   return targets(releaseOf(runtime)).flatMap(({ what, ratio, fact }) => {
     const key = /** @type {string} */ (ratio ?? fact);
-    return whole.includes(key.replace(/\/.*/, '')) && !(key in ratios) && !(key in facts) ? [what] : [];
+    return whole.includes(benchOf(key)) && !(key in ratios) && !(key in facts) ? [what] : [];
   });
+}
+
+/**
+ * The targets, and what each runtime has of them.
+ * @param {readonly import('./results.js').Committed[]} all
+ */
+export function byRuntime(all) {
+  const runtimes = [...new Set(all.map(({ runtime }) => runtime))];
+  /** @type {Map<string, Map<string, Verdict>>} */
+  const rows = new Map();
+  for (const runtime of runtimes) {
+    const measured = measuredOf(all.filter((one) => one.runtime === runtime));
+    for (const verdict of judge(measured, runtime)) {
+      rows.set(verdict.what, (rows.get(verdict.what) ?? new Map()).set(runtime, verdict));
+    }
+  }
+  const verdicts = [...rows.values()].flatMap((of) => [...of.values()]);
+  return { runtimes, rows, met: verdicts.filter(({ met }) => met).length, of: verdicts.length };
 }
 
 /** @param {Measured} measured @param {string} runtime */
@@ -498,6 +522,9 @@ export function verdicts(measured, runtime) {
   for (const { what, shown, met } of judge(measured, runtime)) grid.push([what, figure(shown), met ? 'met' : 'MISSED']);
   return grid.toString();
 }
+
+/** @param {string | undefined} key of a ratio or a fact */
+const benchOf = (key = '') => key.replace(/\/.*/, '');
 
 /** Others are asked for what the last one is. @param {string} runtime */
 const releaseOf = (runtime) => (runtime.startsWith('node') ? Number(runtime.slice(4)) : Infinity);

@@ -64,7 +64,11 @@ export async function run({ effort, progress, facts }) {
       });
       const [first] = all;
       if (first === undefined) continue;
-      const machine = (/** @type {Counts} */ counts) => ({ workNs: first.cpuNs, moveNs, lines: singleLines(counts) });
+      const machine = (/** @type {Counts} */ counts) => ({
+        workNs: first.cpuNs + moveNs * (movesOfMany(counts) - movesOfMany(first.counts)),
+        moveNs,
+        lines: singleLines(counts),
+      });
       const few = simulate({ ...machine(first.counts), threads: first.threads, cores: CORES });
       for (const { threads, perSecond, counts } of all) {
         facts(figures(`${label}, ${threads} threads`, counts));
@@ -148,4 +152,9 @@ function figures(label, counts) {
 /** How often each line that all threads share is written for each block. @param {Counts} counts */
 function singleLines(counts) {
   return SHARED.flatMap((one) => ('lines' in one ? Array(one.lines).fill(sum(counts, one).writes / one.lines) : []));
+}
+
+/** How often a line of those of which there are many comes from another core, for each block: nobody waits for it but who wants it. @param {Counts} counts */
+function movesOfMany(counts) {
+  return SHARED.reduce((all, one) => ('lines' in one ? all : all + sum(counts, one).moved), 0);
 }

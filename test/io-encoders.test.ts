@@ -4,7 +4,7 @@ import { Packr, pack, unpack, unpackMultiple } from 'msgpackr';
 import protobuf from 'protobufjs';
 import { BufferPool } from 'slabpool';
 import { ByteWriter, type Encoder, msgpackrEncoder } from 'slabpool/io';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { BACKENDS, checkBooks, coded, KiB, MiB } from './backends.js';
 
 interface City {
@@ -211,6 +211,33 @@ describe.each(BACKENDS)('encoders of others, into a writer, on the %s core', (ba
       const [first, second, error] = seen[2 * i + 1];
       expect([second.shared === first, first, error.message]).toEqual([true, shared, `${i}`]);
     }
+  });
+
+  test('msgpackr: values that are longer than a segment allocate once, and again only after many that are not', () => {
+    const encoder = msgpackrEncoder<unknown>(new Packr({ useRecords: false }));
+    using writer = new ByteWriter(pool);
+    const allocate = vi.spyOn(Buffer, 'allocUnsafeSlow');
+    const allocatedBy = (values: unknown[]) => {
+      allocate.mockClear();
+      for (const value of values) {
+        writer.reset();
+        encoder.encode(writer, value);
+        expect(unpack(writer.contiguous())).toEqual(value);
+      }
+      return allocate.mock.calls.length;
+    };
+    const long = 'x'.repeat(100_000);
+    const short = { name: 'short' };
+    expect(allocatedBy([short, long])).toBeGreaterThan(0);
+    expect(allocatedBy(Array(20).fill([long, short]).flat())).toBe(0);
+    expect(allocatedBy(Array(200).fill(short).concat(long))).toBe(0);
+    expect(allocatedBy(Array(256).fill(short))).toBe(0);
+    expect(allocatedBy([long])).toBeGreaterThan(0);
+    // What is longer than what may be kept is not.
+    const huge = 'x'.repeat(2 * MiB);
+    expect(allocatedBy([huge])).toBeGreaterThan(0);
+    expect(allocatedBy([long])).toBeGreaterThan(0);
+    allocate.mockRestore();
   });
 
   test("cbor-x: a stranger's encode() afterwards is not in the writer's memory", () => {

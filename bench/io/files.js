@@ -83,7 +83,7 @@ const scan = {
       return sum;
     };
   }),
-  'linesSync()': onCities((path) => {
+  'slabpool linesSync()': onCities((path) => {
     const pool = new BufferPool();
     return () => {
       let sum = 0;

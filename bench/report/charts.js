@@ -64,7 +64,7 @@ export async function ratioBars(bars) {
       },
       { mark: { type: 'rule', strokeWidth: 2, yOffset: 7 }, encoding: { y, x: x('low'), x2: { field: 'high' } } },
       {
-        mark: { type: 'text', align: 'left', x: 0, dy: -8, fontSize: 12, limit: 0 },
+        mark: { type: 'text', align: 'left', x: 0, dy: -8, fontSize: 11, limit: 0 },
         encoding: { y, text: { field: 'name' } },
       },
       {
@@ -104,7 +104,13 @@ export async function lines({ x, y, lines: all }) {
     mark: { type: 'line', strokeWidth: 1.75 },
     encoding: {
       x: { field: 'at', type: 'quantitative', axis: { title: x, grid: false, ...ticksOf(x) } },
-      y: { field: 'value', type: 'quantitative', axis: { title: y, tickCount: 5, format: '~g' }, scale: scaleOf(x) },
+      y: {
+        field: 'value',
+        type: 'quantitative',
+        // Its unit above its figures.
+        axis: { title: y, titleAngle: 0, titleAlign: 'left', titleX: -40, titleY: -14, tickCount: 5, format: ',~r' },
+        scale: scaleOf(x),
+      },
       color: {
         field: 'name',
         type: 'nominal',

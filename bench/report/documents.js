@@ -1,14 +1,20 @@
 // Documents whose figures come from bench/results, by holes such as {{steady > 4000 B > fair JS pool}} in templates.
 import { readdirSync, readFileSync } from 'node:fs';
+import { BENCHMARKS } from '../benchmarks.js';
 import { chart } from '../chart.js';
-import { brief } from '../format.js';
+import { brief, figure } from '../format.js';
+import { titleOf } from '../results.js';
 import { isLevel } from '../statistics.js';
+import { byRuntime } from '../targets.js';
 import { barFrom } from './charts.js';
 
 /** @typedef {readonly import('../results.js').Committed[]} All */
 
 /** Documents that are filled as a whole, each from a template beside this file. */
-const TEMPLATES = { 'docs/benchmarks.md': 'benchmarks.template.md' };
+const TEMPLATES = {
+  'docs/benchmarks.md': 'benchmarks.template.md',
+  'docs/targets.md': 'targets.template.md',
+};
 /** A part of any other document: a comment that has its template, then what comes of it. */
 const PART = /(<!-- figures\n(.*?)\n-->\n).*?(\n<!-- \/figures -->)/gs;
 
@@ -69,6 +75,7 @@ export const HOLE = /\{\{(.*?)\}\}/g;
  *     {{decay > left after two epochs, of the burst | %}}  a figure that is in no table
  *     {{steady @ cpu}}                                     what the results say of themselves
  *     {{chart}}                                            the README's
+ *     {{targets}}                                          all of them, a table for each benchmark
  *
  * @param {string} template @param {All} all
  * @throws for a hole of which the results know nothing
@@ -76,10 +83,39 @@ export const HOLE = /\{\{(.*?)\}\}/g;
 export function fill(template, all) {
   return template.replaceAll(HOLE, (hole, text) => {
     const [, runtime = RUNTIME, path, format = ''] = text.match(/^(?:([a-z]*\d+): )?(.*?)(?: \| (.*))?$/);
-    const filled = path === 'chart' ? chart() : figureOf(path, runtime.replace(/^\d/, 'node$&'), format, all);
+    const filled =
+      path === 'chart'
+        ? chart()
+        : path === 'targets'
+          ? targets(all)
+          : figureOf(path, runtime.replace(/^\d/, 'node$&'), format, all);
     if (filled === undefined) throw new Error(`bench/results has nothing for ${hole}`);
     return filled;
   });
+}
+
+/** What was missed is bold. @param {All} all */
+function targets(all) {
+  const { runtimes, rows, met, of } = byRuntime(all);
+  const benchOf = (/** @type {ReadonlyMap<string, import('../targets.js').Verdict>} */ verdicts) =>
+    [...verdicts.values()][0]?.bench;
+  const tables = BENCHMARKS.flatMap((name) => {
+    const own = [...rows].filter(([, verdicts]) => benchOf(verdicts) === name);
+    const columns = runtimes.filter((runtime) => own.some(([, verdicts]) => verdicts.has(runtime)));
+    const table = [
+      ['', ...columns.map(titleOf)],
+      ['---', ...columns.map(() => '---:')],
+      ...own.map(([what, verdicts]) => [what, ...columns.map((runtime) => verdictCell(verdicts.get(runtime)))]),
+    ];
+    return own.length === 0 ? [] : [`### ${name}\n\n${table.map((row) => `| ${row.join(' | ')} |`).join('\n')}`];
+  });
+  return [`${met} of ${of} are met.`, ...tables].join('\n\n');
+}
+
+/** @param {import('../targets.js').Verdict | undefined} verdict */
+function verdictCell(verdict) {
+  if (verdict === undefined) return '';
+  return verdict.met ? figure(verdict.shown) : `**${figure(verdict.shown)}**`;
 }
 
 /** @param {string} path @param {string} runtime @param {string} format @param {All} all */

@@ -5,7 +5,7 @@ import { chartGroups } from '../chart.js';
 import { figure } from '../format.js';
 import { titleOf } from '../results.js';
 import { isLevel } from '../statistics.js';
-import { judge, measuredOf } from '../targets.js';
+import { byRuntime } from '../targets.js';
 import { barFrom, lines, ratioBars } from './charts.js';
 import { html, raw } from './markup.js';
 
@@ -42,7 +42,7 @@ that have no more than that); what crosses 1 is level.</p>
 ${await glance()}
 ${losses(groups)}
 ${targets(all)}
-${sideBySide(groups)}
+${await sideBySide(groups)}
 ${sections}
 </body>
 </html>
@@ -66,17 +66,27 @@ function groupsOf({ runtime, name, results }) {
   );
 }
 
-/** @param {readonly Group[]} groups */
+/** By whom, in what, and how often; each of them beneath. @param {readonly Group[]} groups */
 function losses(groups) {
-  const lost = groups
+  const all = groups
     .flatMap(({ runtime, name, label, bars }) => bars.map((bar) => ({ ...bar, runtime, bench: name, label })))
-    .filter(({ name, low, high, ratio }) => ratio < 1 && !isLevel([low, high]) && !isOurs(name))
+    .filter(({ name }) => !isOurs(name));
+  const lost = all
+    .filter(({ low, high, ratio }) => ratio < 1 && !isLevel([low, high]))
     .sort((a, b) => a.ratio - b.ratio);
+  const keyOf = (/** @type {{ bench: string, name: string }} */ { bench, name }) => `${bench}\n${name}`;
+  const kinds = [...new Map(lost.map((one) => [keyOf(one), one])).keys()].map((key) => {
+    const own = lost.filter((one) => keyOf(one) === key);
+    return { worst: /** @type {(typeof lost)[number]} */ (own[0]), own, of: all.filter((one) => keyOf(one) === key) };
+  });
   return html`<h2 id="losses">Where slabpool loses</h2>
-<p class="of">${lost.length} of ${groups.flatMap(({ bars }) => bars).length} comparisons, the greatest loss first. What is level is not here.</p>
-<div class="wide"><table><thead><tr><th>faster than slabpool<th>on<th>time over slabpool's</thead>
+<p class="of">${lost.length} of ${all.length} comparisons, by whom and in what; the greatest loss first. What is level is not here.</p>
+<div class="wide"><table><thead><tr><th>faster than slabpool, and where most<th>in how many<th>time over slabpool's there</thead>
+${kinds.map(({ worst, own, of }) => html`<tr><td><b>${worst.name}</b><br><a href="#${worst.bench}">${worst.bench}</a>: ${worst.label}, ${titleOf(worst.runtime)}<td>${own.length} of ${of.length}<td>${figure(worst.ratio)}`)}
+</table></div>
+<details><summary>All ${lost.length}</summary><div class="wide"><table><thead><tr><th>faster than slabpool<th>on<th>time over slabpool's</thead>
 ${lost.map(({ bench, label, name, runtime, ratio }) => html`<tr><td><b>${name}</b><br><a href="#${bench}">${bench}</a>: ${label}<td>${titleOf(runtime)}<td>${figure(ratio)}`)}
-</table></div>`;
+</table></div></details>`;
 }
 
 /** Some tables have other ways to use slabpool as well. @param {string} name */
@@ -84,33 +94,42 @@ const isOurs = (name) => name.startsWith('slabpool');
 
 /** What slabpool promises itself, on each runtime. @param {readonly Committed[]} all */
 function targets(all) {
-  const runtimes = runtimesOf(all);
-  /** @type {Map<string, Map<string, { shown: number, met: boolean }>>} */
-  const rows = new Map();
-  for (const runtime of runtimes) {
-    const measured = measuredOf(all.filter((one) => one.runtime === runtime));
-    for (const { what, ...verdict } of judge(measured, runtime)) {
-      rows.set(what, (rows.get(what) ?? new Map()).set(runtime, verdict));
-    }
-  }
-  const verdicts = [...rows.values()].flatMap((of) => [...of.values()]);
-  const cell = (/** @type {{ shown: number, met: boolean } | undefined} */ verdict) =>
+  const { runtimes, rows, met, of } = byRuntime(all);
+  const cell = (/** @type {import('../targets.js').Verdict | undefined} */ verdict) =>
     verdict === undefined
       ? html`<td>`
       : html`<td class="${verdict.met ? '' : 'missed'}">${figure(verdict.shown)} ${verdict.met ? '' : 'missed'}`;
   return html`<h2 id="targets">Targets</h2>
-<p class="of">${verdicts.filter(({ met }) => met).length} of ${verdicts.length} are met. They are not promises: what is missed is told with its reasons in docs/benchmarks.md.</p>
+<p class="of">${met} of ${of} are met. They are not promises: what is missed is told with its reasons in docs/targets.md.</p>
 <details><summary>All ${rows.size}</summary><div class="wide"><table><thead><tr><th>${runtimes.map((runtime) => html`<th>${titleOf(runtime)}`)}</thead>
-${[...rows].map(([what, of]) => html`<tr><td>${what}${runtimes.map((runtime) => cell(of.get(runtime)))}`)}
+${[...rows].map(([what, verdicts]) => html`<tr><td>${what}${runtimes.map((runtime) => cell(verdicts.get(runtime)))}`)}
 </table></div></details>`;
 }
 
-/** @param {readonly { runtime: string }[]} all */
-const runtimesOf = (all) => [...new Set(all.map(({ runtime }) => runtime))];
+/** A comparison of each kind, to be seen at once. */
+const SIDE_BY_SIDE = [
+  ['steady', '4000 B, passed on', 'fair JS pool'],
+  ['steady', '4000 B, passed on', 'Buffer.allocUnsafe'],
+  ['live-set', '1024 buffers, log-normal', 'fair JS pool'],
+  ['live-set', '1024 buffers, log-normal', 'Buffer.allocUnsafe'],
+  ['handover', '64 KiB', 'postMessage, recycled ArrayBuffers transferred there and back'],
+  ['io', 'lines of a file, one field of each from its bytes', 'createReadStream, carrying over'],
+];
 
 /** What was measured on several runtimes. @param {readonly Group[]} groups */
-function sideBySide(groups) {
-  const runtimes = runtimesOf(groups);
+async function sideBySide(groups) {
+  const cards = await Promise.all(
+    SIDE_BY_SIDE.map(async ([bench, label, contender]) => {
+      const bars = groups
+        .filter((group) => group.name === bench && group.label === label)
+        .flatMap((group) => {
+          const bar = group.bars.find(({ name }) => name === contender);
+          return bar === undefined ? [] : [{ ...bar, name: titleOf(group.runtime) }];
+        });
+      return html`<div class="card"><h3>${contender}: ${bench}, ${label}</h3>${raw(await ratioBars(bars))}</div>`;
+    }),
+  );
+  const runtimes = [...new Set(groups.map(({ runtime }) => runtime))];
   /** @type {Map<string, Map<string, number>>} */
   const rows = new Map();
   for (const { runtime, name, label, bars } of groups) {
@@ -122,6 +141,7 @@ function sideBySide(groups) {
   const several = [...rows].filter(([, of]) => of.size > 1);
   return html`<h2 id="runtimes">Runtimes side by side</h2>
 <p class="of">Time over slabpool's on the same runtime; below 1 slabpool loses.</p>
+<div class="cards">${cards}</div>
 <details><summary>${several.length} comparisons</summary><div class="wide"><table><thead><tr><th>${runtimes.map((runtime) => html`<th>${titleOf(runtime)}`)}</thead>
 ${several.map(([key, of]) => html`<tr><td>${key}${runtimes.map((runtime) => html`<td>${of.has(runtime) ? figure(/** @type {number} */ (of.get(runtime))) : ''}`)}`)}
 </table></div></details>`;
@@ -133,14 +153,15 @@ async function section(runs, groups) {
   if (first === undefined) return '';
   const { name } = first;
   const parts = await Promise.all(
-    runs.map(async ({ runtime, results }) => {
+    runs.map(async ({ runtime, results }, i) => {
       const own = groups.filter((group) => group.name === name && group.runtime === runtime);
       const cards = await Promise.all(own.map(card));
       const curves = await Promise.all(Object.entries(results.series ?? {}).map(curveCard));
       const { cpu, noise } = results;
       const quality = noise === undefined ? '' : `; half of the rounds differ by ${figure(noise * 100)} %`;
-      return html`<p class="of">${results.runtime}; ${cpu}${quality}; <code>${results.command ?? `npm run bench -- ${name}`}</code></p>
-<div class="cards">${curves}${cards}${facts(results)}</div>`;
+      const shown = html`<p class="of">${results.runtime}; ${cpu}${quality}; <code>${results.command ?? `npm run bench -- ${name}`}</code></p>
+<div class="cards">${cards}${curves}${facts(results)}</div>`;
+      return i === 0 ? shown : html`<details class="runtime"><summary>${titleOf(runtime)}</summary>${shown}</details>`;
     }),
   );
   return html`<h2 id="${name}">${name}</h2>

@@ -34,6 +34,9 @@ async function open(width: number, scheme: 'light' | 'dark' = 'light'): Promise<
   await page.setViewport({ width, height: 900 });
   await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: scheme }]);
   await page.goto(url);
+  await page.evaluate(() => {
+    for (const one of document.querySelectorAll<HTMLDetailsElement>('details.runtime')) one.open = true;
+  });
   return { page, wrong };
 }
 
