@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout } from 'node:timers/promises';
+import { median } from 'simple-statistics';
 import { BufferPool } from 'slabpool';
 import { residentBytes } from './resident.js';
 
@@ -19,18 +20,21 @@ export async function run({ effort, progress, facts }) {
     for (const { bytes } of leases) for (let at = 0; at < SIZE; at += 4096) bytes[at] = 1;
     pool.releaseMany(leases);
   };
-  progress('an idle process');
-  const idleDelay = await longestDelay(() => setTimeout(2.2 * EPOCH_MS));
-
   // Once before, so that the objects of the blocks are there already: what is measured is the blocks' memory.
   burst();
   pool.trim();
   const start = residentBytes();
-  burst();
-  const peak = residentBytes() - start;
-  progress('the burst decays');
-  const decayDelay = await longestDelay(() => setTimeout(2.2 * EPOCH_MS));
-  const left = residentBytes() - start;
+  const rounds = [];
+  for (let round = 1; round <= effort.rounds; round++) {
+    progress(`round ${round} of ${effort.rounds}: nothing happens`);
+    const idleMs = await longestDelay(() => setTimeout(2.2 * EPOCH_MS));
+    burst();
+    const peak = residentBytes() - start;
+    progress(`round ${round} of ${effort.rounds}: the burst decays`);
+    const decayMs = await longestDelay(() => setTimeout(2.2 * EPOCH_MS));
+    rounds.push({ idleMs, decayMs, aboveMs: decayMs - idleMs, peak, left: residentBytes() - start });
+  }
+  const middle = (/** @type {keyof (typeof rounds)[0]} */ key) => median(rounds.map((one) => one[key]));
 
   burst();
   const before = process.resourceUsage().minorPageFault;
@@ -42,15 +46,15 @@ export async function run({ effort, progress, facts }) {
   const faults = process.resourceUsage().minorPageFault - before;
   pool.close();
   facts({
-    'RSS above its start after the burst, MiB': peak / MiB,
-    'and two epochs later, MiB': left / MiB,
-    'left after two epochs, of the burst': left / BURST,
+    'RSS above its start after the burst, MiB': middle('peak') / MiB,
+    'and two epochs later, MiB': middle('left') / MiB,
+    'left after two epochs, of the burst': middle('left') / BURST,
     'page faults a burst, one every half epoch': faults / bursts,
     'pages of a burst': BURST / 4096,
     'page faults over pages': faults / bursts / (BURST / 4096),
-    'longest event-loop delay, idle, ms': idleDelay,
-    'longest event-loop delay while it decays, ms': decayDelay,
-    'longest delay above idle, ms': decayDelay - idleDelay,
+    'longest event-loop delay, idle, ms': middle('idleMs'),
+    'longest event-loop delay while it decays, ms': middle('decayMs'),
+    'longest delay above idle, ms': middle('aboveMs'),
   });
 }
 
