@@ -1,7 +1,8 @@
 // node examples/requests.js < REQUESTS: reads requests, as text, and prints a line about each when it was handled. A request is a line with a
 // method and a path, headers as `name: value`, an empty line, and as many bytes as its header `length` says. Four are handled at once.
 //
-// What is parsed into is pooled: a struct with a map, a list and a body, which stay when a request is done.
+// What is parsed into is pooled: a struct whose list and body stay when a request is done. Its map is a new one each time: to empty it would take
+// longer.
 import { setTimeout } from 'node:timers/promises';
 import { clear, ObjectPool } from 'slabpool/object';
 
@@ -18,7 +19,8 @@ class Request {
   length = 0;
 
   reset() {
-    clear(this.headers, this.segments);
+    this.headers = new Map();
+    clear(this.segments);
     this.length = 0;
   }
 }

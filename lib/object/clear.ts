@@ -5,8 +5,8 @@ import { invalidArg } from '../errors.js';
 export type Clearable = Map<unknown, unknown> | Set<unknown> | unknown[];
 
 /**
- * Empties maps, sets and arrays in place, for `reset`: they stay the same objects. What they hold is not looked at. On Node 20 a map or a set
- * that is old takes longer to empty than a new one to make: docs/objects.md, "When a pool is debt".
+ * Empties maps, sets and arrays in place, for `reset`: they stay the same objects. What they hold is not looked at. A map or a set that
+ * nobody else refers to is faster replaced by a new one.
  * @throws `ERR_SLABPOOL_INVALID_ARG` for anything else, with those before it emptied
  */
 export function clear(...collections: readonly Clearable[]): void {
