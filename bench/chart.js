@@ -70,9 +70,11 @@ export function chartGroups() {
 /** @returns {string} */
 export function chart() {
   const rows = chartGroups().flatMap(({ title, bars }) => [title, ...bars.map(({ name, ratio }) => row(name, ratio))]);
-  const { runtime, cpu } = resultsOf('steady');
+  const results = GROUPS.map(([, bench]) => resultsOf(bench));
+  const cpus = [...new Set(results.map(({ cpu }) => cpu))].join('; ');
   const head = `${' '.repeat(NAMES)}${'faster'.padStart(FASTER)}|slower than slabpool, log scale`;
-  return [head, ...rows, `${runtime.split(',')[0]}, ${cpu}; time over slabpool's, side by side in one run`].join('\n');
+  const foot = [`Node.js 20, ${cpus}`, "time over slabpool's, each group side by side in one run"];
+  return [head, ...rows, ...foot].join('\n');
 }
 
 /** @param {string} name @param {number} ratio */

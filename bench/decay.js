@@ -24,6 +24,7 @@ export async function run({ effort, progress, facts }) {
   burst();
   pool.trim();
   const start = residentBytes();
+  /** @type {Record<'idleMs' | 'decayMs' | 'aboveMs' | 'peak' | 'left', number>[]} */
   const rounds = [];
   for (let round = 1; round <= effort.rounds; round++) {
     progress(`round ${round} of ${effort.rounds}: nothing happens`);
@@ -34,7 +35,7 @@ export async function run({ effort, progress, facts }) {
     const decayMs = await longestDelay(() => setTimeout(2.2 * EPOCH_MS));
     rounds.push({ idleMs, decayMs, aboveMs: decayMs - idleMs, peak, left: residentBytes() - start });
   }
-  const middle = (/** @type {keyof (typeof rounds)[0]} */ key) => median(rounds.map((one) => one[key]));
+  const middle = (/** @type {keyof rounds[0]} */ key) => median(rounds.map((one) => one[key]));
 
   burst();
   const before = process.resourceUsage().minorPageFault;

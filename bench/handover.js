@@ -120,12 +120,14 @@ function recycled() {
               new Uint8Array(buffer)[0] = sent++;
               port.postMessage(buffer, [buffer]);
             };
-            port.removeAllListeners('message');
-            port.on('message', (buffer) => {
+            const received = (/** @type {ArrayBuffer} */ buffer) => {
               if (sent < count) send(buffer);
               else idle.push(buffer);
-              if (++returned === count) resolve(undefined);
-            });
+              if (++returned < count) return;
+              port.off('message', received);
+              resolve(undefined);
+            };
+            port.on('message', received);
             while (idle.length > 0 && sent < count) send(/** @type {ArrayBuffer} */ (idle.pop()));
           }),
       ),
@@ -202,12 +204,13 @@ function pipelined(name, kind, count, send) {
             const supply = () => {
               while (sent < total && sent - received < IN_FLIGHT) send(port, sent++);
             };
-            port.removeAllListeners('message');
-            port.on('message', () => {
+            const credited = () => {
               received += CREDIT;
-              if (received === total) resolve(undefined);
-              else supply();
-            });
+              if (received < total) return supply();
+              port.off('message', credited);
+              resolve(undefined);
+            };
+            port.on('message', credited);
             supply();
           }),
       ),

@@ -4,6 +4,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { median } from 'simple-statistics';
 import { BufferPool, Channel } from 'slabpool';
 import { byNines, percentileCurves } from './percentiles.js';
+import { RUNTIME } from './results.js';
 import { Thread } from './threads.js';
 
 const SIZE = 64 * 1024;
@@ -21,7 +22,11 @@ const WARM_UP = { full: 1000, smoke: 50 };
 export const title = 'one way to a worker that sleeps, from just before sending to just after receiving';
 
 /** @param {import('./run.js').Context} context */
-export async function run({ effort, progress, facts, series }) {
+export async function run({ effort, progress, facts, series, leaveOut }) {
+  if (!RUNTIME.startsWith('node')) {
+    leaveOut('one way to another thread: no clock of this runtime is the same in all threads');
+    return;
+  }
   const pool = new BufferPool();
   const channel = new Channel(pool, { capacity: 64 });
   const { port1: port, port2 } = new MessageChannel();
