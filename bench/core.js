@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { median } from 'simple-statistics';
-import { units } from '../native/source-hash.js';
-import { COMPILER, mallocs } from './core/mallocs.js';
+import { compile } from './core/compile.js';
+import { mallocs } from './core/mallocs.js';
 import { compared } from './measure.js';
 import { logNormal, logNormalLarge } from './sizes.js';
 
@@ -23,7 +23,8 @@ export async function run({ effort, progress, report, facts }) {
   const folder = mkdtempSync(join(tmpdir(), 'slabpool-bench-'));
   try {
     progress('compiling');
-    const program = compiled(folder);
+    const program = join(folder, 'core');
+    compile(program, root, 'bench/core/main.cc', { flags: ['-O3'], asOne: effort.smoke });
     progress('refill and flush');
     facts(JSON.parse(execFileSync(program, ['refill-flush'], { encoding: 'utf8' })));
 
@@ -37,17 +38,6 @@ export async function run({ effort, progress, report, facts }) {
   } finally {
     rmSync(folder, { recursive: true });
   }
-}
-
-/** @param {string} folder @returns {string} the program */
-function compiled(folder) {
-  const program = join(folder, 'core');
-  const sources = ['bench/core/main.cc', ...units.filter((path) => path.startsWith('native/core/'))];
-  execFileSync(COMPILER, [
-    ...['-std=c++20', '-O3', '-fno-exceptions', '-fno-rtti', '-pthread', '-I', join(root, 'native'), '-o', program],
-    ...[...sources.map((path) => join(root, path)), '-ldl'],
-  ]);
-  return program;
 }
 
 /** @param {string} folder @param {import('./run.js').Context['effort']} effort @returns {Workload[]} */

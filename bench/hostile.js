@@ -63,7 +63,7 @@ export async function run(context) {
 
   const objects = smoke ? 400_000 : 4_000_000;
   progress(`${objects} objects beside warm pools`);
-  const [without, ...beside] = collections(smoke ? 1 : 3, [0, 256, 1024], objects);
+  const [without, ...beside] = collections(smoke ? 1 : 3, smoke ? [0, 256] : [0, 256, 1024], objects);
   facts({
     'objects made beside a warm pool': objects,
     'collections without a pool': without.minor + without.major,

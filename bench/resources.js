@@ -40,7 +40,7 @@ export async function run(context) {
     ],
     [
       `${WAITERS.toLocaleString('en')} at once on ${SIZE}`,
-      BATCHES * WAITERS,
+      (effort.smoke ? 1 : BATCHES) * WAITERS,
       async (use, operations) => {
         for (let done = 0; done < operations; done += WAITERS) {
           await Promise.all(Array.from({ length: WAITERS }, () => use(microtask)));

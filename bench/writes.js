@@ -4,8 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { median } from 'simple-statistics';
-import { units } from '../native/source-hash.js';
-import { COMPILER } from './core/mallocs.js';
+import { compile } from './core/compile.js';
 import { simulate } from './core/writes/simulate.js';
 import { logNormal } from './sizes.js';
 
@@ -106,16 +105,10 @@ function compiled(folder, kind) {
   const tree = join(folder, kind);
   for (const part of ['native/core', 'bench/core']) cpSync(join(root, part), join(tree, part), { recursive: true });
   if (kind === 'counting') cpSync(join(root, 'bench/core/writes/sync.h'), join(tree, 'native/core/sync/sync.h'));
-  const sources = ['bench/core/writes/main.cc', ...units.filter((path) => path.startsWith('native/core/'))];
   const program = join(tree, 'writes');
-  // As one unit, which takes half the time.
-  const whole = join(tree, 'whole.cc');
-  writeFileSync(whole, sources.map((path) => `#include "${join(tree, path)}"\n`).join(''));
-  execFileSync(COMPILER, [
-    ...['-std=c++20', '-O2', '-fno-exceptions', '-fno-rtti', '-pthread', '-I', join(tree, 'native'), '-o', program],
-    ...(kind === 'plain' ? ['-include', join(tree, 'bench/core/writes/uncounted.h')] : []),
-    ...['-Wno-subobject-linkage', whole, '-ldl'],
-  ]);
+  const uncounted = ['-include', join(tree, 'bench/core/writes/uncounted.h')];
+  const flags = ['-O2', ...(kind === 'plain' ? uncounted : [])];
+  compile(program, tree, 'bench/core/writes/main.cc', { flags, asOne: true });
   return program;
 }
 
