@@ -13,6 +13,8 @@ export interface Thing {
 export class Upstream {
   readonly things: Thing[] = [];
   readonly checked: number[] = [];
+  /** Names of its pools. */
+  readonly pools = new Set<string>();
   /** While set, calls of `open` do this instead. */
   down: ((signal: AbortSignal) => unknown) | undefined;
   /** While set, calls of `close` do this as well. */
@@ -51,7 +53,9 @@ export class Upstream {
   }
 
   pool(options: Partial<ResourcePoolOptions<Thing>> = {}): ResourcePool<Thing> {
-    return new ResourcePool({ ...this.options(), ...options });
+    const pool = new ResourcePool({ ...this.options(), ...options });
+    this.pools.add(pool.name);
+    return pool;
   }
 }
 

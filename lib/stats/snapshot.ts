@@ -51,21 +51,24 @@ export function takeStats(heap: StatsSource, backend: Backend, options: Resolved
   const totals = core.totals();
 
   const classes = rows.map((row, c): ClassStats => {
-    const { carved, resident, inFlight, quarantined, retired, slabs, victim, acquires, stride } = row;
-    const { residentBytes, pinnedBytes, peakResidentBytes } = row;
-    const cached = Math.min(row.cached, row.held);
+    const { carved, resident, held, inFlight, quarantined, retired, slabs, victim, acquires, stride } = row;
+    const { pinnedBytes, peakResidentBytes } = row;
+    const cached = Math.min(row.cached, held);
     // The core counts as held what is in magazines too.
-    const leased = row.held - cached;
-    const free = Math.max(0, resident - row.held - inFlight - quarantined - retired);
+    const leased = held - cached;
+    // Its figures are read one after the other: what was taken or given back meanwhile is still, or already, in the sum.
+    const usedBytes = (held + inFlight + quarantined + retired) * stride + pinnedBytes;
+    const residentBytes = Math.max(row.residentBytes, usedBytes);
+    const freeBytes = residentBytes - usedBytes;
     return {
       capacity: heap.magazines[c]?.capacity as number,
       blockBytes: stride,
       residentBytes,
       leasedBytes: leased * stride,
       inFlightBytes: inFlight * stride,
-      cachedBytes: (cached + free) * stride,
+      cachedBytes: cached * stride + freeBytes,
       magazineBytes: cached * stride,
-      victimBytes: Math.min(victim, free) * stride,
+      victimBytes: Math.min(victim * stride, freeBytes),
       quarantinedBytes: quarantined * stride,
       retiredBytes: retired * stride,
       pinnedBytes,
@@ -86,13 +89,14 @@ export function takeStats(heap: StatsSource, backend: Backend, options: Resolved
   );
   const acquires = pooled + oversize.magazine.acquires;
   const misses = hits.cold + hits.slab;
-  // The budget's own figure: tiers that are read one after the other may count a block's memory twice.
-  const { residentBytes } = core;
   const leasedBytes = sum((k) => k.leasedBytes);
   const inFlightBytes = sum((k) => k.inFlightBytes);
   const quarantinedBytes = sum((k) => k.quarantinedBytes);
   const retiredBytes = sum((k) => k.retiredBytes);
   const pinnedBytes = sum((k) => k.pinnedBytes);
+  const usedBytes = leasedBytes + inFlightBytes + quarantinedBytes + retiredBytes + pinnedBytes;
+  // The budget's own figure, since tiers may count a block's memory twice; but no less than what was in use when they were read.
+  const residentBytes = Math.min(maxBytes, Math.max(core.residentBytes, usedBytes));
   const [decayBytes, trimBytes, exhaustedBytes, pressureBytes] = totals.dropped as [number, number, number, number];
   return {
     kind: 'buffer',
@@ -104,10 +108,7 @@ export function takeStats(heap: StatsSource, backend: Backend, options: Resolved
     leasedBytes,
     inFlightBytes,
     inFlight: inFlightOf(inFlightBytes === 0 ? [] : core.inFlight()),
-    cachedBytes: Math.max(
-      0,
-      residentBytes - leasedBytes - inFlightBytes - quarantinedBytes - retiredBytes - pinnedBytes,
-    ),
+    cachedBytes: Math.max(0, residentBytes - usedBytes),
     magazineBytes: sum((k) => k.magazineBytes),
     victimBytes: sum((k) => k.victimBytes),
     quarantinedBytes,
