@@ -77,6 +77,39 @@ function startAt(magazine: Magazine, acquires: number): void {
 }
 
 describe.each(BACKENDS)('on the %s core', (backend) => {
+  test('the figures of stats() add up when memory goes back, or is taken, while they are read', () => {
+    const pool = new BufferPool({ backend, maxBytes: 16 * MiB, epochMs: 0 });
+    const { core } = heapOf(pool);
+    const read = core.stats;
+    const whileRead = (happens: () => void) => {
+      core.stats = () => {
+        const rows = read.call(core);
+        happens();
+        return rows;
+      };
+      const { classes, ...all } = pool.stats();
+      core.stats = read;
+      for (const part of [all, ...classes]) {
+        const { leasedBytes, inFlightBytes, cachedBytes, quarantinedBytes, retiredBytes, pinnedBytes } = part;
+        expect(part.residentBytes).toBe(
+          leasedBytes + inFlightBytes + cachedBytes + quarantinedBytes + retiredBytes + pinnedBytes,
+        );
+      }
+      return all;
+    };
+    const leases = pool.acquireMany(64 * KiB, 64);
+    const before = whileRead(() => {
+      pool.releaseMany(leases);
+      pool.trim();
+    });
+    expect(before).toMatchObject({ leasedBytes: 4 * MiB, residentBytes: 4 * MiB });
+    const after = whileRead(() => void leases.splice(0, 64, ...pool.acquireMany(64 * KiB, 64)));
+    expect(after).toMatchObject({ leasedBytes: 0, residentBytes: 4 * MiB });
+    pool.releaseMany(leases);
+    checkBooks(pool);
+    pool.close();
+  });
+
   test.each([2 ** 31 - 3, 2 ** 32 - 3, 2 ** 40, 2 ** 52 - 100])('counters go on across %i', (high) => {
     const pool = new BufferPool({ backend, tiers: [4 * KiB], maxOversizeBytes: MiB });
     pool.acquire(1).release();
