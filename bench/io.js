@@ -20,7 +20,7 @@ const MIB = 2 ** 20;
 export async function run({ effort, progress, report, facts, leaveOut }) {
   const rounds = Math.min(effort.rounds, 5);
   const seconds = effort.seconds * 4;
-  if (effort.smoke) process.env['SLABPOOL_BENCH_CITIES'] = '20000';
+  if (effort.smoke) process.env['SLABPOOL_BENCH_CITIES'] = '5000';
   for (const file of MODULES) {
     const { jobs } = await import(new URL(`io/${file}`, import.meta.url).href);
     for (const [job, { what, ways }] of Object.entries(jobs)) {
