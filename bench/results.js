@@ -77,6 +77,9 @@ export function committed() {
 /** @param {string} runtime */
 const rank = (runtime) => (runtime.startsWith('node') ? 0 : 1000) + Number(runtime.replace(/\D+/, ''));
 
+/** Each once, in the order in which they come. @param {readonly { runtime: string }[]} all */
+export const runtimesOf = (all) => [...new Set(all.map(({ runtime }) => runtime))];
+
 /** `Node 20`. @param {string} runtime */
 export const titleOf = (runtime) => runtime.replace(/^(.)(\D*)/, (_, first, rest) => `${first.toUpperCase()}${rest} `);
 

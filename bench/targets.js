@@ -1,6 +1,7 @@
 // What slabpool promises itself, held against what was measured.
 import Table from 'cli-table3';
 import { figure } from './format.js';
+import { runtimesOf } from './results.js';
 import { core } from './targets/core.js';
 import { hostile } from './targets/hostile.js';
 import { io } from './targets/io.js';
@@ -49,21 +50,12 @@ export function measuredOf(all) {
 
 /** The targets of which something was measured. @param {Measured} measured @param {string} runtime @returns {Verdict[]} */
 export function judge({ ratios, facts }, runtime) {
-  return targets(releaseOf(runtime)).flatMap(
-    ({ what, ratio, fact, least = -Infinity, most = Infinity, ours = false }) => {
-      const value = ratio === undefined ? facts[/** @type {string} */ (fact)] : ratios[ratio];
-      return value === undefined
-        ? []
-        : [
-            {
-              what,
-              bench: benchOf(ratio ?? fact),
-              shown: ours ? 1 / value : value,
-              met: value >= least && value <= most,
-            },
-          ];
-    },
-  );
+  return targets(releaseOf(runtime)).flatMap(({ what, ratio, fact, least = -Infinity, most = Infinity, ours }) => {
+    const key = /** @type {string} */ (ratio ?? fact);
+    const value = (ratio === undefined ? facts : ratios)[key];
+    if (value === undefined) return [];
+    return [{ what, bench: benchOf(key), shown: ours ? 1 / value : value, met: value >= least && value <= most }];
+  });
 }
 
 /**
@@ -79,22 +71,23 @@ export function unmeasured(all, runtime) {
   });
 }
 
-/**
- * The targets, and what each runtime has of them.
- * @param {readonly import('./results.js').Committed[]} all
- */
+/** A target, and what each runtime has of it. @typedef {{ what: string, bench: string, verdicts: Map<string, Verdict> }} Row */
+
+/** @param {readonly import('./results.js').Committed[]} all */
 export function byRuntime(all) {
-  const runtimes = [...new Set(all.map(({ runtime }) => runtime))];
-  /** @type {Map<string, Map<string, Verdict>>} */
+  const runtimes = runtimesOf(all);
+  /** @type {Map<string, Row>} */
   const rows = new Map();
   for (const runtime of runtimes) {
-    const measured = measuredOf(all.filter((one) => one.runtime === runtime));
-    for (const verdict of judge(measured, runtime)) {
-      rows.set(verdict.what, (rows.get(verdict.what) ?? new Map()).set(runtime, verdict));
+    for (const verdict of judge(measuredOf(all.filter((one) => one.runtime === runtime)), runtime)) {
+      const { what, bench } = verdict;
+      const row = rows.get(what) ?? { what, bench, verdicts: new Map() };
+      row.verdicts.set(runtime, verdict);
+      rows.set(what, row);
     }
   }
-  const verdicts = [...rows.values()].flatMap((of) => [...of.values()]);
-  return { runtimes, rows, met: verdicts.filter(({ met }) => met).length, of: verdicts.length };
+  const verdicts = [...rows.values()].flatMap((row) => [...row.verdicts.values()]);
+  return { runtimes, rows: [...rows.values()], met: verdicts.filter(({ met }) => met).length, of: verdicts.length };
 }
 
 /** @param {Measured} measured @param {string} runtime */
@@ -104,8 +97,8 @@ export function verdicts(measured, runtime) {
   return grid.toString();
 }
 
-/** @param {string | undefined} key of a ratio or a fact */
-const benchOf = (key = '') => key.replace(/\/.*/, '');
+/** @param {string} key of a ratio or a fact */
+const benchOf = (key) => key.replace(/\/.*/, '');
 
 /** Others are asked for what the last one is. @param {string} runtime */
 const releaseOf = (runtime) => (runtime.startsWith('node') ? Number(runtime.slice(4)) : Infinity);

@@ -44,6 +44,8 @@ const TOUCH = 'value.a = i; sink += value.a;';
 const FILL =
   "value.a = i; value.map.set('host', i).set('accept', 2).set('cookie', 3).set('length', 4); value.set.add(i).add(1); value.list.push(1, 2, 3, i); value.body[0] = i; value.body[1023] = i; sink += value.map.size + value.body[0];";
 
+const SLABPOOL = { acquire: 'pool.acquire()', value: 'held.value', release: 'held.release();' };
+
 /**
  * @template {{ next: T | null }} T
  * @param {new () => T} Class @param {{ by: (value: T) => void, text: string } | null} reset
@@ -53,17 +55,13 @@ function contenders(Class, reset) {
   const create = () => new Class();
   return [
     {
+      ...SLABPOOL,
       name: 'slabpool, checks each lease',
-      acquire: 'pool.acquire()',
-      value: 'held.value',
-      release: 'held.release();',
       open: () => new ObjectPool(reset === null ? { create } : { create, reset: reset.by }),
     },
     {
+      ...SLABPOOL,
       name: 'slabpool, leakDetection off',
-      acquire: 'pool.acquire()',
-      value: 'held.value',
-      release: 'held.release();',
       open: () => new ObjectPool({ create, leakDetection: 'off', ...(reset === null ? {} : { reset: reset.by }) }),
     },
     {
@@ -90,10 +88,8 @@ export const medium = {
   contenders: [
     ...contenders(Medium, { by: (value) => value.reset(), text: 'held.reset();' }),
     {
+      ...SLABPOOL,
       name: 'slabpool, its collections emptied',
-      acquire: 'pool.acquire()',
-      value: 'held.value',
-      release: 'held.release();',
       open: () => new ObjectPool({ create: () => new Medium(), reset: (value) => value.empty() }),
     },
   ],

@@ -64,6 +64,9 @@ export function written(path) {
 /** @param {string} file */
 const read = (file) => readFileSync(new URL(file, import.meta.url), 'utf8');
 
+/** Holes that are no figures. @type {Readonly<Record<string, (all: All) => string>>} */
+const PIECES = { chart, targets };
+
 /** A hole, and what it encloses. */
 export const HOLE = /\{\{(.*?)\}\}/g;
 
@@ -83,12 +86,7 @@ export const HOLE = /\{\{(.*?)\}\}/g;
 export function fill(template, all) {
   return template.replaceAll(HOLE, (hole, text) => {
     const [, runtime = RUNTIME, path, format = ''] = text.match(/^(?:([a-z]*\d+): )?(.*?)(?: \| (.*))?$/);
-    const filled =
-      path === 'chart'
-        ? chart()
-        : path === 'targets'
-          ? targets(all)
-          : figureOf(path, runtime.replace(/^\d/, 'node$&'), format, all);
+    const filled = PIECES[path]?.(all) ?? figureOf(path, runtime.replace(/^\d/, 'node$&'), format, all);
     if (filled === undefined) throw new Error(`bench/results has nothing for ${hole}`);
     return filled;
   });
@@ -97,15 +95,13 @@ export function fill(template, all) {
 /** What was missed is bold. @param {All} all */
 function targets(all) {
   const { runtimes, rows, met, of } = byRuntime(all);
-  const benchOf = (/** @type {ReadonlyMap<string, import('../targets.js').Verdict>} */ verdicts) =>
-    [...verdicts.values()][0]?.bench;
   const tables = BENCHMARKS.flatMap((name) => {
-    const own = [...rows].filter(([, verdicts]) => benchOf(verdicts) === name);
-    const columns = runtimes.filter((runtime) => own.some(([, verdicts]) => verdicts.has(runtime)));
+    const own = rows.filter(({ bench }) => bench === name);
+    const columns = runtimes.filter((runtime) => own.some(({ verdicts }) => verdicts.has(runtime)));
     const table = [
       ['', ...columns.map(titleOf)],
       ['---', ...columns.map(() => '---:')],
-      ...own.map(([what, verdicts]) => [what, ...columns.map((runtime) => verdictCell(verdicts.get(runtime)))]),
+      ...own.map(({ what, verdicts }) => [what, ...columns.map((runtime) => verdictCell(verdicts.get(runtime)))]),
     ];
     return own.length === 0 ? [] : [`### ${name}\n\n${table.map((row) => `| ${row.join(' | ')} |`).join('\n')}`];
   });

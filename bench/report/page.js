@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { BENCHMARKS } from '../benchmarks.js';
 import { chartGroups } from '../chart.js';
 import { figure } from '../format.js';
-import { titleOf } from '../results.js';
+import { runtimesOf, titleOf } from '../results.js';
 import { isLevel } from '../statistics.js';
 import { byRuntime } from '../targets.js';
 import { barFrom, lines, ratioBars } from './charts.js';
@@ -75,7 +75,7 @@ function losses(groups) {
     .filter(({ low, high, ratio }) => ratio < 1 && !isLevel([low, high]))
     .sort((a, b) => a.ratio - b.ratio);
   const keyOf = (/** @type {{ bench: string, name: string }} */ { bench, name }) => `${bench}\n${name}`;
-  const kinds = [...new Map(lost.map((one) => [keyOf(one), one])).keys()].map((key) => {
+  const kinds = [...new Set(lost.map(keyOf))].map((key) => {
     const own = lost.filter((one) => keyOf(one) === key);
     return { worst: /** @type {(typeof lost)[number]} */ (own[0]), own, of: all.filter((one) => keyOf(one) === key) };
   });
@@ -101,8 +101,8 @@ function targets(all) {
       : html`<td class="${verdict.met ? '' : 'missed'}">${figure(verdict.shown)} ${verdict.met ? '' : 'missed'}`;
   return html`<h2 id="targets">Targets</h2>
 <p class="of">${met} of ${of} are met. They are not promises: what is missed is told with its reasons in docs/targets.md.</p>
-<details><summary>All ${rows.size}</summary><div class="wide"><table><thead><tr><th>${runtimes.map((runtime) => html`<th>${titleOf(runtime)}`)}</thead>
-${[...rows].map(([what, verdicts]) => html`<tr><td>${what}${runtimes.map((runtime) => cell(verdicts.get(runtime)))}`)}
+<details><summary>All ${rows.length}</summary><div class="wide"><table><thead><tr><th>${runtimes.map((runtime) => html`<th>${titleOf(runtime)}`)}</thead>
+${rows.map(({ what, verdicts }) => html`<tr><td>${what}${runtimes.map((runtime) => cell(verdicts.get(runtime)))}`)}
 </table></div></details>`;
 }
 
@@ -129,7 +129,7 @@ async function sideBySide(groups) {
       return html`<div class="card"><h3>${contender}: ${bench}, ${label}</h3>${raw(await ratioBars(bars))}</div>`;
     }),
   );
-  const runtimes = [...new Set(groups.map(({ runtime }) => runtime))];
+  const runtimes = runtimesOf(groups);
   /** @type {Map<string, Map<string, number>>} */
   const rows = new Map();
   for (const { runtime, name, label, bars } of groups) {

@@ -56,7 +56,7 @@ export function takeStats(heap: StatsSource, backend: Backend, options: Resolved
     const cached = Math.min(row.cached, held);
     // The core counts as held what is in magazines too.
     const leased = held - cached;
-    // Its figures are read one after the other: what was taken or given back meanwhile is still, or already, in the sum.
+    // Its figures are read one after the other: what was given back or taken meanwhile is still, or already, in the sum.
     const usedBytes = (held + inFlight + quarantined + retired) * stride + pinnedBytes;
     const residentBytes = Math.max(row.residentBytes, usedBytes);
     const freeBytes = residentBytes - usedBytes;

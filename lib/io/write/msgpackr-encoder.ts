@@ -59,6 +59,7 @@ class MsgpackrEncoder implements Encoder<unknown> {
   readonly #spent = Buffer.alloc(OWN_BYTES) as Bytes;
   /** What `pack()` has allocated for a value that was too long for its segment: all are packed into it while such values come. */
   #kept: Bytes | null = null;
+  /** Values since then that would have fitted, in a row. */
   #fitting = 0;
   /** The segment that {@link #view} is of. */
   #segment: Bytes = NO_BYTES;
